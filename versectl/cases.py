@@ -1,0 +1,96 @@
+"""A data folder -> its cases: which CT, label map and centroid file belong together.
+
+Knows the names of the VerSe 2019 and 2020 challenge files, of the subject-based (BIDS) release,
+and of versectl's own outputs.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from versectl import volume
+from versectl.errors import BadInputError
+
+#: What follows the case's name in a file's name, and what such a file holds. First match wins.
+ENDINGS = (
+    (r"_seg-vert_msk|_seg|_msk|_labels", volume.SUFFIXES, "labels"),
+    (r"_seg-(?:subreg|vb|vert)_ctd|_iso-ctd|_ctd", (".json",), "centroids"),
+    (r"_spine", (".json",), "spine"),
+    (r"_report", (".json",), "report"),
+    (r"_seg-\w+_msk|_heatmap", volume.SUFFIXES, "other"),
+    (r"_ct|", volume.SUFFIXES, "ct"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan and what is known of it; a file that is not there is None."""
+
+    name: str
+    ct: Path | None = None
+    labels: Path | None = None
+    centroids: Path | None = None
+    spine: Path | None = None
+    report: Path | None = None
+
+
+def find(path: Path) -> dict[str, Case]:
+    """Cases by name, in order of name, of one file or of all files in a folder and below.
+
+    Raises BadInputError when the path is missing or two files claim the same place in a case.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BadInputError(f"{path} does not exist.")
+    found: dict[str, Case] = {}
+    for file, name, holds in _recognised(path):
+        case = found.get(name, Case(name))
+        taken = getattr(case, holds)
+        if taken is not None:
+            raise BadInputError(f"{taken} and {file} both belong to case {name}; keep one.")
+        found[name] = replace(case, **{holds: file})
+    return dict(sorted(found.items()))
+
+
+def with_ct(path: Path) -> list[Case]:
+    """The cases that have a CT; BadInputError when there is none."""
+    cases = [case for case in find(path).values() if case.ct is not None]
+    if not cases:
+        endings = ", ".join(volume.SUFFIXES)
+        raise BadInputError(f"{path} holds no CT; put files ending in {endings} there.")
+    return cases
+
+
+def with_labels(path: Path) -> list[Case]:
+    """The cases that have a CT and a label map; BadInputError when there is none."""
+    cases = [case for case in find(path).values() if case.ct and case.labels]
+    if not cases:
+        raise BadInputError(f"{path} holds no CT with a label map in VerSe layout.")
+    return cases
+
+
+def parse(file_name: str) -> tuple[str, str] | None:
+    """Case name and what the file holds, or None when the name is none of ours.
+
+    >>> parse("sub-verse004_seg-vert_msk.nii.gz")
+    ('sub-verse004', 'labels')
+    >>> parse("verse500_CT-iso_iso-ctd.json")
+    ('verse500_CT-iso', 'centroids')
+    >>> parse("abdomen_3mm_ct.nii.gz")
+    ('abdomen_3mm', 'ct')
+    """
+    for ending, suffixes, holds in ENDINGS:
+        suffix = next((s for s in suffixes if file_name.endswith(s)), None)
+        match = suffix and re.fullmatch(rf"(.+?)(?:{ending})", file_name.removesuffix(suffix))
+        if match:
+            return match[1], holds
+    return None
+
+
+def _recognised(path: Path) -> Iterator[tuple[Path, str, str]]:
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    for file in files:
+        parsed = parse(file.name)
+        if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():
+            yield file, *parsed
