@@ -5,7 +5,7 @@ and of versectl's own outputs.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,10 @@ ENDINGS = (
 )
 
 
+#: What a file can hold that belongs to a case.
+HELD = ("ct", "labels", "centroids", "spine", "report")
+
+
 @dataclass(frozen=True)
 class Case:
     """One scan and what is known of it; a file that is not there is None."""
@@ -35,29 +39,38 @@ class Case:
     report: Path | None = None
 
 
-def find(path: Path) -> dict[str, Case]:
+def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None) -> dict[str, Case]:
     """Cases by name, in order of name, of one file or of all files in a folder and below.
 
+    only : look for these kinds of files ("ct", "labels", ..) and pass over the others.
+    apart_from : a folder below `path` to pass over.
     Raises BadInputError when the path is missing or two files claim the same place in a case.
     """
     path = Path(path)
     if not path.exists():
         raise BadInputError(f"{path} does not exist.")
     found: dict[str, Case] = {}
-    for file, name, holds in _recognised(path):
+    for file, name, holds in _recognised(path, apart_from):
+        if holds not in only:
+            continue
         case = found.get(name, Case(name))
         taken = getattr(case, holds)
         if taken is not None:
-            raise BadInputError(f"{taken} and {file} both belong to case {name}; keep one.")
+            raise BadInputError(f"{taken} and {file} claim one case, {name}; rename one.")
         found[name] = replace(case, **{holds: file})
     return dict(sorted(found.items()))
 
 
-def with_ct(path: Path) -> list[Case]:
-    """The cases that have a CT; BadInputError when there is none."""
-    cases = [case for case in find(path).values() if case.ct is not None]
+def with_ct(path: Path, apart_from: Path | None = None) -> list[Case]:
+    """The cases that have a CT, with nothing but it; BadInputError when there is none.
+
+    A file that is named itself is the CT, whatever its name says it holds.
+    """
+    endings = ", ".join(volume.SUFFIXES)
+    if Path(path).is_file():
+        return [_single(Path(path))]
+    cases = list(find(path, ("ct",), apart_from).values())
     if not cases:
-        endings = ", ".join(volume.SUFFIXES)
         raise BadInputError(f"{path} holds no CT; put files ending in {endings} there.")
     return cases
 
@@ -88,9 +101,22 @@ def parse(file_name: str) -> tuple[str, str] | None:
     return None
 
 
-def _recognised(path: Path) -> Iterator[tuple[Path, str, str]]:
+def _single(file: Path) -> Case:
+    if not file.name.endswith(volume.SUFFIXES):
+        raise BadInputError(
+            f"{file} is no volume versectl reads; use {', '.join(volume.SUFFIXES)}."
+        )
+    name, holds = parse(file.name) or (file.name, "ct")
+    whole = file.name.removesuffix(next(s for s in volume.SUFFIXES if file.name.endswith(s)))
+    return Case(name if holds == "ct" else whole, ct=file)
+
+
+def _recognised(path: Path, apart_from: Path | None) -> Iterator[tuple[Path, str, str]]:
     files = [path] if path.is_file() else sorted(path.rglob("*"))
+    passed = None if apart_from is None else Path(apart_from).resolve()
     for file in files:
+        if passed is not None and passed != path.resolve() and passed in file.resolve().parents:
+            continue
         parsed = parse(file.name)
         if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():
             yield file, *parsed

@@ -64,7 +64,7 @@ def read(path: Path) -> Centroids:
     except ValueError as error:
         raise BadInputError(f"{path} is no JSON: {error}.") from error
     try:
-        direction = tuple(entries[0]["direction"])
+        direction = tuple(map(str, entries[0]["direction"]))
         points = {
             int(entry["label"]): (float(entry["X"]), float(entry["Y"]), float(entry["Z"]))
             for entry in entries[1:]

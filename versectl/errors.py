@@ -7,6 +7,16 @@ class VersectlError(Exception):
     exit_code = 1
 
 
+class SetupError(VersectlError):
+    """What every case needs is not there; no case can be done."""
+
+
+class DeviceError(SetupError):
+    """The device asked for is not there, or TensorFlow is not installed."""
+
+    exit_code = 2
+
+
 class BadInputError(VersectlError):
     """A file, folder or volume that versectl cannot work on."""
 
@@ -25,7 +35,44 @@ class OutOfMemoryError(VersectlError):
     exit_code = 5
 
 
-class WeightsError(VersectlError):
+class WeightsError(SetupError):
     """Network weights are missing, damaged, or do not fit the network."""
 
     exit_code = 6
+
+
+def explain(error: Exception) -> VersectlError:
+    """Any exception as the error a user is shown, with the right exit code."""
+    told = error if isinstance(error, VersectlError) else _told(error)
+    if told is not error:
+        told.__cause__ = error
+    return told
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception's message, without a full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else "no message"
+
+
+def _told(error: Exception) -> VersectlError:
+    if _is_out_of_memory(error):
+        return OutOfMemoryError(
+            "there is not enough memory; close other programs, crop the scan, "
+            "or use a machine with more memory (--device cpu if the GPU was too small)."
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return BadInputError(f"{error.filename}: {error.strerror}.")
+    if isinstance(error, OSError):
+        return BadInputError(f"a file could not be read or written: {error}.")
+    return VersectlError(
+        f"internal error, {type(error).__name__}: {first_line(error)}. "
+        "Run again with -v for the details, and please report it."
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # TensorFlow is not imported here: its error is known by name, ITK's only by its text.
+    names = {cls.__name__ for cls in type(error).__mro__}
+    told = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return bool(names & {"MemoryError", "ResourceExhaustedError"}) or told

@@ -1,11 +1,16 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+#: JSON that is not longer goes on one line.
+LINE_LENGTH = 140
 
 
 @contextmanager
@@ -17,9 +22,9 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(suffix=suffix, prefix=".writing-", dir=path.parent)
-    os.close(handle)
     temporary = Path(name)
     try:
+        os.close(handle)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
@@ -28,9 +33,44 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
 
 
 def write_json(content: object, path: Path) -> None:
-    """Write any JSON content, readable, ending in a newline."""
+    """Write any JSON content, readable, ending in a newline; NaN and infinity become null."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+        temporary.write_text(_layout(_plain(content)) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _layout(content: object, indent: str = "") -> str:
+    """JSON text; what fits on a line stays on one."""
+    line = json.dumps(content, allow_nan=False, ensure_ascii=False)
+    if len(line) + len(indent) <= LINE_LENGTH or not isinstance(content, dict | list):
+        return line
+    deeper = indent + " "
+    if isinstance(content, dict):
+        rows = [f"{json.dumps(k)}: {_layout(v, deeper)}" for k, v in content.items()]
+    else:
+        rows = [_layout(value, deeper) for value in content]
+    begin, end = line[0], line[-1]
+    return begin + "\n" + ",\n".join(deeper + row for row in rows) + f"\n{indent}{end}"
+
+
+def _plain(content: object) -> object:
+    if isinstance(content, Mapping):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    if hasattr(content, "tolist"):  # numpy numbers and arrays
+        return _plain(content.tolist())
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
 
 
 def _umask() -> int:

@@ -4,17 +4,31 @@ World coordinates are millimetres in LPS: x grows to the patient's left, y to po
 superior. Points, sizes and spacings are x, y, z; arrays are z, y, x, as SimpleITK hands them over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from versectl.errors import BadInputError
+from versectl import metaimage, nifti, silence
+from versectl.errors import BadInputError, first_line
 from versectl.files import replacing
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+SHEARED = (
+    "has axes that are not at right angles (a direction matrix that is not orthonormal); "
+    "resample it onto a rectangular grid, or convert it again with gantry tilt correction"
+)
+
+#: A part of ITK's message -> what it means.
+MEANINGS = {
+    "orthonormal": SHEARED,
+    "determinant is 0": SHEARED,
+    "Unable to determine ImageIO": "cannot be read: it is not in the format its name says; get it again",
+    "Refusing to change spacing": "has voxels without extent (a spacing of 0); mend its header",
+}
 
 #: Air, and what lies outside a scan.
 AIR_HU = -1024.0
@@ -57,6 +71,14 @@ class Grid:
         """Continuous voxels (..., 3) of this grid in the world."""
         return np.asarray(points_vox, float) * self.spacing_mm + self.origin_mm
 
+    def within(self, low_mm: np.ndarray, high_mm: np.ndarray) -> "Grid":
+        """The part of this grid whose voxel centres lie in a world box; at least two a side."""
+        last = np.array(self.size_vox) - 2
+        start = np.clip(np.ceil(self.to_vox(low_mm)), 0, last).astype(int)
+        stop = np.clip(np.floor(self.to_vox(high_mm)), start + 1, last + 1).astype(int) + 1
+        size = tuple((stop - start).tolist())
+        return Grid(size, self.spacing_mm, tuple(self.to_mm(start).tolist()))
+
     def contains(self, point_mm: Sequence[float]) -> bool:
         """Whether the point lies inside a voxel of this grid."""
         at = self.to_vox(point_mm)
@@ -68,7 +90,7 @@ def read_ct(path: Path) -> sitk.Image:
 
     Raises BadInputError when the file is not one 3-D scalar CT.
     """
-    image = _read_3d(path)
+    image = _read_3d(Path(path))
     _check_hounsfield(sitk.GetArrayViewFromImage(image), path)
     kind = image.GetPixelID()
     return image if kind == sitk.sitkInt16 else sitk.Cast(image, sitk.sitkFloat32)
@@ -79,14 +101,14 @@ def read_labels(path: Path) -> sitk.Image:
 
     Raises BadInputError when a voxel is not a whole number in 0..255.
     """
-    image = _read_3d(path)
+    image = _read_3d(Path(path))
     values = sitk.GetArrayViewFromImage(image)
-    rounded = np.rint(values)
-    if np.abs(values - rounded).max() > 1e-3 or rounded.min() < 0 or rounded.max() > 255:
+    whole = values.dtype.kind in "iu" or np.abs(values - np.rint(values)).max() <= 1e-3
+    if not whole or values.min() < -0.5 or values.max() > 255.5:
         raise BadInputError(
             f"{path} holds values other than whole numbers in 0..255; a label map is needed."
         )
-    return from_array(rounded.astype(np.uint8), image)
+    return from_array(np.rint(values).astype(np.uint8), image)
 
 
 def write(image: sitk.Image, path: Path) -> None:
@@ -96,7 +118,7 @@ def write(image: sitk.Image, path: Path) -> None:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as error:
-            raise BadInputError(f"{path} could not be written: {_reason(error)}.") from error
+            raise BadInputError(f"{path} could not be written: {first_line(error)}.") from error
 
 
 def to_array(image: sitk.Image) -> np.ndarray:
@@ -119,6 +141,15 @@ def axis_letters(image: sitk.Image) -> tuple[str, str, str]:
     """Where each voxel axis points, nearest anatomical direction: ("P", "I", "R") and so on."""
     code = sitk.DICOMOrientImageFilter_GetOrientationFromDirectionCosines(image.GetDirection())
     return tuple(code)
+
+
+def same_grid(one: sitk.Image, other: sitk.Image) -> bool:
+    """Whether two images have the same size and lie in the world within a hundredth of a voxel."""
+    if one.GetSize() != other.GetSize():
+        return False
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+    corners_vox = corners * (np.array(one.GetSize()) - 1)
+    return bool(np.abs(to_vox(other, to_mm(one, corners_vox)) - corners_vox).max() < 0.01)
 
 
 def to_mm(image: sitk.Image, points_vox: np.ndarray) -> np.ndarray:
@@ -190,49 +221,99 @@ def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
     return floor
 
 
+def keep_labels(label_map: sitk.Image, labels: Iterable[int]) -> sitk.Image:
+    """The label map with only these labels; all others become 0."""
+    array = to_array(label_map)
+    array[~np.isin(array, list(labels))] = 0
+    return from_array(array, label_map)
+
+
+def seen(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray:
+    """A CT as the networks see it: smoothed, on the grid, HU / 2048 within -1..1; (z, y, x).
+
+    Only the part of the scan the grid covers is smoothed, with a margin of four widths.
+    """
+    margin_mm = 4 * smoothing_mm + np.array(grid.spacing_mm)
+    near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
+    hounsfield = to_array(resample(smooth(near, smoothing_mm), grid))
+    return np.clip(hounsfield / 2048.0, -1.0, 1.0)
+
+
 def _read_3d(path: Path) -> sitk.Image:
-    path = Path(path)
+    """One 3-D scalar image; BadInputError says what else the file is. The header comes first."""
     if not path.is_file():
-        raise BadInputError(f"{path} does not exist.")
+        raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
     if not path.name.endswith(SUFFIXES):
         raise BadInputError(f"{path} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise BadInputError(f"{path} cannot be read: {_reason(error)}.") from error
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise BadInputError(f"{path} is a colour or vector image; one value per voxel is needed.")
-    return _one_frame(image, path)
+    path.open("rb").close()  # ITK does not say when a file may not be read
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with silence.libraries():
+        try:
+            reader.ReadImageInformation()
+            _check_header(reader, path)
+            image = _read_voxels(reader, path)
+        except RuntimeError as error:
+            raise BadInputError(f"{path} {_reason(error)}.") from error
+    return _with_three_axes(image)
 
 
-def _one_frame(image: sitk.Image, path: Path) -> sitk.Image:
-    size = image.GetSize()
-    frames = int(np.prod(size[3:]))
-    if frames > 1:
-        raise BadInputError(f"{path} has {frames} frames; versectl needs one 3-D CT.")
-    while image.GetDimension() > 3:
-        image = sitk.Extract(image, [*image.GetSize()[:-1], 0], [0] * image.GetDimension())
-    if image.GetDimension() != 3 or min(image.GetSize()) < 2:
-        shown = "x".join(map(str, size))
-        raise BadInputError(f"{path} is {shown} voxels; versectl needs one 3-D CT.")
+def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
+    if not path.name.endswith((".nii", ".nii.gz")):
+        metaimage.check(path)
+        return reader.Execute()
+    voxels = nifti.voxels(path).reshape(reader.GetSize()[::-1])
+    image = sitk.GetImageFromArray(voxels, isVector=False)
+    image.SetSpacing(reader.GetSpacing())
+    image.SetOrigin(reader.GetOrigin())
+    image.SetDirection(reader.GetDirection())
     return image
 
 
+def _with_three_axes(image: sitk.Image) -> sitk.Image:
+    while image.GetDimension() > 3:
+        image = sitk.Extract(image, [*image.GetSize()[:-1], 0], [0] * image.GetDimension())
+    return image
+
+
+def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
+    size = reader.GetSize()
+    frames = int(np.prod(size[3:]))
+    if reader.GetNumberOfComponents() != 1 or "complex" in sitk.GetPixelIDValueAsString(
+        reader.GetPixelID()
+    ):
+        raise BadInputError(f"{path} is a colour or vector image; one value per voxel is needed.")
+    if frames > 1:
+        raise BadInputError(f"{path} has {frames} frames; versectl needs one 3-D CT.")
+    if len(size) < 3 or min(size[:3]) < 2:
+        shown = "x".join(map(str, size))
+        raise BadInputError(f"{path} is {shown} voxels; versectl needs one 3-D CT.")
+    matrix = np.array(reader.GetDirection()).reshape(len(size), -1)[:3, :3]
+    # ITK itself keeps to this for NIfTI, not for NRRD and MetaImage.
+    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3):
+        raise BadInputError(f"{path} {SHEARED}.")
+
+
 def _check_hounsfield(values: np.ndarray, path: Path) -> None:
-    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+    low, high = float(values.min()), float(values.max())  # either is NaN when any value is
+    if not np.isfinite([low, high]).all():
         raise BadInputError(f"{path} holds values that are not finite; replace NaN and infinity.")
-    low, high = float(values.min()), float(values.max())
     if low == high:
         raise BadInputError(f"{path} has the same value, {low:g}, everywhere; it shows nothing.")
     # Any CT of a spine shows fat or air (below -50 HU) and bone (above 150 HU); stored detector
     # values (HU + 1024), windowed pictures and other modalities do not.
     if low > -50 or high < 150 or low < -50_000 or high > 100_000:
         raise BadInputError(
-            f"{path} has values from {low:g} to {high:g}, not Hounsfield units; convert it first."
+            f"{path} has values from {low:g} to {high:g}, not Hounsfield units; convert it first "
+            "(values as stored by the scanner need their rescale slope and intercept)."
         )
 
 
 def _reason(error: RuntimeError) -> str:
-    """The last telling line of ITK's many, without its file and line numbers."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else "unknown reason"
+    """What one of ITK's many-lined errors means to a user."""
+    text = str(error)
+    for sign, meaning in MEANINGS.items():
+        if sign in text:
+            return meaning
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"is damaged or cut off ({lines[-1].rstrip('.') if lines else text}); get it again"

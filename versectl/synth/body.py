@@ -10,6 +10,7 @@ from versectl.volume import Grid
 #: What a structure is made of; decides how a CT may show it.
 KINDS = (
     "air",  # outside the body
+    "beyond",  # far from all that is labelled: tissue or air, nobody knows
     "tissue",  # unlabelled: muscle and fat, mixed at random
     "vertebra",
     "bone",

@@ -1,0 +1,195 @@
+"""Two folders, predictions and ground truth -> everything there is to say about them."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from evaluation import protocol, reading
+from evaluation.protocol import Figures, Record, Result, Rules
+from versectl import labels
+from versectl.cases import Case
+from versectl.errors import BadInputError, VersectlError
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read and how to count."""
+
+    rules: Rules = field(default_factory=Rules)
+    predicted_format: str = "subject"  # one of reading.FORMATS
+    gt_format: str = "subject"
+    count_missing_cases: bool = False  # a case without prediction counts as an empty one
+    jobs: int | None = None  # cases at a time; None is one per core
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that could not be compared, and why, in one line."""
+
+    case: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All scored scans of one folder of predictions, and what could not be scored."""
+
+    options: Options
+    results: tuple[Result, ...]
+    failures: tuple[Failure, ...]
+    without_prediction: tuple[str, ...]
+    without_truth: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every case of the ground truth was compared with a prediction."""
+        return not self.failures and not self.without_prediction
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """One per true vertebra of the scored scans."""
+        return tuple(record for result in self.results for record in result.records)
+
+
+def evaluate(predicted: Path, gt: Path, options: Options | None = None) -> Report:
+    """Compare a folder (or file) of predictions with the ground truth, case by case.
+
+    A case that cannot be compared is listed in the report's failures. Raises BadInputError when
+    a folder is missing or the two have no case in common.
+    """
+    options = options or Options()
+    matched = reading.match(predicted, gt)
+    pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
+    if options.count_missing_cases:
+        pairs += [(None, case) for case in matched.without_prediction]
+    # Threads suffice: reading and inflating, most of the time, happen outside Python's lock.
+    with ThreadPoolExecutor(options.jobs or os.cpu_count()) as pool:
+        outcomes = list(pool.map(partial(_attempt, options=options), pairs))
+    return Report(
+        options=options,
+        results=tuple(outcome for outcome in outcomes if isinstance(outcome, Result)),
+        failures=tuple(outcome for outcome in outcomes if isinstance(outcome, Failure)),
+        without_prediction=tuple(case.name for case in matched.without_prediction),
+        without_truth=tuple(case.name for case in matched.without_truth),
+    )
+
+
+def figures(report: Report) -> dict[str, dict[str, Figures]]:
+    """Aggregation -> group -> metric -> figure, as both tables of the paper need them."""
+    scans = [result.records for result in report.results]
+    inner = protocol.without_border(report.results)
+    return {
+        "pooled_over_vertebrae": _grouped(scans, _pool),
+        "mean_over_scans": _grouped(scans, protocol.over_scans),
+        "pooled_over_vertebrae_without_border": _grouped(inner, _pool),
+        "mean_over_scans_without_border": _grouped(inner, protocol.over_scans),
+    }
+
+
+def per_vertebra(report: Report) -> dict[str, Figures]:
+    """Vertebra's name -> metric -> figure pooled over the scans that have it."""
+    return {
+        labels.NAMES[label]: protocol.pooled(records)
+        for label in labels.ORDER
+        if (records := [record for record in report.records if record.label == label])
+    }
+
+
+def to_json(report: Report) -> dict:
+    """The whole report as JSON content; undefined figures are null."""
+    tables = {**figures(report), "per_vertebra": per_vertebra(report)}
+    return {
+        "rules": asdict(report.options.rules),
+        "complete": report.complete,
+        "failures": [asdict(failure) for failure in report.failures],
+        "cases_without_prediction": list(report.without_prediction),
+        "cases_without_truth": list(report.without_truth),
+        "cases": [_case_json(result) for result in report.results],
+        "summaries": {
+            table: {
+                group: {metric: asdict(figure) for metric, figure in row.items()}
+                for group, row in rows.items()
+            }
+            for table, rows in tables.items()
+        },
+        "scans_correct": asdict(scans_correct(report)),
+        "records": [asdict(record) for record in report.records],
+    }
+
+
+def scans_correct(report: Report) -> protocol.Figure:
+    """Rate of scans in which every true landmark is identified."""
+    return protocol.scans_correct(result.records for result in report.results)
+
+
+#: What --fail-below may name -> the figure it means.
+THRESHOLDS = {
+    "ID": lambda report: protocol.pooled(report.records)["id_rate"].mean,
+    "DSC": lambda report: protocol.pooled(report.records)["dice"].mean,
+    "SCANS": lambda report: scans_correct(report).mean,
+}
+
+
+def parse_thresholds(text: str) -> dict[str, float]:
+    """Name -> least value, 0 to 1, of "ID=0.9,DSC=0.85"; BadInputError for any other text."""
+    thresholds = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"(\w+)=(0|1|[01]?\.\d+)", part.strip())
+        if not match or match[1].upper() not in THRESHOLDS:
+            raise BadInputError(
+                f"{part!r} is no threshold; write {' or '.join(THRESHOLDS)} and a least value "
+                "from 0 to 1, as in ID=0.9,DSC=0.85."
+            )
+        thresholds[match[1].upper()] = float(match[2])
+    return thresholds
+
+
+def below(report: Report, thresholds: Mapping[str, float]) -> list[str]:
+    """One line for each figure below its threshold; an undefined figure is below any."""
+    lines = []
+    for name, least in thresholds.items():
+        value = THRESHOLDS[name](report)
+        if value is None:
+            lines.append(f"{name} is undefined, {least:g} is asked for")
+        elif value < least:
+            lines.append(f"{name} is {value:.4f}, below {least:g}")
+    return lines
+
+
+def _attempt(pair: tuple[Case | None, Case], options: Options) -> Result | Failure:
+    predicted, gt = pair
+    try:
+        if predicted is None:
+            scan = reading.load_without_prediction(gt, options.gt_format)
+        else:
+            scan = reading.load(predicted, gt, (options.predicted_format, options.gt_format))
+    except VersectlError as error:
+        return Failure(gt.name, str(error))
+    return protocol.score(scan, options.rules)
+
+
+def _pool(scans: Iterable[Sequence[Record]]) -> Figures:
+    return protocol.pooled(record for records in scans for record in records)
+
+
+def _grouped(
+    scans: Sequence[Sequence[Record]],
+    aggregate: Callable[[Sequence[Sequence[Record]]], Figures],
+) -> dict[str, Figures]:
+    """The aggregation of each region's records, and of all."""
+    return {
+        group: aggregate(
+            [tuple(record for record in records if record.label in members) for records in scans]
+        )
+        for group, members in protocol.GROUPS.items()
+    }
+
+
+def _case_json(result: Result) -> dict:
+    content = asdict(result)
+    del content["records"]  # listed together, one level up
+    return {**content, "correct": result.correct}

@@ -1,0 +1,238 @@
+"""Bad input: one line that says what, where and what to do, exit code 3, nothing half-written."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import FAT, draw
+
+from versectl import files, volume
+
+#: Name of the file to make -> what it says; the makers below draw them.
+SAYS = {
+    "missing.nii.gz": "does not exist",
+    "empty": "holds no CT",
+    "only_text": "holds no CT",
+    "text.txt": "is no volume versectl reads",
+    "no_bytes.nii.gz": "not in the format its name says",
+    "text.nii.gz": "not in the format its name says",
+    "cut.nii": "damaged or cut off",
+    "cut.nii.gz": "damaged or cut off",
+    "cut_late.nii.gz": "damaged or cut off",
+    "flipped.nii.gz": "damaged or cut off",
+    "cut.nrrd": "damaged or cut off",
+    "cut.mha": "damaged or cut off",
+    "flipped.mha": "damaged or cut off",
+    "no_data.mhd": "damaged or cut off",
+    "flat.nii.gz": "40x36 voxels; versectl needs one 3-D CT",
+    "slice.nii.gz": "1 voxels; versectl needs one 3-D CT",
+    "slice.nrrd": "1 voxels; versectl needs one 3-D CT",
+    "color.nii.gz": "colour or vector image",
+    "color.mha": "colour or vector image",
+    "complex.nii.gz": "colour or vector image",
+    "frames.nii.gz": "3 frames",
+    "frames.nrrd": "3 frames",
+    "nan.nii.gz": "not finite",
+    "nan.nrrd": "not finite",
+    "infinite.nii.gz": "not finite",
+    "constant.nii.gz": "same value, -90, everywhere",
+    "stored_values.nii.gz": "not Hounsfield units",
+    "picture.nii.gz": "not Hounsfield units",
+    "label_map.nii.gz": "not Hounsfield units",
+    "sheared.nii.gz": "not at right angles",
+    "sheared.nrrd": "not at right angles",
+    "sheared.mha": "not at right angles",
+    "no_extent.mha": "spacing of 0",
+    "no_spine.nii.gz": "shows no spine",
+}
+
+
+def shear_nifti(ct, path):
+    affine = np.diag([2.0, 1.5, 2.5, 1.0])
+    affine[0, 1] = 0.4
+    nibabel.save(nibabel.Nifti1Image(volume.to_array(ct).T, affine), path)
+
+
+def edit(old, new):
+    """A maker: the CT as MetaImage or NRRD with a line of its header changed."""
+
+    def make(ct, path):
+        sitk.WriteImage(ct, str(path))
+        content = path.read_bytes()
+        assert content.count(old) == 1
+        path.write_bytes(content.replace(old, new))
+
+    return make
+
+
+def cut(share):
+    """A maker: the CT, of which only a share of the bytes is there."""
+
+    def make(ct, path):
+        sitk.WriteImage(ct, str(path), useCompression=True)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+
+    return make
+
+
+def flip(ct, path):
+    """The CT with one wrong byte in its packed voxels."""
+    noisy = volume.to_array(ct) + np.random.default_rng(1).integers(-50, 50, ct.GetSize()[::-1])
+    sitk.WriteImage(volume.from_array(noisy.astype(np.int16), ct), str(path), useCompression=True)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def drawn(change):
+    """A maker: the CT's array, changed."""
+
+    def make(ct, path):
+        sitk.WriteImage(volume.from_array(change(volume.to_array(ct)), ct), str(path))
+
+    return make
+
+
+def with_value(value):
+    def change(array):
+        array = array.astype(np.float32)
+        array[2, 3, 4] = value
+        return array
+
+    return drawn(change)
+
+
+def imaged(change):
+    """A maker: another SimpleITK image made from the CT."""
+    return lambda ct, path: sitk.WriteImage(change(ct), str(path))
+
+
+MAKERS = {
+    "missing.nii.gz": lambda _ct, _path: None,
+    "empty": lambda _ct, path: path.mkdir(),
+    "only_text": lambda _ct, path: (path.mkdir(), (path / "notes.txt").touch()),
+    "text.txt": lambda _ct, path: path.write_text("hello"),
+    "no_bytes.nii.gz": lambda _ct, path: path.touch(),
+    "text.nii.gz": lambda _ct, path: path.write_text("hello"),
+    "cut.nii": cut(0.6),
+    "cut.nii.gz": cut(0.6),
+    "cut_late.nii.gz": cut(0.98),
+    "flipped.nii.gz": flip,
+    "cut.nrrd": cut(0.6),
+    "cut.mha": cut(0.6),
+    "flipped.mha": flip,
+    "no_data.mhd": lambda ct, path: (
+        sitk.WriteImage(ct, str(path)),
+        path.with_suffix(".raw").unlink(),
+    ),
+    "flat.nii.gz": imaged(lambda ct: sitk.Image(40, 36, sitk.sitkInt16)),
+    "slice.nii.gz": imaged(lambda ct: ct[:, :, 5:6]),
+    "slice.nrrd": imaged(lambda ct: ct[:, :, 5:6]),
+    "color.nii.gz": imaged(lambda ct: sitk.Compose(ct, ct, ct)),
+    "color.mha": imaged(lambda ct: sitk.Compose(ct, ct, ct)),
+    "complex.nii.gz": imaged(lambda ct: sitk.RealAndImaginaryToComplex(*[to_float(ct)] * 2)),
+    "frames.nii.gz": imaged(lambda ct: sitk.JoinSeries([ct] * 3)),
+    "frames.nrrd": imaged(lambda ct: sitk.JoinSeries([ct] * 3)),
+    "nan.nii.gz": with_value(np.nan),
+    "nan.nrrd": with_value(np.nan),
+    "infinite.nii.gz": with_value(-np.inf),
+    "constant.nii.gz": drawn(lambda array: np.full_like(array, FAT)),
+    "stored_values.nii.gz": drawn(lambda array: array + np.int16(1024)),
+    "picture.nii.gz": drawn(lambda array: np.clip(array / 4 + 100, 0, 255).astype(np.uint8)),
+    "label_map.nii.gz": drawn(lambda array: (array > 0).astype(np.uint8)),
+    "sheared.nii.gz": shear_nifti,
+    "sheared.nrrd": edit(b"(2,0,0)", b"(2,0.6,0)"),
+    "sheared.mha": edit(b"TransformMatrix = 1 0 0", b"TransformMatrix = 1 0.2 0"),
+    "no_extent.mha": edit(b"ElementSpacing = 2 1.5", b"ElementSpacing = 2 0"),
+    "no_spine.nii.gz": drawn(lambda array: np.where(array > 0, 200, array).astype(np.int16)),
+}
+
+
+def to_float(ct):
+    return sitk.Cast(ct, sitk.sitkFloat32)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_bad_input_is_told_in_one_line_and_leaves_nothing_half_written(name, run, tmp_path, out):
+    path = tmp_path / "in" / name
+    path.parent.mkdir()
+    MAKERS[name](draw()[0], path)
+    done = run("run-all", path, out)
+    assert done.exit_code == 3, done.output
+    assert done.stderr.startswith(f"Error: {path}")
+    assert SAYS[name] in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    left = [file.name for file in out.iterdir()] if out.exists() else []
+    assert all(file.endswith("_report.json") for file in left)
+
+
+def test_a_bad_case_gets_a_report_that_says_why(run, tmp_path, out):
+    path = tmp_path / "nan_ct.nii.gz"
+    MAKERS["nan.nii.gz"](draw()[0], path)
+    run("run-all", path, out)
+    told = json.loads((out / "nan_report.json").read_text())
+    assert told["status"] == "failed"
+    assert told["error"]["exit_code"] == 3
+    assert "not finite" in told["error"]["message"]
+    assert told["input"]["sha256"] == files.sha256(path)
+
+
+def test_output_that_cannot_be_written_is_bad_input(run, ct_file, tmp_path):
+    (tmp_path / "file").touch()
+    done = run("run-all", ct_file, tmp_path / "file")
+    assert done.exit_code == 3
+    assert done.stderr.count("\n") == 1
+
+
+SPINES = {
+    "not json": "is no spine file",
+    '{"center": [1, 2, 3]}': "is no spine file",
+    '{"center_mm": [1, 2]}': "outside the scan",
+    '{"center_mm": [1, 2, 30000]}': "outside the scan",
+    '{"center_mm": [1, 2, NaN]}': "outside the scan",
+    '{"center_mm": "here"}': "is no spine file",
+    "[]": "is no spine file",
+}
+
+
+@pytest.mark.parametrize("text", SPINES)
+def test_a_spine_file_spoilt_by_hand_is_bad_input(run, ct_file, out, text):
+    out.mkdir()
+    (out / "lumbar_spine.json").write_text(text)
+    done = run("localize-vertebrae", ct_file, out)
+    assert done.exit_code == 3
+    assert SPINES[text] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+CENTROIDS = {
+    "not json": "is no JSON",
+    '[{"direction": ["P", "I", "R"]}]': "names no vertebra",
+    '[{"direction": ["P", "I", "R"]}, {"label": 26, "X": 9, "Y": 9, "Z": 9}]': "names no vertebra",
+    '[{"direction": ["P", "I", "R"]}, {"label": 20, "X": 900, "Y": 9, "Z": 9}]': "outside the scan",
+}
+
+
+@pytest.mark.parametrize("text", CENTROIDS)
+def test_a_centroid_file_spoilt_by_hand_is_bad_input(run, ct_file, out, text):
+    out.mkdir()
+    (out / "lumbar_ctd.json").write_text(text)
+    done = run("segment", ct_file, out)
+    assert done.exit_code == 3
+    assert CENTROIDS[text] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "command"), [("--spine", "localize-vertebrae"), ("--centroids", "segment")]
+)
+def test_a_folder_without_the_files_of_the_stage_before_is_bad_input(
+    run, ct_file, tmp_path, option, command
+):
+    done = run(command, ct_file, tmp_path / "out", option, tmp_path / "in")
+    assert done.exit_code == 3
+    assert "holds no" in done.stderr

@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+
+from evaluation import Options, ranking
+from evaluation.protocol import Record, Result
+from evaluation.report import Report
+from versectl.errors import BadInputError
+
+
+def report(dices, identified=True):
+    """A team's report: one vertebra in each scan; None is a Dice nobody could compute."""
+    results = tuple(
+        Result(
+            case=f"scan{number:02}",
+            records=(Record(f"scan{number:02}", 20, dice, 1.0, 2.0, identified, False),),
+            missing_landmarks=(),
+            missing_masks=(),
+            extra_labels=(),
+            points_from="files",
+            notes=(),
+        )
+        for number, dice in enumerate(dices)
+    )
+    return Report(Options(), results, (), (), ())
+
+
+RNG = np.random.default_rng(11)
+MIDDLE = RNG.uniform(0.7, 0.9, 12)
+
+
+def test_a_team_gets_a_point_for_each_team_it_beats():
+    teams = {"low": MIDDLE - 0.1, "high": MIDDLE + RNG.uniform(0.01, 0.1, 12), "middle": MIDDLE}
+    found = ranking.compare({name: report(dices.tolist()) for name, dices in teams.items()})
+    assert [s.team for s in found.standings] == ["high", "middle", "low"]
+    assert [s.points["dice"] for s in found.standings] == [2, 1, 0]
+    assert [s.score for s in found.standings] == [2 / 8, 1 / 8, 0]  # 4 metrics, 2 rivals
+
+
+def test_equal_teams_get_no_points():
+    found = ranking.compare({"one": report(MIDDLE), "other": report(MIDDLE)})
+    assert [s.score for s in found.standings] == [0, 0]
+
+
+def test_p_value_is_scipys_one_sided_test_of_the_pairs():
+    other = MIDDLE + RNG.normal(0.01, 0.05, 12)
+    expected = wilcoxon(other, MIDDLE, alternative="greater").pvalue
+    assert ranking.better_p(other, MIDDLE) == pytest.approx(expected)
+
+
+def test_a_scan_without_a_value_is_worse_than_any():
+    nothing = [-np.inf] * 8
+    assert ranking.better_p(MIDDLE[:8], nothing) < 0.01
+    assert ranking.better_p(nothing, MIDDLE[:8]) > 0.99
+    assert ranking.better_p(nothing, nothing) == 1
+
+
+def test_only_scans_scored_for_all_teams_count():
+    found = ranking.compare({"one": report(MIDDLE), "other": report(MIDDLE[:9])})
+    assert len(found.scans) == 9
+
+
+def test_text_says_what_was_chosen_and_json_holds_the_p_values():
+    found = ranking.compare({"one": report(MIDDLE), "other": report(MIDDLE - 0.1)})
+    assert "not published in full; this one is ours" in ranking.text(found)
+    content = json.loads(json.dumps(ranking.to_json(found), allow_nan=False))
+    assert content["p_values"]["dice"]["one"]["other"] < 0.05
+    assert content["standings"][0]["points"]["dice"] == 1
+
+
+def test_one_team_or_equal_names_are_refused(tmp_path):
+    with pytest.raises(BadInputError, match="at least two folders"):
+        ranking.rank(tmp_path, [tmp_path / "one"])
+    with pytest.raises(BadInputError, match="different names"):
+        ranking.rank(tmp_path, [tmp_path / "a" / "out", tmp_path / "b" / "out"])

@@ -1,0 +1,200 @@
+"""Volumes: on disk, in the world, as arrays, whatever their axes, spacing and types."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import LPS, PIR, draw, oblique
+from nibabel import Nifti1Image, load
+
+from versectl import volume
+from versectl.errors import BadInputError
+
+DIRECTIONS = {"as the world": LPS, "sagittal slices": PIR, "oblique": oblique(PIR, 23.0)}
+
+
+@pytest.fixture(params=DIRECTIONS.values(), ids=DIRECTIONS)
+def scan(request) -> sitk.Image:
+    return draw((3.1, 1.9, 2.3), request.param)[0]
+
+
+def test_voxels_and_world_agree_with_itk(scan):
+    at_vox = [2.25, 7.5, 3.0]
+    at_mm = scan.TransformContinuousIndexToPhysicalPoint(at_vox)
+    assert volume.to_mm(scan, np.array(at_vox)) == pytest.approx(at_mm)
+    assert volume.to_vox(scan, np.array(at_mm)) == pytest.approx(at_vox)
+
+
+def test_many_points_at_once_keep_their_shape(scan):
+    points_mm = np.arange(24.0).reshape(2, 4, 3)
+    back = volume.to_mm(scan, volume.to_vox(scan, points_mm))
+    assert back == pytest.approx(points_mm)
+
+
+def test_the_extent_is_that_of_the_eight_corners(scan):
+    low_mm, high_mm = volume.extent(scan)
+    x, y, z = (n - 1 for n in scan.GetSize())
+    corners = [(0, 0, 0), (x, 0, 0), (0, y, z), (x, y, z), (0, 0, z), (x, 0, z)]
+    for corner in corners:
+        at_mm = np.array(scan.TransformIndexToPhysicalPoint(corner))
+        assert np.all(at_mm >= low_mm - 1e-6)
+        assert np.all(at_mm <= high_mm + 1e-6)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"])
+def test_every_format_is_read_as_it_was_written(scan, ending, tmp_path):
+    path = tmp_path / f"scan{ending}"
+    sitk.WriteImage(scan, str(path), useCompression=True)
+    found = volume.read_ct(path)
+    assert np.array_equal(volume.to_array(found), volume.to_array(scan))
+    assert volume.same_grid(found, scan)
+
+
+@pytest.mark.parametrize("kind", [sitk.sitkInt32, sitk.sitkFloat32, sitk.sitkFloat64])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_other_types_become_float32(scan, kind, ending, tmp_path):
+    path = tmp_path / f"scan{ending}"
+    sitk.WriteImage(sitk.Cast(scan, kind), str(path))
+    found = volume.read_ct(path)
+    assert found.GetPixelID() == sitk.sitkFloat32
+    assert np.array_equal(volume.to_array(found), volume.to_array(scan))
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_a_scaled_nifti_is_read_with_its_slope_as_itk_reads_it(byte_order, tmp_path):
+    stored = np.random.default_rng(3).integers(0, 2000, (9, 8, 7)).astype(f"{byte_order}i2")
+    image = Nifti1Image(stored, np.diag([2.0, 1.0, 3.0, 1.0]))
+    image.header.set_slope_inter(2.0, -1024.0)
+    path = tmp_path / "scaled.nii.gz"
+    image.to_filename(path)
+    load(path)  # a NIfTI in nibabel's eyes, too
+    found = volume.to_array(volume.read_ct(path))
+    assert np.array_equal(found, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
+    assert found.min() < 0
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".mha"])
+def test_four_axes_with_one_frame_are_a_volume(scan, ending, tmp_path):
+    path = tmp_path / f"frame{ending}"
+    sitk.WriteImage(sitk.JoinSeries([scan]), str(path))
+    found = volume.read_ct(path)
+    assert found.GetDimension() == 3
+    assert np.array_equal(volume.to_array(found), volume.to_array(scan))
+    if ending != ".nii.gz":  # NIfTI keeps the place of a 4-D image's axes only in part
+        assert found.GetSpacing() == pytest.approx(scan.GetSpacing())
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_a_result_is_on_the_scans_exact_grid_even_for_itk(scan, ending, tmp_path):
+    sitk.WriteImage(scan, str(tmp_path / f"scan{ending}"))
+    ct = volume.read_ct(tmp_path / f"scan{ending}")
+    volume.write(sitk.Cast(ct > 500, sitk.sitkUInt8), tmp_path / "scan_seg.nii.gz")
+    found = sitk.ReadImage(str(tmp_path / "scan_seg.nii.gz"))
+    assert found.GetSize() == ct.GetSize()
+    assert found.GetSpacing() == pytest.approx(ct.GetSpacing(), rel=1e-6)
+    assert found.GetOrigin() == pytest.approx(ct.GetOrigin(), abs=1e-4)
+    assert found.GetDirection() == pytest.approx(ct.GetDirection(), abs=1e-6)
+    sitk.Mask(ct, found)  # refuses images that do not occupy the same space
+
+
+def test_a_label_map_in_floats_is_read_as_whole_numbers(label_map, tmp_path):
+    sitk.WriteImage(sitk.Cast(label_map, sitk.sitkFloat64), str(tmp_path / "map.nii.gz"))
+    found = volume.read_labels(tmp_path / "map.nii.gz")
+    assert found.GetPixelID() == sitk.sitkUInt8
+    assert np.array_equal(volume.to_array(found), volume.to_array(label_map))
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 256.0])
+def test_a_label_map_holds_whole_numbers_up_to_255(label_map, value, tmp_path):
+    array = volume.to_array(label_map).astype(np.float32)
+    array[1, 2, 3] = value
+    sitk.WriteImage(volume.from_array(array, label_map), str(tmp_path / "map.nii.gz"))
+    with pytest.raises(BadInputError, match=r"whole numbers in 0\.\.255"):
+        volume.read_labels(tmp_path / "map.nii.gz")
+
+
+def test_axis_letters_say_where_the_axes_point():
+    assert volume.axis_letters(draw(direction=PIR)[0]) == ("P", "I", "R")
+    assert volume.axis_letters(draw(direction=oblique(PIR))[0]) == ("P", "I", "R")
+    assert volume.axis_letters(draw(direction=LPS)[0]) == ("L", "P", "S")
+
+
+def test_a_resampled_value_stays_at_its_place_in_the_world(scan):
+    grid = volume.Grid.centered(volume.center(scan), (20, 24, 28), (2.0, 1.5, 2.5))
+    there = volume.to_array(volume.resample(scan, grid))
+    assert there.shape == grid.shape
+    at_mm = grid.to_mm(np.array([10, 12, 14]))
+    before = volume.to_vox(scan, at_mm)
+    assert there[14, 12, 10] == pytest.approx(
+        sitk.GetArrayFromImage(scan)[tuple(np.rint(before[::-1]).astype(int))], abs=1100
+    )
+
+
+def test_resampling_to_the_own_grid_changes_nothing():
+    scan, _ = draw((2.0, 1.5, 2.5))
+    grid = volume.Grid(scan.GetSize(), scan.GetSpacing(), scan.GetOrigin())
+    there = volume.to_array(volume.resample(scan, grid)).astype(int)
+    assert there == pytest.approx(volume.to_array(scan).astype(int), abs=1)  # ITK truncates
+
+
+def test_beyond_the_scan_there_is_air():
+    scan, _ = draw()
+    beyond_mm = volume.extent(scan)[1] + 50
+    grid = volume.Grid.centered(beyond_mm, (3, 4, 5), (1.0, 1.0, 1.0))
+    assert np.all(volume.to_array(volume.resample(scan, grid)) == volume.AIR_HU)
+
+
+def test_a_crop_covers_its_box_and_stays_in_the_world(scan):
+    middle_mm = volume.center(scan)
+    low_mm, high_mm = middle_mm - np.array([9, 8, 7]), middle_mm + np.array([5, 6, 4])
+    part = volume.crop(scan, low_mm, high_mm)
+    found_low_mm, found_high_mm = volume.extent(part)
+    assert np.all(found_low_mm <= low_mm)
+    assert np.all(found_high_mm >= high_mm)
+    start = np.rint(volume.to_vox(scan, np.array(part.GetOrigin()))).astype(int).tolist()
+    assert part[0, 0, 0] == scan[start]
+
+
+def test_a_crop_beyond_the_scan_is_never_empty(scan):
+    far_mm = volume.extent(scan)[1] + 500
+    assert min(volume.crop(scan, far_mm, far_mm + 10).GetSize()) >= 1
+
+
+def test_smoothing_is_in_millimetres_along_every_axis():
+    image = sitk.Image((41, 31, 21), sitk.sitkInt16)
+    image.SetSpacing((0.5, 1.0, 2.0))
+    image[20, 15, 10] = 10_000
+    smooth = volume.to_array(volume.smooth(image, 3.0))
+    falls = [smooth[10, 15, 26], smooth[10, 18, 20], (smooth[11, 15, 20] + smooth[12, 15, 20]) / 2]
+    assert falls[0] == pytest.approx(falls[1], rel=0.05)
+    assert falls[2] == pytest.approx(falls[1], rel=0.15)
+
+
+def test_smoothing_leaves_an_axis_of_three_voxels_alone():
+    image = sitk.Image((3, 31, 21), sitk.sitkInt16)
+    image[1, 15, 10] = 1000
+    smooth = volume.to_array(volume.smooth(image, 2.0))
+    assert smooth[10, 15, 0] == 0
+    assert 0 < smooth[10, 15, 1] < 1000
+
+
+def test_a_grid_round_a_centre_has_it_in_its_middle():
+    grid = volume.Grid.centered((1.0, 2.0, 3.0), (4, 5, 6), (0.5, 1.0, 2.0))
+    assert grid.shape == (6, 5, 4)
+    assert (np.array(grid.origin_mm) + grid.last_mm) / 2 == pytest.approx([1.0, 2.0, 3.0])
+    assert grid.contains((1.0, 2.0, 3.0))
+    assert not grid.contains((1.0, 2.0, 9.1))
+
+
+def test_grids_that_differ_are_told_apart(scan):
+    other = sitk.Image(scan)
+    assert volume.same_grid(scan, other)
+    other.SetOrigin(np.add(scan.GetOrigin(), (0.0, 1.0, 0.0)).tolist())
+    assert not volume.same_grid(scan, other)
+    assert not volume.same_grid(scan, scan[1:, :, :])
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(scan, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        volume.write(scan, tmp_path / "file" / "scan.nii.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,51 @@
+"""Heatmaps: draw a Gaussian round a point, and read points back out."""
+
+import numpy as np
+from scipy import ndimage
+
+from versectl.volume import Grid
+
+
+def gaussian(point_mm: np.ndarray, sigma_mm: float, grid: Grid) -> np.ndarray:
+    """A Gaussian of peak 1 round a world point: float32 (z, y, x)."""
+    axes = [
+        np.exp(-0.5 * ((np.arange(n) * s + o - p) / sigma_mm) ** 2, dtype=np.float32)
+        for n, s, o, p in zip(grid.size_vox, grid.spacing_mm, grid.origin_mm, point_mm, strict=True)
+    ]
+    x, y, z = axes
+    return z[:, None, None] * y[:, None] * x
+
+
+def center_of_mass(heat: np.ndarray, grid: Grid) -> np.ndarray:
+    """World centre (3,) of what exceeds half the maximum: noise far off does not pull."""
+    strong = np.where(heat > 0.5 * heat.max(), heat, 0.0)
+    return grid.to_mm(ndimage.center_of_mass(strong)[::-1])
+
+
+def peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
+    """Voxels (n, 3), z, y, x, that exceed the threshold and their 26 neighbours; strongest first.
+
+    Of a plateau the first voxel counts.
+    """
+    highest = heat == ndimage.maximum_filter(heat, size=3, mode="constant", cval=-np.inf)
+    regions, count = ndimage.label(highest & (heat > threshold), np.ones((3, 3, 3)))
+    found = ndimage.maximum_position(heat, regions, range(1, count + 1))
+    return np.array(sorted(found, key=lambda zyx: -heat[zyx]), int).reshape(-1, 3)
+
+
+def refine(heat: np.ndarray, zyx: np.ndarray) -> np.ndarray:
+    """The voxel (3,) moved to the top of a Gaussian through it and its neighbours, axis by axis.
+
+    A parabola through logarithms is exact for a Gaussian. At the rim an axis stays as it is.
+    """
+    place = np.asarray(zyx, float)
+    for axis in range(3):
+        at = list(zyx)
+        if not 0 < at[axis] < heat.shape[axis] - 1:
+            continue
+        along = heat[tuple(slice(i - 1, i + 2) if a == axis else i for a, i in enumerate(at))]
+        low, middle, high = np.log(np.maximum(along, 1e-6))
+        curvature = low - 2 * middle + high
+        if curvature < 0:
+            place[axis] += np.clip(0.5 * (low - high) / curvature, -0.5, 0.5)
+    return place

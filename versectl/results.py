@@ -1,0 +1,121 @@
+"""The results of one case in a folder: where each lies, how it is written and read back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from versectl import cases, centroids, files, labels, volume
+from versectl.errors import BadInputError
+from versectl.spine import Spine
+from versectl.vertebrae import Vertebra
+
+#: Stage -> the command that makes its result.
+COMMANDS = {
+    "spine": "localize-spine",
+    "vertebrae": "localize-vertebrae",
+    "segmentation": "segment",
+}
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the results of a case lie; no two cases of a folder share a name."""
+
+    folder: Path
+    case_name: str
+
+    def of(self, stage: str) -> Path:
+        """The file a stage's result is kept in."""
+        endings = {
+            "spine": "_spine.json",
+            "vertebrae": "_ctd.json",
+            "segmentation": "_seg.nii.gz",
+            "heatmap": "_spine_heatmap.nii.gz",
+            "report": "_report.json",
+            "preview": "_preview.png",
+        }
+        return self.folder / f"{self.case_name}{endings[stage]}"
+
+
+def given(folder: Path | None, holds: str) -> dict[str, Path]:
+    """Case name -> file of one kind ("spine", "centroids") in a folder and below, or one file."""
+    if folder is None:
+        return {}
+    found = cases.find(folder, (holds,))
+    if not found:
+        raise BadInputError(f"{folder} holds no {holds} files (JSON as versectl writes them).")
+    return {name: getattr(case, holds) for name, case in found.items()}
+
+
+def write(stage: str, result: object, ct: sitk.Image, path: Path) -> None:
+    """Write a stage's result, in world millimetres and in voxels of the CT."""
+    WRITERS[stage](result, ct, path)
+
+
+def read(stage: str, ct: sitk.Image, path: Path) -> object:
+    """A stage's result as it was predicted; what the file does not hold is NaN or None."""
+    return READERS[stage](ct, path)
+
+
+def _write_spine(found: Spine, ct: sitk.Image, path: Path) -> None:
+    content = {
+        "center_mm": np.round(found.center_mm, 2),
+        "center_vox": np.round(volume.to_vox(ct, found.center_mm), 2),
+        "frame": "LPS",
+        "direction": volume.axis_letters(ct),
+        "peak": round(found.peak, 3),
+    }
+    files.write_json(content, path)
+
+
+def _read_spine(ct: sitk.Image, path: Path) -> Spine:
+    """The spine; center_mm counts, center_vox is only for the reader."""
+    try:
+        content = json.loads(path.read_bytes())
+        center_mm = np.array(content["center_mm"], float)
+        peak = content.get("peak")
+        peak = float("nan") if peak is None else float(peak)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInputError(
+            f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
+        ) from error
+    low_mm, high_mm = volume.extent(ct)
+    if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
+        raise BadInputError(f"{path} has center_mm {content['center_mm']}, outside the scan.")
+    return Spine(center_mm, peak, None)
+
+
+def _write_vertebrae(found: Mapping[int, Vertebra], ct: sitk.Image, path: Path) -> None:
+    points_mm = {label: vertebra.center_mm for label, vertebra in found.items()}
+    centroids.write(centroids.from_world(points_mm, ct), path)
+
+
+def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
+    read_mm = centroids.to_world(centroids.read(path), ct)
+    points_mm = {label: read_mm[label] for label in labels.ORDER if label in read_mm}
+    if not points_mm:
+        raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
+    for label, point_mm in points_mm.items():
+        inside = volume.to_vox(ct, point_mm)
+        if np.any(inside < -0.5) or np.any(inside > np.array(ct.GetSize()) - 0.5):
+            raise BadInputError(f"{path} has label {label} outside the scan.")
+    return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
+
+
+def _write_label_map(label_map: sitk.Image, _ct: sitk.Image, path: Path) -> None:
+    volume.write(label_map, path)
+
+
+def _read_label_map(ct: sitk.Image, path: Path) -> sitk.Image:
+    label_map = volume.read_labels(path)
+    if not volume.same_grid(label_map, ct):
+        raise BadInputError(f"{path} does not lie on the scan's grid; is it another scan's?")
+    return label_map
+
+
+WRITERS = {"spine": _write_spine, "vertebrae": _write_vertebrae, "segmentation": _write_label_map}
+READERS = {"spine": _read_spine, "vertebrae": _read_vertebrae, "segmentation": _read_label_map}

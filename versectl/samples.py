@@ -1,0 +1,105 @@
+"""What a network is shown in training: for each stage, one random sample of a subject.
+
+The box and the target are those of the stage itself, so training and inference frame a scan alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from versectl import segmentation, spine, vertebrae
+from versectl.config import StageConfig
+from versectl.scan import Subject
+from versectl.volume import Grid
+
+#: chosen: a scan for the spine stage is made at this spacing and seen at 8 mm.
+SPINE_SCAN_MM = 4.0
+
+#: chosen: how far the spine's centre, found at 8 mm, may be off.
+CENTER_ERROR_MM = 15.0
+
+#: section 3.1: how far the vertebra's centre the third stage is given may be off.
+POINT_ERROR_MM = 3.0
+
+
+class Sample(NamedTuple):
+    """What a network sees and should answer: (z, y, x, channels), float32 each."""
+
+    seen: np.ndarray
+    wanted: np.ndarray
+
+
+def draw(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A random sample for a stage."""
+    return {"spine": of_spine, "vertebrae": of_vertebrae, "segmentation": of_segmentation}[
+        config.stage
+    ](subject, config, rng)
+
+
+def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A whole field of view, and where its spine is."""
+    low_mm, high_mm = field_of_view(subject, rng)
+    size_vox = np.maximum(np.ceil((high_mm - low_mm) / SPINE_SCAN_MM), 8)
+    grid = Grid.centered((low_mm + high_mm) / 2, size_vox, (SPINE_SCAN_MM,) * 3)
+    scan = subject.scan(grid, rng)
+    box_grid = spine.frame(scan.ct, config)
+    return Sample(
+        spine.box(scan.ct, box_grid, config), spine.target(scan.centroids_mm, box_grid, config)
+    )
+
+
+def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A tile somewhere along the spine of a field of view, and its vertebrae."""
+    low_mm, high_mm = field_of_view(subject, rng)
+    points_mm = np.array(list(subject.centroids_mm.values()))
+    visible = points_mm[np.all((points_mm >= low_mm) & (points_mm <= high_mm), axis=1)]
+    middle_mm = visible.mean(axis=0) if len(visible) else (low_mm + high_mm) / 2
+    half_mm = config.size_vox[2] * config.spacing_mm / 2
+    slack_mm = max((high_mm[2] - low_mm[2]) / 2 - half_mm, 0.0)
+    middle_mm = np.append(
+        middle_mm[:2] + rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2),
+        (low_mm[2] + high_mm[2]) / 2 + rng.uniform(-slack_mm, slack_mm),
+    )
+    grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
+    scan = subject.scan(grid.within(low_mm, high_mm), rng)
+    return Sample(
+        vertebrae.box(scan.ct, grid, config), vertebrae.target(scan.centroids_mm, grid, config)
+    )
+
+
+def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A vertebra with its surroundings, and its voxels."""
+    label = int(rng.choice(list(subject.centroids_mm)))
+    center_mm = subject.centroids_mm[label]
+    low_mm, high_mm = field_of_view(subject, rng, center_mm)
+    grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
+    scan = subject.scan(grid.within(low_mm, high_mm), rng)
+    if label not in scan.centroids_mm:  # cut by the field of view: look at another
+        return of_segmentation(subject, config, rng)
+    given_mm = scan.centroids_mm[label] + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
+    return Sample(
+        segmentation.box(scan.ct, given_mm, grid, config),
+        segmentation.target(scan.labels, label, grid),
+    )
+
+
+def field_of_view(
+    subject: Subject, rng: np.random.Generator, around_mm: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest world coordinates of a random scan; it holds a vertebra's centre.
+
+    Half of them are as wide as the subject; half are cropped round the spine, as VerSe's are.
+    Lengths run from two vertebrae to everything, even lengths being as likely as uneven ones.
+    """
+    if around_mm is None:
+        around_mm = rng.permutation(list(subject.centroids_mm.values()))[0]
+    low_mm, high_mm = subject.low_mm.copy(), subject.high_mm.copy()
+    if rng.random() < 0.5:
+        low_mm[:2] = np.maximum(low_mm[:2], around_mm[:2] - rng.uniform((45, 40), (120, 120)))
+        high_mm[:2] = np.minimum(high_mm[:2], around_mm[:2] + rng.uniform((45, 60), (120, 140)))
+    if rng.random() < 0.8:
+        length_mm = rng.uniform(80, max(high_mm[2] - low_mm[2], 81))
+        start_mm = around_mm[2] - rng.uniform(0.1, 0.9) * length_mm
+        low_mm[2] = max(low_mm[2], start_mm)
+        high_mm[2] = min(high_mm[2], start_mm + length_mm)
+    return low_mm, high_mm

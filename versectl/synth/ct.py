@@ -1,0 +1,271 @@
+"""A synthetic CT of a body: domain randomisation (SynthSeg: Billot et al. 2023).
+
+Everything a CT shows is drawn at random within, and a little beyond, what is real: what each
+structure looks like, the texture of bone, slices and kernel, noise, what the scan covers.
+Ranges are chosen; their aim is variety, not likeness.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import ndimage
+
+from versectl import augment, labels, volume
+from versectl.augment import Ranges
+from versectl.scan import Scan, Subject
+from versectl.synth.body import Body
+from versectl.volume import Grid
+
+#: Kind -> range of its mean in HU, without contrast agent.
+HOUNSFIELD = {
+    "air": (-1024, -980),
+    "tissue": (20, 70),
+    "cartilage": (30, 160),
+    "disc": (40, 130),
+    "canal": (0, 50),
+    "muscle": (20, 80),
+    "fat": (-130, -60),
+    "organ": (10, 130),
+    "vessel": (20, 70),
+    "lung": (-950, -650),
+    "gas": (-1020, -850),
+    "table": (-700, 200),
+}
+
+BONES = ("vertebra", "bone")
+
+
+def subject(body: Body, ranges: Ranges, weight: float = 1.0) -> Subject:
+    """A body as somebody to make scans of."""
+    return Subject(
+        np.array(body.grid.origin_mm),
+        body.grid.last_mm,
+        body.centroids_mm,
+        lambda grid, rng: scan(body, grid, rng, ranges),
+        weight,
+    )
+
+
+def scan(body: Body, grid: Grid, rng: np.random.Generator, ranges: Ranges) -> Scan:
+    """A CT of a body on a grid, the body distorted round the grid's middle.
+
+    A vertebra that the grid's border cuts is in the label map but has no centroid.
+    """
+    warp = augment.sample(rng, grid, ranges)
+    structures = _look_up(body, augment.sources_mm(warp, grid))
+    if body.grid.spacing_mm[0] >= grid.spacing_mm[0]:
+        structures = _rounded(structures, body.kinds)
+    hounsfield = draw(structures, body.kinds, np.array(grid.spacing_mm), rng)
+    is_vertebra = np.isin(structures, list(labels.NAMES))
+    label_map = np.where(is_vertebra, structures, 0).astype(np.uint8)
+    return Scan(
+        volume.from_array(np.rint(hounsfield).astype(np.int16), grid),
+        volume.from_array(label_map, grid),
+        _complete(body.centroids_mm, warp, label_map, grid),
+    )
+
+
+def draw(
+    structures: np.ndarray,
+    kinds: Mapping[int, str],
+    spacing_mm: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Hounsfield units (z, y, x) of structures (z, y, x): what is there, then how it is seen."""
+    hounsfield = _soft(structures, kinds, spacing_mm, rng)
+    _add_bone(hounsfield, structures, kinds, (spacing_mm, rng))
+    return _acquire(hounsfield, spacing_mm, rng)
+
+
+def _look_up(body: Body, where_mm: np.ndarray) -> np.ndarray:
+    """The structure at world points (3, z, y, x); 0 beyond the body's grid."""
+    index = np.zeros(where_mm.shape[1:], np.int32)
+    inside = np.ones(where_mm.shape[1:], bool)
+    sizes = body.grid.size_vox
+    for axis in (2, 1, 0):  # index = (z * size_y + y) * size_x + x
+        at = np.rint((where_mm[axis] - body.grid.origin_mm[axis]) / body.grid.spacing_mm[axis])
+        inside &= (at >= 0) & (at < sizes[axis])
+        index = index * sizes[axis] + np.clip(at, 0, sizes[axis] - 1).astype(np.int32)
+    return np.where(inside, body.structures.ravel()[index], 0)
+
+
+def _rounded(structures: np.ndarray, kinds: Mapping[int, str]) -> np.ndarray:
+    """Structures whose vertebrae lost the staircase of a coarser grid."""
+    rounded = structures.copy()
+    for label, where in enumerate(ndimage.find_objects(structures, max_label=28), start=1):
+        if where is None or kinds.get(label) != "vertebra":
+            continue
+        around = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in where)
+        mask = (structures[around] == label).astype(np.float32)
+        smooth = ndimage.gaussian_filter(mask, 0.8, truncate=2) > 0.5
+        part = rounded[around]
+        part[(part == label) & ~smooth] = 0
+        part[smooth & (structures[around] == 0)] = label
+    return rounded
+
+
+def _complete(
+    centroids_mm: Mapping[int, np.ndarray], warp: augment.Warp, label_map: np.ndarray, grid: Grid
+) -> dict[int, np.ndarray]:
+    """Centroids, in the distorted space, of the vertebrae whose bulk lies on the grid."""
+    if not centroids_mm:
+        return {}
+    moved = augment.distorted_mm(warp, np.array(list(centroids_mm.values())))
+    counts = np.bincount(label_map.ravel(), minlength=256)
+    on_border = sum(
+        np.bincount(label_map.take(at, axis).ravel(), minlength=256)
+        for axis in range(3)
+        for at in (0, -1)
+    )
+    whole = on_border <= 0.1 * counts ** (2 / 3)  # tips of processes may be cut
+    return {
+        label: center_mm
+        for label, center_mm in zip(centroids_mm, moved, strict=True)
+        if whole[label] and counts[label] and grid.contains(center_mm)
+    }
+
+
+def _soft(
+    structures: np.ndarray,
+    kinds: Mapping[int, str],
+    spacing_mm: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Everything but bone."""
+    shown = {
+        **kinds,
+        **{n: rng.choice(["tissue", "air"]) for n, k in kinds.items() if k == "beyond"},
+    }
+    means = np.zeros(256, np.float32)
+    contrast_hu = rng.uniform(80, 350) if rng.random() < 0.4 else 0.0
+    for number, kind in shown.items():
+        low, high = HOUNSFIELD.get(kind, (20, 70))
+        means[number] = rng.uniform(low, high)
+        if kind == "vessel":
+            means[number] += contrast_hu * rng.uniform(0.5, 1.0)
+        if kind == "organ" and rng.random() < 0.15:
+            means[number] = rng.uniform(*HOUNSFIELD["gas"])  # a hollow one
+    hounsfield = means[structures]
+
+    is_tissue = np.zeros(256, bool)
+    is_tissue[[n for n, k in shown.items() if k in ("tissue", "muscle")]] = True
+    tissue = is_tissue[structures]
+    blobs = _field(structures.shape, rng.uniform(3, 25) / spacing_mm, rng)
+    fat = tissue & (blobs > rng.uniform(-0.8, 2.0))
+    hounsfield[fat] = rng.uniform(*HOUNSFIELD["fat"])
+    hounsfield += rng.uniform(0, 15) * _field(
+        structures.shape, rng.uniform(2, 10) / spacing_mm, rng
+    )
+    if rng.random() < 0.3:  # calcifications, contrast-filled bowel, implants: bright, not bone
+        spots = _field(structures.shape, rng.uniform(3, 8) / spacing_mm, rng)
+        hounsfield[tissue & (spots > rng.uniform(2.2, 3.0))] = rng.uniform(150, 900)
+    return hounsfield
+
+
+def _add_bone(
+    hounsfield: np.ndarray,
+    structures: np.ndarray,
+    kinds: Mapping[int, str],
+    sampling: tuple[np.ndarray, np.random.Generator],
+) -> None:
+    """Draw cortex, trabecular bone and cartilage into the soft parts, in place."""
+    spacing_mm, rng = sampling
+    is_bone = np.zeros(256, bool)
+    is_bone[[n for n, k in kinds.items() if k in BONES]] = True
+    bone = is_bone[structures]
+    where = ndimage.find_objects(bone.astype(np.uint8))
+    if not where:
+        return
+    around = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in where[0])
+    structures, bone, hounsfield = structures[around], bone[around], hounsfield[around]
+
+    if rng.random() < 0.6:  # ligaments and cartilage between bone and fat or air
+        halo = _blur(bone.astype(np.float32), rng.uniform(0.5, 2.0) / spacing_mm) > 0.15
+        hounsfield[halo & ~bone & (hounsfield < 150)] = rng.uniform(20, 140)
+
+    sparse = rng.random() < 0.3  # osteoporosis: as dark as muscle, or fat
+    interior = rng.uniform(-60, 90) if sparse else rng.uniform(80, 380)
+    means = (interior + rng.normal(0, 20, 256)).astype(np.float32)
+    trabecular = means[structures]
+    for width_mm, most in ((rng.uniform(0.6, 2.0), 90), (rng.uniform(3, 12), 60)):
+        size = width_mm / spacing_mm
+        trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
+
+    core = (bone & ~_edge(structures)).astype(np.float32)
+    thickness_mm = rng.uniform(0.4, 2.0)
+    depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
+    cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
+    cortex = max(rng.uniform(250, 1300), interior + 100)
+    drawn = trabecular + cortex_share * (cortex - trabecular)
+    hounsfield[bone] = drawn[bone]
+
+
+def _edge(structures: np.ndarray) -> np.ndarray:
+    """Voxels that have a neighbour of another structure."""
+    edge = np.zeros(structures.shape, bool)
+    for axis in range(3):
+        differs = np.diff(structures, axis=axis) != 0
+        low = [slice(None)] * 3
+        high = [slice(None)] * 3
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        edge[tuple(low)] |= differs
+        edge[tuple(high)] |= differs
+    return edge
+
+
+def _acquire(
+    hounsfield: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """What a scanner makes of it: blur, kernel, noise, slices, shading."""
+    seen = _blur(hounsfield, rng.uniform(0.3, 1.0) / spacing_mm)
+    if rng.random() < 0.3:  # sharp kernel
+        seen += rng.uniform(0.2, 1.0) * (seen - _blur(seen, 1.0 / spacing_mm))
+    grain = rng.standard_normal(seen.shape, dtype=np.float32)
+    grain = _blur(grain, rng.uniform(0.0, 0.8, 3))
+    axis = rng.choice([0, 0, 0, 1, 2])  # axial slices most often
+    thickness_mm = np.exp(rng.uniform(np.log(0.7), np.log(5.0)))
+    slices = _slices(seen.shape[axis], thickness_mm / spacing_mm[2 - axis], rng.random())
+    sliced = np.stack([seen, grain])
+    sliced = np.moveaxis(np.tensordot(slices, sliced, axes=(1, axis + 1)), 0, axis + 1)
+    seen, grain = sliced
+    sigma_hu = np.exp(rng.uniform(np.log(3), np.log(70)))
+    seen = seen + grain * np.float32(sigma_hu / max(grain.std(), 1e-3))
+    shade = _field(seen.shape, rng.uniform(40, 120) / spacing_mm, rng)
+    seen = (seen + 1000) * (1 + rng.uniform(0, 0.03) * shade) - 1000 + rng.uniform(-15, 15)
+    return np.clip(seen, -1024, 3071)
+
+
+def _slices(size: int, thickness_vox: float, offset: float) -> np.ndarray:
+    """Matrix (size, size) that averages over slices of a thickness and interpolates between."""
+    if thickness_vox <= 1:
+        return np.eye(size, dtype=np.float32)
+    centers = np.arange(-offset * thickness_vox, size + thickness_vox, thickness_vox)
+    at = np.arange(size)
+    profile = np.exp(-0.5 * ((at - centers[:, None]) / (0.4 * thickness_vox)) ** 2)
+    profile /= np.maximum(profile.sum(axis=1, keepdims=True), 1e-6)
+    hat = np.maximum(1 - np.abs(at[:, None] - centers) / thickness_vox, 0)
+    matrix = hat @ profile
+    return (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _field(
+    shape: tuple[int, int, int], width_vox_xyz: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Smooth noise of mean 0 and SD 1 whose grains are about that wide; float32 (z, y, x)."""
+    width = np.maximum(np.asarray(width_vox_xyz)[::-1], 1.0)
+    coarse = [max(int(np.ceil(n / w)) + 3, 4) for n, w in zip(shape, width, strict=True)]
+    noise = rng.standard_normal(coarse, dtype=np.float32)
+    for axis, (n, w, size) in enumerate(zip(shape, width, coarse, strict=True)):
+        at = np.arange(n) / w + rng.random()
+        low = np.minimum(at.astype(int), size - 2)
+        share = at - low
+        share = share * share * (3 - 2 * share)  # smooth steps leave no creases
+        matrix = np.zeros((n, size), np.float32)
+        matrix[np.arange(n), low] = 1 - share
+        matrix[np.arange(n), low + 1] = share
+        noise = np.moveaxis(np.tensordot(matrix, noise, axes=(1, axis)), 0, axis)
+    return noise / max(float(noise.std()), 1e-6)
+
+
+def _blur(image: np.ndarray, sigma_vox_xyz: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter(image, np.asarray(sigma_vox_xyz)[::-1], truncate=2.5)

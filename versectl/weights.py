@@ -1,0 +1,81 @@
+"""Weights on disk: per stage <stage>.weights.h5 and <stage>.json, its configuration and SHA-256.
+
+Weights are data: the file holds arrays only, the network is built from the configuration.
+"""
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from versectl import config, networks
+from versectl.config import StageConfig
+from versectl.errors import WeightsError
+from versectl.files import replacing, write_json
+from versectl.model import Model
+
+
+def default_folder() -> Path:
+    """The weights that come with versectl: beside the package in a clone, else installed."""
+    beside = Path(__file__).parent.parent / "weights"
+    if (beside / "spine.json").is_file():
+        return beside
+    try:
+        return Path(str(resources.files("versectl_weights")))
+    except ModuleNotFoundError as error:
+        raise WeightsError(
+            f"No default weights in {beside} or installed; give a folder with --weights."
+        ) from error
+
+
+def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
+    """A stage's network, checked against its SHA-256, ready to answer.
+
+    precision : Keras' dtype for computing: float32, bfloat16 or float16.
+    Raises WeightsError when a file is missing, altered, or does not fit.
+    """
+    folder = default_folder() if folder is None else Path(folder)
+    settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
+    for path in (settings, file):
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
+    try:
+        content = json.loads(settings.read_text())
+        stage_config, recorded = config.from_json(content["config"]), content["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{settings} is no description of weights; get it again.") from error
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    if sha256 != recorded:
+        raise WeightsError(f"{file} is damaged: its SHA-256 is not the recorded one; get it again.")
+    return Model(stage_config, _answering(stage_config, file, precision), sha256)
+
+
+def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path) -> None:
+    """Write a network's weights and configuration; what a run used to train is left behind."""
+    file = folder / f"{stage_config.stage}.weights.h5"
+    bare = networks.build(stage_config.network)
+    bare.set_weights(network.get_weights())
+    with replacing(file, ".weights.h5") as temporary:
+        bare.save_weights(temporary)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    content = {"config": config.to_json(stage_config), "sha256": sha256}
+    write_json(content, folder / f"{stage_config.stage}.json")
+
+
+def _answering(stage_config: StageConfig, file: Path, precision: str):
+    """The network as a function (z, y, x, inputs) -> (z, y, x, outputs), float32."""
+    policy = precision if precision == "float32" else f"mixed_{precision}"
+    networks.keras.config.set_dtype_policy(policy)
+    network = networks.build(stage_config.network)
+    try:
+        network.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        raise WeightsError(f"{file} does not fit its configuration: {error}.") from error
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        out = network.predict_on_batch(seen[None].astype(np.float32))
+        return np.asarray(out[0], np.float32)
+
+    return answer

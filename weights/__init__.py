@@ -1,0 +1,1 @@
+"""The default weights; installed, this folder is the package versectl_weights."""
