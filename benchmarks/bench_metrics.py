@@ -1,6 +1,6 @@
 """Dice and Hausdorff distance of whole spines: ours beside the libraries people use.
 
-    python benchmarks/bench_metrics.py [--quick] [--limit-s 400]
+    python benchmarks/bench_metrics.py [--quick] [--limit-s 70]
 
 Prints, for each drawn pair of label maps and each library, seconds (wall and CPU time, least of up
 to three runs), extra memory, and the largest difference from ours, then the ratios in a table that
@@ -414,7 +414,7 @@ def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only the pairs at 1 mm")
-    parser.add_argument("--limit-s", type=float, default=400, help="skip what would take longer")
+    parser.add_argument("--limit-s", type=float, default=70, help="skip what would take longer")
     options = parser.parse_args()
     versions = _versions()
     for package, found in versions.items():
@@ -471,7 +471,7 @@ def _print_ratios(timings: dict[str, dict[str, Timing]]) -> None:
     for title, (definition, rivals) in contests.items():
         for clock in ("wall_s", "cpu_s"):
             ratios = [_ratio(row, OURS[definition], rivals, clock) for row in timings.values()]
-            cells = " | ".join(f"{ratio:.1f}" for ratio in ratios)
+            cells = " | ".join("-" if np.isnan(ratio) else f"{ratio:.1f}" for ratio in ratios)
             print(f"| {title} | {clock[:-2]} | {cells} | {np.nanmedian(ratios):.1f} |")
 
 

@@ -23,7 +23,7 @@ BALL_VOX = 1000
 WALKING_DICE = 0.5
 
 #: Edge lengths of the blocks, coarse then fine, whose members share one answer of the k-d tree.
-BLOCKS_VOX = (16, 4)
+BLOCKS_VOX = (12, 4)
 
 VALUES = 256  # of uint8
 
@@ -32,8 +32,15 @@ VALUES = 256  # of uint8
 class Overlap:
     """How one label of the prediction agrees with the ground truth."""
 
-    dice: float
+    gt_vox: int
+    predicted_vox: int
+    common_vox: int
     distance_mm: float | None  # None when the label is absent on one side
+
+    @property
+    def dice(self) -> float:
+        """Twice the common voxels over all; 0 when the label is absent on one side."""
+        return 2 * self.common_vox / (self.gt_vox + self.predicted_vox)
 
 
 @dataclass(frozen=True)
@@ -80,15 +87,18 @@ def compare(
     pair = _crop(gt, predicted, spacing_mm)
     gt_vox, predicted_vox, common_vox = _count(pair)
     total_vox = gt_vox + predicted_vox
-    wanted = np.isin(np.arange(VALUES), list(labels)) & (total_vox > 0)
-    dice = 2 * common_vox / np.maximum(total_vox, 1)
-    on_both_sides = wanted & (gt_vox > 0) & (predicted_vox > 0)
-    distance_mm = DISTANCES[distance](pair, np.where(on_both_sides, dice, np.nan))
+    present = np.isin(np.arange(VALUES), list(labels)) & (total_vox > 0)
+    measurable = present & (gt_vox > 0) & (predicted_vox > 0)
+    dice = np.where(measurable, 2 * common_vox / np.maximum(total_vox, 1), np.nan)
+    distance_mm = DISTANCES[distance](pair, dice)
     return {
         int(label): Overlap(
-            float(dice[label]), float(distance_mm[label]) if on_both_sides[label] else None
+            int(gt_vox[label]),
+            int(predicted_vox[label]),
+            int(common_vox[label]),
+            float(distance_mm[label]) if measurable[label] else None,
         )
-        for label in np.flatnonzero(wanted)
+        for label in np.flatnonzero(present)
     }
 
 
@@ -223,22 +233,23 @@ def _farthest_mm(
     voxels: np.ndarray, targets: np.ndarray, spacing_mm: Sequence[float], at_least_mm: float
 ) -> float:
     """The greatest distance from a voxel (n, 3) to the nearest target (m, 3), or at_least_mm."""
-    targets_mm = targets * spacing_mm
+    voxels_mm, targets_mm = voxels * spacing_mm, targets * spacing_mm
     # A plainly built tree is ready in half the time and serves few questions as fast.
     tree = cKDTree(targets_mm, balanced_tree=False, compact_nodes=False)
     for edge_vox in BLOCKS_VOX:
         block = _block_numbers(voxels, edge_vox)
+        occupied = np.flatnonzero(np.bincount(block))
         delegate = np.zeros(block.max(initial=0) + 1, int)
-        delegate[block] = np.arange(len(voxels))  # of each block, the last voxel in it
-        delegates = np.unique(delegate[block])
-        distances_mm, nearest = tree.query(voxels[delegates] * spacing_mm)
+        delegate[block] = np.arange(block.size)  # of each block, the last voxel in it
+        distances_mm, nearest = tree.query(voxels_mm[delegate[occupied]])
         at_least_mm = max(at_least_mm, distances_mm.max(initial=0.0))
         # No voxel is farther from the targets than from its delegate's nearest target.
         answer = np.zeros_like(delegate)
-        answer[block[delegates]] = nearest
-        bound_mm = np.linalg.norm(voxels * spacing_mm - targets_mm[answer[block]], axis=1)
-        voxels = voxels[bound_mm > at_least_mm]
-    distances_mm, _ = tree.query(voxels * spacing_mm)
+        answer[occupied] = nearest
+        apart_mm = voxels_mm - targets_mm[answer[block]]
+        may_be_farther = np.einsum("ij,ij->i", apart_mm, apart_mm) > at_least_mm**2
+        voxels, voxels_mm = voxels[may_be_farther], voxels_mm[may_be_farther]
+    distances_mm, _ = tree.query(voxels_mm)
     return max(at_least_mm, distances_mm.max(initial=0.0))
 
 

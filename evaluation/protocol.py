@@ -87,8 +87,8 @@ def score(scan: Scan, rules: Rules) -> Result:
     Hausdorff distance.
     """
     overlaps = _overlaps(scan, rules.distance)
-    predicted_masks = _present(scan.predicted)
-    gt_masks = _present(scan.gt) & overlaps.keys()
+    gt_masks = {label for label, overlap in overlaps.items() if overlap.gt_vox}
+    predicted_masks = {label for label, overlap in overlaps.items() if overlap.predicted_vox}
     gt_mm, predicted_mm = _vertebrae(scan.gt_mm), _vertebrae(scan.predicted_mm)
     errors_mm = identification.point_errors_mm(gt_mm, predicted_mm)
     is_identified = identification.RULES[rules.identified](gt_mm, predicted_mm)
@@ -163,12 +163,6 @@ def _overlaps(scan: Scan, distance: str) -> dict[int, metrics.Overlap]:
     if scan.gt is None or scan.predicted is None:
         return {}
     return metrics.compare(scan.gt, scan.predicted, scan.spacing_mm, labels.ORDER, distance)
-
-
-def _present(mask: np.ndarray | None) -> set[int]:
-    if mask is None:
-        return set()
-    return set(np.flatnonzero(np.bincount(mask[mask != 0], minlength=1))) & set(labels.ORDER)
 
 
 def _at_border(mask: np.ndarray | None) -> set[int]:

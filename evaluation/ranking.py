@@ -15,7 +15,7 @@ from scipy.stats import wilcoxon
 
 from evaluation import protocol, table
 from evaluation.report import Options, Report, evaluate
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, PartialFailureError
 
 SIGNIFICANT_P = 0.05
 
@@ -93,6 +93,13 @@ def better_p(one: Sequence[float], other: Sequence[float]) -> float:
     # Only signs and order of the differences matter to the test: any large number serves.
     differences = np.nan_to_num(one - other, posinf=1e9, neginf=-1e9)
     return float(wilcoxon(differences, alternative="greater").pvalue)
+
+
+def check(ranking: Ranking) -> None:
+    """Raise PartialFailureError when a scan could not be compared for some team."""
+    failed = [team for team, report in ranking.reports.items() if not report.complete]
+    if failed:
+        raise PartialFailureError(f"Scans of {', '.join(failed)} could not be compared; see above.")
 
 
 def text(ranking: Ranking) -> str:

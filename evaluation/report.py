@@ -12,7 +12,7 @@ from evaluation import protocol, reading
 from evaluation.protocol import Figures, Record, Result, Rules
 from versectl import labels
 from versectl.cases import Case
-from versectl.errors import BadInputError, VersectlError
+from versectl.errors import BadInputError, PartialFailureError, explain
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Options:
     predicted_format: str = "subject"  # one of reading.FORMATS
     gt_format: str = "subject"
     count_missing_cases: bool = False  # a case without prediction counts as an empty one
-    jobs: int | None = None  # cases at a time; None is one per core
+    jobs: int | None = None  # cases at a time; None is one per core, up to four
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,13 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every case of the ground truth was compared with a prediction."""
-        return not self.failures and not self.without_prediction
+        """Whether every case of the ground truth is in the figures."""
+        return not self.failures and not self.left_out
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Cases without a prediction that are not in the figures."""
+        return () if self.options.count_missing_cases else self.without_prediction
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -66,8 +71,9 @@ def evaluate(predicted: Path, gt: Path, options: Options | None = None) -> Repor
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
-    # Threads suffice: reading and inflating, most of the time, happen outside Python's lock.
-    with ThreadPoolExecutor(options.jobs or os.cpu_count()) as pool:
+    # Threads suffice: reading and inflating, most of the time, happen outside Python's lock. Few
+    # by default, as each holds a case's two volumes in memory.
+    with ThreadPoolExecutor(options.jobs or min(4, os.cpu_count() or 1)) as pool:
         outcomes = list(pool.map(partial(_attempt, options=options), pairs))
     return Report(
         options=options,
@@ -117,7 +123,16 @@ def to_json(report: Report) -> dict:
             for table, rows in tables.items()
         },
         "scans_correct": asdict(scans_correct(report)),
+        "counts": counts(report),
         "records": [asdict(record) for record in report.records],
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many labels lack on the predicted side, and how many are there too many."""
+    return {
+        kind: sum(len(getattr(result, kind)) for result in report.results)
+        for kind in ("missing_landmarks", "missing_masks", "extra_labels")
     }
 
 
@@ -160,6 +175,18 @@ def below(report: Report, thresholds: Mapping[str, float]) -> list[str]:
     return lines
 
 
+def check(report: Report, thresholds: Mapping[str, float]) -> None:
+    """Raise PartialFailureError when a case was left out or a figure is below its threshold."""
+    faults = below(report, thresholds)
+    if report.failures:
+        first = report.failures[0]
+        faults.append(f"cases not compared: {len(report.failures)}, {first.case}: {first.reason}")
+    if report.left_out:
+        faults.append(f"cases without a prediction: {len(report.left_out)}")
+    if faults:
+        raise PartialFailureError("; ".join(fault.rstrip(".") for fault in faults) + ".")
+
+
 def _attempt(pair: tuple[Case | None, Case], options: Options) -> Result | Failure:
     predicted, gt = pair
     try:
@@ -167,9 +194,9 @@ def _attempt(pair: tuple[Case | None, Case], options: Options) -> Result | Failu
             scan = reading.load_without_prediction(gt, options.gt_format)
         else:
             scan = reading.load(predicted, gt, (options.predicted_format, options.gt_format))
-    except VersectlError as error:
-        return Failure(gt.name, str(error))
-    return protocol.score(scan, options.rules)
+        return protocol.score(scan, options.rules)
+    except Exception as error:  # whatever is wrong with one case, the others are compared
+        return Failure(gt.name, str(explain(error)))
 
 
 def _pool(scans: Iterable[Sequence[Record]]) -> Figures:

@@ -111,18 +111,16 @@ def mean_sd(figure: Figure, decimals: int) -> str:
 def _headline(shown: Report) -> str:
     rules = shown.options.rules
     correct = report.scans_correct(shown)
-    missing_masks = sum(len(result.missing_masks) for result in shown.results)
-    missing_points = sum(len(result.missing_landmarks) for result in shown.results)
-    extra = sum(len(result.extra_labels) for result in shown.results)
+    counts = report.counts(shown)
     missed = "left out" if rules.missed_pe_mm is None else f"counted as {rules.missed_pe_mm:g} mm"
     return "\n".join(
         [
             f"{len(shown.results)} scans, {len(shown.records)} vertebrae",
             f"scans with every vertebra identified: {_share(correct)}",
             f"centroids: {_point_sources(shown)}",
-            f"missing landmarks: {missing_points} (point error {missed})",
-            f"missing masks: {missing_masks} (Dice 0, no HD)",
-            f"extra labels: {extra}",
+            f"missing landmarks: {counts['missing_landmarks']} (point error {missed})",
+            f"missing masks: {counts['missing_masks']} (Dice 0, no HD)",
+            f"extra labels: {counts['extra_labels']}",
             f"{IDENTIFIED[rules.identified]}; {DISTANCES[rules.distance]}; ± population SD",
         ]
     )

@@ -27,6 +27,7 @@ LAYERS = [
     {"recording", "samples"},
     {"synth"},
     {"subjects"},
+    {"feed"},
     {"train"},
     {"cli"},
     {"__main__"},

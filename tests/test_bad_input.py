@@ -236,3 +236,11 @@ def test_a_folder_without_the_files_of_the_stage_before_is_bad_input(
     done = run(command, ct_file, tmp_path / "out", option, tmp_path / "in")
     assert done.exit_code == 3
     assert "holds no" in done.stderr
+
+
+def test_a_case_that_was_not_given_is_not_taken_from_elsewhere(run, ct_file, out, tmp_path):
+    run("run-all", ct_file, out)
+    files.write_json([], tmp_path / "mine" / "another_ctd.json")
+    done = run("segment", ct_file, out, "--overwrite", "--centroids", tmp_path / "mine")
+    assert done.exit_code == 3
+    assert "none of the 1 files given is that of this case" in done.stderr

@@ -75,7 +75,12 @@ def test_results_inside_the_input_folder_are_passed_over(tmp_path):
     touch(tmp_path, "a_ct.nii.gz", "out/a.nii.gz")
     found = cases.with_ct(tmp_path, apart_from=tmp_path / "out")
     assert [case.ct.name for case in found] == ["a_ct.nii.gz"]
-    assert len(cases.with_ct(tmp_path / "out", apart_from=tmp_path / "out")) == 1
+
+
+def test_scans_inside_the_output_folder_are_found(tmp_path):
+    touch(tmp_path, "in/a_ct.nii.gz")
+    assert len(cases.with_ct(tmp_path / "in", apart_from=tmp_path)) == 1
+    assert len(cases.with_ct(tmp_path / "in", apart_from=tmp_path / "in")) == 1
 
 
 def test_a_file_named_by_itself_is_the_scan(tmp_path):

@@ -2,11 +2,13 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy.stats import wilcoxon
 
 from evaluation import Options, ranking
 from evaluation.protocol import Record, Result
 from evaluation.report import Report
+from versectl import volume
 from versectl.errors import BadInputError
 
 
@@ -75,3 +77,30 @@ def test_one_team_or_equal_names_are_refused(tmp_path):
         ranking.rank(tmp_path, [tmp_path / "one"])
     with pytest.raises(BadInputError, match="different names"):
         ranking.rank(tmp_path, [tmp_path / "a" / "out", tmp_path / "b" / "out"])
+
+
+def write_scan(folder, name, shift_vox):
+    array = np.zeros((9, 14, 17), np.uint8)
+    array[2:6, 3:10, 1 + shift_vox : 9 + shift_vox] = 20
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.5, 1.25, 2.0))
+    volume.write(image, folder / f"{name}_seg.nii.gz")
+
+
+def test_folders_are_ranked_and_a_missing_scan_counts_as_empty(tmp_path):
+    for number in range(6):
+        name = f"sub-{number}"
+        write_scan(tmp_path / "gt", name, 0)
+        write_scan(tmp_path / "near", name, 1)
+        write_scan(tmp_path / "far", name, 4)
+        if number:
+            write_scan(tmp_path / "lazy", name, 4)
+    teams = [tmp_path / team for team in ("far", "near", "lazy")]
+    found = ranking.rank(tmp_path / "gt", teams)
+    ranking.check(found)
+    best = found.standings[0]
+    assert best.team == "near"
+    assert best.points == {"id_rate": 0, "point_error_mm": 2, "dice": 2, "hd_mm": 2}
+    lazy = next(s for s in found.standings if s.team == "lazy")
+    assert lazy.figures["id_rate"].mean == pytest.approx(5 / 6, abs=1e-6)
+    assert "lazy: sub-0: no prediction, counted as empty" in ranking.text(found)

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import SimpleITK as sitk
 
 from evaluation import Options, Rules, evaluate, published, report, table
 from versectl import centroids, volume
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, PartialFailureError
 
 CASES = ("sub-a", "sub-b", "sub-c")
 
@@ -44,12 +45,15 @@ def test_unmatched_cases_are_listed_and_make_the_report_incomplete(folders):
     assert [result.case for result in found.results] == ["sub-a", "sub-b"]
     assert found.without_prediction == ("sub-c",)
     assert found.without_truth == ("sub-d",)
-    assert not found.complete
     assert found.failures == ()
+    with pytest.raises(PartialFailureError, match="cases without a prediction: 1") as raised:
+        report.check(found, {})
+    assert raised.value.exit_code == 4
 
 
 def test_missing_cases_count_as_empty_when_asked(folders):
     found = evaluate(*folders, Options(count_missing_cases=True))
+    report.check(found, {})
     assert len(found.records) == 9
     assert report.figures(found)["pooled_over_vertebrae"]["all"]["id_rate"].mean == pytest.approx(
         5 / 9, abs=1e-6
@@ -65,13 +69,31 @@ def test_a_file_that_cannot_be_read_costs_its_case_only(folders):
     assert failure.case == "sub-a"
     assert "sub-a_seg.nii.gz" in failure.reason
     assert "\n" not in failure.reason
-    assert not found.complete
+    with pytest.raises(PartialFailureError, match=r"cases not compared: 1, sub-a: .*sub-a_seg"):
+        report.check(found, {})
+
+
+def test_a_report_without_any_scan_can_still_be_shown(folders):
+    predicted, gt = folders
+    for path in predicted.glob("*.json"):
+        path.write_text("{}")
+    found = evaluate(predicted, gt)
+    assert [failure.case for failure in found.failures] == ["sub-a", "sub-b"]
+    assert "0 scans, 0 vertebrae" in table.text(found, beside_published=True)
+    json.dumps(report.to_json(found), allow_nan=False)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_figures_do_not_depend_on_the_number_of_jobs(folders, jobs):
     found = evaluate(*folders, Options(jobs=jobs))
     assert found.records == evaluate(*folders).records
+
+
+def test_stderr_is_heard_again_after_reading_in_many_threads(folders, capfd):
+    for _ in range(5):
+        evaluate(*folders, Options(jobs=4))
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
 
 
 def test_pooled_and_scan_means_are_both_there_and_differ(folders):
@@ -98,6 +120,7 @@ def test_json_has_a_record_per_case_and_vertebra_with_null_where_undefined(folde
     ]
     assert content["summaries"]["per_vertebra"]["T12"]["dice"]["n"] == 2
     assert content["cases_without_prediction"] == ["sub-c"]
+    assert content["counts"] == {"missing_landmarks": 1, "missing_masks": 1, "extra_labels": 0}
     assert [case["correct"] for case in content["cases"]] == [True, False]
 
 
@@ -161,6 +184,8 @@ def test_thresholds_are_read_and_checked(folders):
     (line,) = report.below(evaluate(*folders), thresholds)
     assert line.startswith("DSC is 0.")
     assert line.endswith("below 0.99")
+    with pytest.raises(PartialFailureError, match=r"DSC is 0\.\d{4}, below 0.99"):
+        report.check(evaluate(*folders), thresholds)
 
 
 @pytest.mark.parametrize("words", ["ID", "ID=high", "HD=3", "", "ID=nan", "ID=90"])

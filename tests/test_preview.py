@@ -61,4 +61,8 @@ def test_the_command_draws_what_is_there(run, ct_file, out):
     assert done.exit_code == 0, done.output
     before = (out / "lumbar_preview.png").read_bytes()
     run("run-all", ct_file, out, "--preview")
-    assert (out / "lumbar_preview.png").read_bytes() != before
+    with_masks = (out / "lumbar_preview.png").read_bytes()
+    assert with_masks != before
+    (out / "lumbar_preview.png").unlink()
+    assert "drawn" in run("run-all", ct_file, out, "--preview").stdout
+    assert (out / "lumbar_preview.png").read_bytes() == with_masks

@@ -198,3 +198,20 @@ def test_a_file_that_cannot_be_written_leaves_nothing(scan, tmp_path):
     with pytest.raises(OSError, match="file"):
         volume.write(scan, tmp_path / "file" / "scan.nii.gz")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_file_cut_by_a_full_disk_is_not_kept(scan, ending, tmp_path, monkeypatch):
+    """ITK's NIfTI writer stops without a word when the disk is full."""
+    write = sitk.WriteImage
+
+    def full(image, path, **options):
+        write(image, path, **options)
+        size = volume.Path(path).stat().st_size
+        with open(path, "r+b") as file:
+            file.truncate(size - 100)
+
+    monkeypatch.setattr(sitk, "WriteImage", full)
+    with pytest.raises(BadInputError, match="disk full"):
+        volume.write(scan, tmp_path / f"scan{ending}")
+    assert list(tmp_path.iterdir()) == []

@@ -114,8 +114,9 @@ def _single(file: Path) -> Case:
 def _recognised(path: Path, apart_from: Path | None) -> Iterator[tuple[Path, str, str]]:
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     passed = None if apart_from is None else Path(apart_from).resolve()
+    passed = passed if passed and path.resolve() in passed.parents else None
     for file in files:
-        if passed is not None and passed != path.resolve() and passed in file.resolve().parents:
+        if passed is not None and passed in file.resolve().parents:
             continue
         parsed = parse(file.name)
         if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():

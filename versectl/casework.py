@@ -4,7 +4,7 @@ Every function takes a case and the desk and returns one line that says what cam
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,7 +24,7 @@ class Desk:
     """What is the same for every case.
 
     models : stage -> its model, loaded when first asked for; None where no network runs.
-    given : case name -> the file of the stage before, where it is not in `out`.
+    given : case name -> the file of the stage before; None where it is in `out`.
     extras : of "heatmap" and "preview", what to write as well.
     begin : told of each stage as it begins.
     """
@@ -32,7 +32,7 @@ class Desk:
     out: Path
     models: Callable[[str], Model] | None = None
     overwrite: bool = False
-    given: Mapping[str, Path] = field(default_factory=dict)
+    given: Mapping[str, Path] | None = None
     extras: frozenset[str] = frozenset()
     begin: Callable[[str], None] = lambda _stage: None
 
@@ -58,7 +58,10 @@ class Shelf:
 
     def take(self, stage: str, ct: sitk.Image) -> Any:
         """The result of an earlier command; BadInputError when it was not run."""
-        path = self.desk.given.get(self.case.name, self.paths.of(stage))
+        given, path = self.desk.given, self.paths.of(stage)
+        if given is not None and self.case.name not in given:
+            raise BadInputError(f"none of the {len(given)} files given is that of this case.")
+        path = path if given is None else given[self.case.name]
         if not path.exists():
             raise BadInputError(f"{path} is missing; run {results.COMMANDS[stage]} first.")
         return results.read(stage, ct, path)
@@ -132,7 +135,8 @@ def run_all(case: Case, desk: Desk) -> str:
     """Make all results and the report; a case that fails gets a report that says why."""
     shelf = Shelf(case, desk)
     if not desk.overwrite and is_finished(shelf.paths):
-        return KEPT
+        wanting = "preview" in desk.extras and not shelf.paths.of("preview").exists()
+        return draw(case, desk) if wanting else KEPT
     try:
         return _run_all(shelf)
     except SetupError:

@@ -67,7 +67,7 @@ _JOB: list[tuple[StageConfig, list[Subject], np.ndarray, int]] = []
 
 
 def _begin_worker(config: StageConfig, subjects: Callable[[], list[Subject]], seed: int) -> None:
-    os.nice(5)  # the network goes first
+    os.nice(2)  # the network goes first
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     everybody = subjects()
     weights = np.array([subject.weight for subject in everybody])

@@ -25,7 +25,7 @@ def center_of_mass(heat: np.ndarray, grid: Grid) -> np.ndarray:
 def peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
     """Voxels (n, 3), z, y, x, that exceed the threshold and their 26 neighbours; strongest first.
 
-    Of a plateau the first voxel counts.
+    Of a plateau one voxel counts.
     """
     highest = heat == ndimage.maximum_filter(heat, size=3, mode="constant", cval=-np.inf)
     regions, count = ndimage.label(highest & (heat > threshold), np.ones((3, 3, 3)))

@@ -26,9 +26,7 @@ def identification(wanted: KerasTensor, heatmaps: KerasTensor) -> KerasTensor:
     small = 1e-5
     anywhere = ops.clip(ops.sum(heatmaps, axis=-1, keepdims=True), small, 1 - small)
     wanted_anywhere = ops.max(wanted, axis=-1, keepdims=True)
-    where = -(
-        wanted_anywhere * ops.log(anywhere) + (1 - wanted_anywhere) * ops.log(1 - anywhere)
-    )
+    where = -(wanted_anywhere * ops.log(anywhere) + (1 - wanted_anywhere) * ops.log(1 - anywhere))
     share = ops.clip(heatmaps / anywhere, small, 1.0)
     which = -ops.sum(wanted * ops.log(share), axis=-1)
     which = ops.sum(which) / (ops.sum(wanted) + 1.0)

@@ -5,13 +5,21 @@ word; so it is asked for the geometry only, and the voxels are read here.
 """
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 
 from versectl.errors import BadInputError
+
+#: Where ITK puts the first voxel: behind the header and four bytes that announce no extension.
+ITK_OFFSET = 352
+
+#: What goes wrong when bytes are not what they should be.
+BROKEN = (EOFError, OSError, OverflowError, ValueError, zlib.error, HeaderDataError)
 
 
 def voxels(path: Path) -> np.ndarray:
@@ -25,15 +33,19 @@ def voxels(path: Path) -> np.ndarray:
         shape, kind = header.get_data_shape(), header.get_data_dtype()
         start, count = int(header.get_data_offset()), int(np.prod(shape, dtype=np.int64))
         stored = np.frombuffer(content, kind, count, start).reshape(shape[::-1])
-    except (
-        EOFError,
-        OSError,
-        ValueError,
-        zlib.error,
-        nibabel.spatialimages.HeaderDataError,
-    ) as error:
+        return _scaled(stored, *header.get_slope_inter())
+    except BROKEN as error:
         raise BadInputError(f"{path} is damaged or cut off ({error}); get it again.") from error
-    return _scaled(stored, *header.get_slope_inter())
+
+
+def is_whole(path: Path, voxel_bytes: int) -> bool:
+    """Whether a file that ITK wrote holds all voxels: on a full disk it stops without a word."""
+    length = ITK_OFFSET + voxel_bytes
+    if not path.name.endswith(".gz"):
+        return path.stat().st_size == length
+    with path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)  # gzip ends in the length of what it packs
+        return int.from_bytes(file.read(), "little") == length % 2**32
 
 
 def _whole(path: Path) -> bytes:

@@ -41,10 +41,10 @@ class Paths:
         return self.folder / f"{self.case_name}{endings[stage]}"
 
 
-def given(folder: Path | None, holds: str) -> dict[str, Path]:
+def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
     """Case name -> file of one kind ("spine", "centroids") in a folder and below, or one file."""
     if folder is None:
-        return {}
+        return None
     found = cases.find(folder, (holds,))
     if not found:
         raise BadInputError(f"{folder} holds no {holds} files (JSON as versectl writes them).")

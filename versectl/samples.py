@@ -9,6 +9,7 @@ import numpy as np
 
 from versectl import segmentation, spine, vertebrae
 from versectl.config import StageConfig
+from versectl.errors import BadInputError
 from versectl.scan import Subject
 from versectl.volume import Grid
 
@@ -20,6 +21,10 @@ CENTER_ERROR_MM = 15.0
 
 #: section 3.1: how far the vertebra's centre the third stage is given may be off.
 POINT_ERROR_MM = 3.0
+
+
+#: chosen: scans made before a subject is given up.
+TRIES = 30
 
 
 class Sample(NamedTuple):
@@ -69,13 +74,16 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
 
 def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
     """A vertebra with its surroundings, and its voxels."""
-    label = int(rng.choice(list(subject.centroids_mm)))
-    center_mm = subject.centroids_mm[label]
-    low_mm, high_mm = field_of_view(subject, rng, center_mm)
-    grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
-    scan = subject.scan(grid.within(low_mm, high_mm), rng)
-    if label not in scan.centroids_mm:  # cut by the field of view: look at another
-        return of_segmentation(subject, config, rng)
+    for _ in range(TRIES):
+        label = int(rng.choice(list(subject.centroids_mm)))
+        center_mm = subject.centroids_mm[label]
+        low_mm, high_mm = field_of_view(subject, rng, center_mm)
+        grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
+        scan = subject.scan(grid.within(low_mm, high_mm), rng)
+        if label in scan.centroids_mm:  # else the field of view cuts it
+            break
+    else:
+        raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
     given_mm = scan.centroids_mm[label] + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
     return Sample(
         segmentation.box(scan.ct, given_mm, grid, config),

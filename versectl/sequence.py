@@ -14,15 +14,17 @@ import numpy as np
 from versectl import labels
 
 #: Mean distance in mm from a vertebra's centre to the next one's (193 VerSe volumes).
-DISTANCE_MM = dict(
-    zip(
-        labels.ORDER,
-        (18.9, 18.4, 16.1, 16.3, 16.0, 17.5, 18.8)  # from C1..C7
-        + (20.7, 21.7, 21.7, 22.1, 22.9, 23.2, 23.8, 24.4, 25.4, 27.2, 29.5, 31.3, 31.3)  # T1..T13
-        + (33.0, 34.0, 34.1, 32.2, 30.7),  # L1..L5
-        strict=False,
-    )
-)
+DISTANCE_MM = {
+    **dict(zip(range(1, 8), (18.9, 18.4, 16.1, 16.3, 16.0, 17.5, 18.8), strict=True)),
+    **dict(
+        zip(
+            (*range(8, 20), labels.T13),
+            (20.7, 21.7, 21.7, 22.1, 22.9, 23.2, 23.8, 24.4, 25.4, 27.2, 29.5, 31.3, 31.3),
+            strict=True,
+        )
+    ),
+    **dict(zip(range(20, 25), (33.0, 34.0, 34.1, 32.2, 30.7), strict=True)),
+}
 
 #: Distances of neighbours, mm, exclusive (section 2.2).
 NEAREST_MM, FARTHEST_MM = 12.5, 50.0

@@ -3,10 +3,46 @@
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
+
+
+class _Stderr:
+    """The process's stderr, silent while a block is open in any thread.
+
+    There is one stderr for all threads: if each put back what it had found, one of them would put
+    back the silence of another, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open_blocks = 0
+        self._kept = -1
+
+    def silence(self) -> None:
+        """Open a block; the first one diverts the stream."""
+        with self._lock:
+            if self._open_blocks == 0:
+                sys.stderr.flush()
+                self._kept = os.dup(2)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+            self._open_blocks += 1
+
+    def restore(self) -> None:
+        """Close a block; the last one brings the stream back."""
+        with self._lock:
+            self._open_blocks -= 1
+            if self._open_blocks == 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_stderr = _Stderr()
 
 
 @contextmanager
@@ -15,12 +51,8 @@ def libraries() -> Iterator[None]:
     if log.isEnabledFor(logging.DEBUG):
         yield
         return
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    _stderr.silence()
     try:
-        os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        _stderr.restore()

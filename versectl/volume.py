@@ -12,10 +12,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from versectl import metaimage, nifti, silence
-from versectl.errors import BadInputError, first_line
+from versectl.errors import BadInputError
 from versectl.files import replacing
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+NIFTI = (".nii.gz", ".nii")
+SUFFIXES = (*NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 
 SHEARED = (
     "has axes that are not at right angles (a direction matrix that is not orthonormal); "
@@ -26,7 +27,7 @@ SHEARED = (
 MEANINGS = {
     "orthonormal": SHEARED,
     "determinant is 0": SHEARED,
-    "Unable to determine ImageIO": "cannot be read: it is not in the format its name says; get it again",
+    "Unable to determine ImageIO": "cannot be read: it is not in the format its name says",
     "Refusing to change spacing": "has voxels without extent (a spacing of 0); mend its header",
 }
 
@@ -112,13 +113,19 @@ def read_labels(path: Path) -> sitk.Image:
 
 
 def write(image: sitk.Image, path: Path) -> None:
-    """Write an image in the format its name ends with, compressed."""
+    """Write an image in the format its name ends with, compressed; whole, or not at all."""
     suffix = next((s for s in SUFFIXES if path.name.endswith(s)), path.suffix)
     with replacing(path, suffix) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=True)
+            with silence.libraries():
+                sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as error:
-            raise BadInputError(f"{path} could not be written: {first_line(error)}.") from error
+            if "allocate memory" in str(error):
+                raise
+            raise BadInputError(f"{path} could not be written; is the disk full?") from error
+        voxel_bytes = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
+        if suffix in NIFTI and not nifti.is_whole(temporary, voxel_bytes):
+            raise BadInputError(f"{path} could not be written whole; is the disk full?")
 
 
 def to_array(image: sitk.Image) -> np.ndarray:
@@ -254,12 +261,14 @@ def _read_3d(path: Path) -> sitk.Image:
             _check_header(reader, path)
             image = _read_voxels(reader, path)
         except RuntimeError as error:
+            if "allocate memory" in str(error):
+                raise
             raise BadInputError(f"{path} {_reason(error)}.") from error
     return _with_three_axes(image)
 
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
-    if not path.name.endswith((".nii", ".nii.gz")):
+    if not path.name.endswith(NIFTI):
         metaimage.check(path)
         return reader.Execute()
     voxels = nifti.voxels(path).reshape(reader.GetSize()[::-1])

@@ -5,6 +5,7 @@ Weights are data: the file holds arrays only, the network is built from the conf
 
 import hashlib
 import json
+import warnings
 from importlib import resources
 from pathlib import Path
 
@@ -70,8 +71,11 @@ def _answering(stage_config: StageConfig, file: Path, precision: str):
     networks.keras.config.set_dtype_policy(policy)
     network = networks.build(stage_config.network)
     try:
-        network.load_weights(file)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers it finds no weights for; they would stay random.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(file)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         raise WeightsError(f"{file} does not fit its configuration: {error}.") from error
 
     def answer(seen: np.ndarray) -> np.ndarray:

@@ -19,6 +19,9 @@ BODY_MM = 1.5
 #: chosen: voxels within slices, and distance of slices, in mm.
 IN_PLANE_MM, SLICE_MM = (0.8, 1.5), (1.0, 3.0)
 
+#: chosen: a larger scan gets larger voxels, so that a case takes seconds.
+MOST_VOXELS = 12e6
+
 #: Axis orders seen in VerSe.
 ORIENTATIONS = ("LPS", "RAS", "PIR", "LAS")
 
@@ -48,6 +51,8 @@ def scan(body: Body, rng: np.random.Generator) -> Scan:
     low_mm, high_mm = samples.field_of_view(subject, rng)
     in_plane_mm = rng.uniform(*IN_PLANE_MM)
     spacing_mm = np.array([in_plane_mm, in_plane_mm, rng.uniform(*SLICE_MM)])
+    voxels = np.prod((high_mm - low_mm) / spacing_mm)
+    spacing_mm *= max(voxels / MOST_VOXELS, 1.0) ** (1 / 3)
     size_vox = np.maximum(np.ceil((high_mm - low_mm) / spacing_mm), 16)
     made = subject.scan(Grid.centered((low_mm + high_mm) / 2, size_vox, spacing_mm), rng)
     if not made.centroids_mm:

@@ -1,0 +1,52 @@
+# make demo   a synthetic case is made, its vertebrae are found, scored and drawn
+# make test   the fast tests
+# make lint   style
+# make check-slow, make check-real   minutes long; the latter needs real CT in ../shared
+# make bench  seconds per stage and memory on a synthetic case
+# make clean  removes what the targets made, the environment too
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint check-slow check-real bench clean
+
+demo: $(READY)
+	rm -rf demo
+	$(BIN)/versectl synth demo/in --count 1 --seed 7
+	$(BIN)/versectl run-all demo/in demo/out --preview
+	$(BIN)/versectl evaluate --pred demo/out --gt demo/in
+	@echo
+	@echo "Look at the picture: $$(ls demo/out/*_preview.png)"
+	@echo "The masks, centroids and the report lie beside it."
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not real"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check-real: $(READY)
+	$(BIN)/python -m pytest -m real -rs
+
+bench: $(READY)
+	rm -rf demo/bench
+	$(BIN)/versectl synth demo/bench/in --count 1 --seed 11
+	$(BIN)/versectl run-all demo/bench/in demo/bench/out
+	@grep -h '"seconds"\|"peak_memory_mb"' demo/bench/out/*_report.json
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache
+
+# Set up once, and again when the requirements change.
+$(READY): requirements.txt requirements-dev.txt
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment could be made; on Debian: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $(READY)

@@ -1,0 +1,3 @@
+#!/bin/sh
+# exec: signals reach versectl itself.
+exec versectl "$@"

@@ -1,0 +1,38 @@
+"""The whole way on real CT, with the default weights; slow, and only where the scans are."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from versectl import cases, volume
+
+SCANS = Path(__file__).parents[2] / "shared" / "data" / "ct"
+WEIGHTS = Path(__file__).parents[1] / "weights" / "spine.json"
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not SCANS.is_dir(), reason="needs the real CT in ../shared/data/ct"),
+    pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs the default weights"),
+]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of run-all on the folder as it is, masks and all."""
+    folder = tmp_path_factory.mktemp("real")
+    subprocess.run([sys.executable, "-m", "versectl", "run-all", SCANS, folder], check=True)
+    return folder
+
+
+def test_every_scan_is_done_and_every_mask_lies_on_its_scan(out):
+    for case in cases.with_ct(SCANS):
+        told = json.loads((out / f"{case.name}_report.json").read_text())
+        assert told["status"] == "done"
+        masks = volume.read_labels(out / f"{case.name}_seg.nii.gz")
+        assert volume.same_grid(masks, volume.read_ct(case.ct))
+        found = set(np.unique(volume.to_array(masks)).tolist()) - {0}
+        assert found <= {row["label"] for row in told["vertebrae"]}

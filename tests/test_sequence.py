@@ -1,0 +1,80 @@
+import time
+
+import numpy as np
+import pytest
+
+from versectl import labels, sequence
+from versectl.sequence import Candidate
+
+
+def candidate(z_mm: float, response: float = 1.0, **shares: float) -> Candidate:
+    """A place on a straight spine with responses under some names."""
+    responses = dict.fromkeys(labels.CHANNELS, 0.0)
+    responses.update({labels.NUMBERS[name]: share * response for name, share in shares.items()})
+    return Candidate(np.array([0.0, 0.0, z_mm]), response, responses)
+
+
+def named(candidates: list[Candidate]) -> dict[str, float]:
+    """Name -> height of the best run."""
+    run = sequence.best(candidates)
+    return {labels.NAMES[label]: float(place.center_mm[2]) for label, place in run.items()}
+
+
+def test_sure_candidates_keep_their_names_whatever_their_order():
+    run = named([candidate(0, L2=1), candidate(64, T12=1), candidate(33, L1=1)])
+    assert run == {"T12": 64, "L1": 33, "L2": 0}
+
+
+def test_one_wrong_voice_is_outvoted_by_its_neighbours():
+    places = [
+        candidate(64, T12=0.8, T11=0.2),
+        candidate(33, L2=0.9, L1=0.1),
+        candidate(0, L2=0.9, L1=0.1),
+    ]
+    assert named(places) == {"T12": 64, "L1": 33, "L2": 0}
+
+
+def test_a_missed_vertebra_leaves_a_gap_not_a_shift():
+    run = named([candidate(100, T11=1), candidate(70, T12=1), candidate(5, L2=1)])
+    assert run == {"T11": 100, "T12": 70, "L2": 5}
+
+
+def test_a_false_place_too_near_another_is_left_out():
+    run = named([candidate(64, T12=1), candidate(58, 0.4, L1=0.5), candidate(33, L1=1)])
+    assert run == {"T12": 64, "L1": 33}
+
+
+def test_a_spine_without_t12_and_one_with_t13_are_named_so():
+    assert list(named([candidate(62, T11=1), candidate(31, L1=1)])) == ["T11", "L1"]
+    without = [candidate(90, T12=1), candidate(60, T13=1), candidate(29, L1=1)]
+    assert list(named(without)) == ["T12", "T13", "L1"]
+
+
+def test_a_label_is_given_once_and_labels_descend():
+    rng = np.random.default_rng(5)
+    places = [candidate(z) for z in np.arange(0, 500, 21.0)]
+    for place in places:
+        place.responses.update(zip(labels.CHANNELS, rng.random(26), strict=True))
+    run = sequence.best(places)
+    heights = [place.center_mm[2] for place in run.values()]
+    assert [labels.ORDER.index(label) for label in run] == sorted(map(labels.ORDER.index, run))
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_no_candidate_gives_no_vertebra_and_one_gives_one():
+    assert sequence.best([]) == {}
+    assert list(named([candidate(10, C4=1)])) == ["C4"]
+
+
+def test_hundreds_of_candidates_take_no_time_that_grows_without_bound():
+    rng = np.random.default_rng(1)
+    names = rng.choice(list(labels.NUMBERS), 300)
+    places = [candidate(rng.uniform(0, 700), **{name: 1.0}) for name in names]
+    started = time.process_time()
+    sequence.best(places)
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("distance_mm", [12.5, 100.0])
+def test_distances_are_exclusive(distance_mm):
+    assert len(named([candidate(distance_mm, T4=1), candidate(0, T5=1)])) == 1

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from tests import bodies
+from versectl import volume
+from versectl.augment import Ranges
+from versectl.synth import ct
+from versectl.volume import Grid
+
+STILL = Ranges(0.0, 0.0, 0.0, mirror=False)
+GRID = Grid((60, 70, 100), (2.0, 2.0, 2.0), (-51.0, -40.0, -20.0))
+
+
+@pytest.fixture(scope="module")
+def made():
+    return ct.scan(bodies.body(), GRID, np.random.default_rng(8), STILL)
+
+
+def test_an_undistorted_scan_has_the_bodys_vertebrae_at_their_places(made):
+    found = volume.to_array(made.labels)
+    assert set(np.unique(found)) == {0, *bodies.CENTERS_MM}
+    for label, point_mm in made.centroids_mm.items():
+        assert point_mm == pytest.approx(bodies.CENTERS_MM[label], abs=0.05)
+        x, y, z = np.rint(GRID.to_vox(point_mm)).astype(int)
+        assert found[z, y, x] == label
+
+
+def test_bone_is_brighter_than_soft_tissue_and_that_than_air(made):
+    hounsfield, found = volume.to_array(made.ct), volume.to_array(made.labels)
+    structures = bodies.body().structures[5:105]
+    soft = np.median(hounsfield[structures == 31])
+    assert np.percentile(hounsfield[found > 0], 75) > soft + 100  # cortex; marrow may be dark
+    assert np.median(hounsfield[structures == 0]) < soft - 600
+    assert hounsfield.min() >= -1024
+    assert hounsfield.max() <= 3071
+
+
+def test_a_vertebra_cut_by_the_border_has_voxels_but_no_centroid():
+    low = Grid((60, 70, 40), (2.0, 2.0, 2.0), (-51.0, -40.0, 88.0))  # from the middle of L1 up
+    made = ct.scan(bodies.body(), low, np.random.default_rng(8), STILL)
+    assert 20 in np.unique(volume.to_array(made.labels))
+    assert 20 not in made.centroids_mm
+    assert 19 in made.centroids_mm
+
+
+def test_scans_differ_with_the_generator_and_only_with_it(made):
+    again = ct.scan(bodies.body(), GRID, np.random.default_rng(8), STILL)
+    other = ct.scan(bodies.body(), GRID, np.random.default_rng(9), STILL)
+    assert np.array_equal(volume.to_array(again.ct), volume.to_array(made.ct))
+    assert not np.array_equal(volume.to_array(other.ct), volume.to_array(made.ct))
+
+
+def test_thick_slices_average_along_their_axis():
+    matrix = ct._slices(40, 5.0, 0.3)
+    assert matrix.sum(axis=1) == pytest.approx(np.ones(40), abs=1e-5)
+    stripes = np.arange(40) % 2
+    assert (matrix @ stripes).std() < 0.1 * stripes.std()
+    assert np.array_equal(ct._slices(7, 0.9, 0.5), np.eye(7, dtype=np.float32))
+
+
+def test_noise_fields_have_unit_spread_and_the_width_asked_for():
+    rng = np.random.default_rng(0)
+    field = ct._field((40, 60, 80), np.array([12.0, 6.0, 3.0]), rng)
+    assert field.std() == pytest.approx(1.0, abs=1e-3)
+    steps = [np.abs(np.diff(field, axis=a)).mean() for a in (2, 1, 0)]
+    assert steps[0] < steps[1] < steps[2]

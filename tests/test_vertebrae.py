@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from tests.conftest import CENTERS_MM
+from versectl import config, labels, vertebrae, volume
+from versectl.model import Model
+
+CONFIG = config.DEFAULT["vertebrae"]
+
+
+def frame_of(ct, center_mm=None):
+    low_mm, high_mm = volume.extent(ct)
+    middle_mm = (low_mm + high_mm) / 2
+    if center_mm is not None:
+        middle_mm[:2] = center_mm[:2]
+    return vertebrae.frame(middle_mm, high_mm[2] - low_mm[2], CONFIG)
+
+
+def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
+    ct, _ = phantom
+    center_mm = np.mean(list(CENTERS_MM.values()), axis=0)
+
+    def always_right(seen):
+        return vertebrae.target(CENTERS_MM, frame_of(ct, center_mm), CONFIG)
+
+    found = vertebrae.predict(ct, center_mm, Model(CONFIG, always_right))
+    assert list(found) == list(CENTERS_MM)
+    for label, point_mm in CENTERS_MM.items():
+        assert found[label].center_mm == pytest.approx(point_mm, abs=0.5)
+        assert found[label].peak > 0.8
+
+
+def test_the_target_has_a_channel_per_label_and_none_for_absent_ones(phantom):
+    grid = frame_of(phantom[0])
+    answer = vertebrae.target(CENTERS_MM, grid, CONFIG)
+    assert answer.shape == (64, 48, 48, 26)
+    assert [labels.CHANNELS[c] for c in np.flatnonzero(answer.max(axis=(0, 1, 2)))] == [19, 20, 21]
+
+
+def test_the_answer_grid_covers_the_box_with_voxels_in_the_middle_of_patches(phantom):
+    grid = frame_of(phantom[0])
+    coarse = vertebrae.answer_grid(grid, CONFIG)
+    assert coarse.to_mm([0, 0, 0]) == pytest.approx(grid.to_mm([0.5, 0.5, 0.5]))
+    assert coarse.to_mm([47, 47, 63]) == pytest.approx(grid.to_mm([94.5, 94.5, 126.5]))
+
+
+@pytest.mark.parametrize(
+    ("size", "starts"), [(128, [0]), (144, [0, 16]), (200, [0, 64, 72]), (304, [0, 64, 128, 176])]
+)
+def test_tiles_are_half_a_tile_apart_and_the_last_ends_at_the_end(size, starts):
+    assert vertebrae.tile_starts(size, 128) == starts
+
+
+def test_tiles_are_merged_by_their_maximum():
+    seen = np.random.default_rng(0).random((192, 8, 8, 1)).astype(np.float32)
+
+    def brightest_of_patch(tile):
+        z, y, x = (n // 2 for n in tile.shape[:3])
+        patches = tile.reshape(z, 2, y, 2, x, 2).max(axis=(1, 3, 5))
+        return np.repeat(patches[..., None], 26, axis=-1)
+
+    merged = vertebrae.respond(seen, Model(CONFIG, brightest_of_patch))
+    assert np.array_equal(merged, brightest_of_patch(seen))
+
+
+def test_no_response_gives_no_vertebra(phantom):
+    def silent(seen):
+        return np.zeros((*(n // 2 for n in seen.shape[:3]), 26), np.float32)
+
+    assert vertebrae.predict(phantom[0], np.zeros(3), Model(CONFIG, silent)) == {}
