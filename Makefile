@@ -2,6 +2,7 @@
 # make test   the fast tests
 # make lint   style
 # make check-slow, make check-real   minutes long; the latter needs real CT in ../shared
+# make image-test   builds the container image and runs it on a case; CT=... takes your scan
 # make bench  seconds per stage and memory on a synthetic case
 # make clean  removes what the targets made, the environment too
 
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint check-slow check-real bench clean
+.PHONY: demo test lint check-slow check-real image-test bench clean
 
 demo: $(READY)
 	rm -rf demo
@@ -33,6 +34,9 @@ check-slow: $(READY)
 
 check-real: $(READY)
 	$(BIN)/python -m pytest -m real -rs
+
+image-test:
+	tests/image_test.sh $(CT)
 
 bench: $(READY)
 	rm -rf demo/bench

@@ -94,7 +94,7 @@ def bright(seen: np.ndarray) -> np.ndarray:
 
 
 def in_order(stage_config: config.StageConfig) -> Callable[[np.ndarray], np.ndarray]:
-    """A network for the second stage: bright blocks, highest first, are T12, L1, L2.
+    """A network for the second stage: bright blocks, highest first, are T12, L1, L2; logarithms.
 
     It knows the scan only by what it sees.
     """
@@ -105,7 +105,8 @@ def in_order(stage_config: config.StageConfig) -> Callable[[np.ndarray], np.ndar
         centers_vox = ndimage.center_of_mass(blocks > 0, blocks, range(1, count + 1))
         highest_first = sorted(centers_vox, key=lambda zyx: -zyx[0])
         points_mm = [grid.to_mm(np.array(zyx)[::-1]) for zyx in highest_first]
-        return vertebrae.target(dict(zip(CENTERS_MM, points_mm, strict=False)), grid, stage_config)
+        found_mm = dict(zip(CENTERS_MM, points_mm, strict=False))
+        return np.log(vertebrae.target(found_mm, grid, stage_config) + 1e-9)
 
     return answer
 

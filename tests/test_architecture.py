@@ -29,6 +29,7 @@ LAYERS = [
     {"subjects"},
     {"feed"},
     {"train"},
+    {"training"},
     {"cli"},
     {"__main__"},
 ]

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -263,14 +262,13 @@ def test_help_loads_nothing_heavy_and_answers_at_once():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert loaded.stdout.decode().strip() == "[]"
-    start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", "from versectl.cli import main; main(['--help'])"],
-        capture_output=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "100"},
+    before = os.times()
+    subprocess.run([sys.executable, "-m", "versectl", "--help"], capture_output=True, check=True)
+    after = os.times()
+    used = (after.children_user + after.children_system) - (
+        before.children_user + before.children_system
     )
-    assert time.perf_counter() - start < 1.0  # 0.1 s on an idle machine; this one may be busy
+    assert used < 0.3  # seconds of CPU: what the answer takes on an idle machine
 
 
 def test_missing_weights_are_one_line_although_tensorflow_was_loaded(ct_file, out, tmp_path):

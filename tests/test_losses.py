@@ -30,21 +30,31 @@ def test_identification_prefers_the_right_name_at_the_right_place():
     wanted[1, 1, 1, 2] = 1.0
     right, renamed, moved = (np.full(wanted.shape, 1e-4) for _ in range(3))
     right[1, 1, 1, 2] = renamed[1, 1, 1, 1] = moved[0, 0, 0, 2] = 0.98
-    found = [number(losses.identification, wanted, heat) for heat in (right, renamed, moved)]
+    found = [number(losses.identification, wanted, np.log(h)) for h in (right, renamed, moved)]
     assert found[0] < 0.2
     assert found[1] > found[0] + 1
     assert found[2] > found[0] + 1
 
 
+def test_identification_is_cross_entropy_worked_by_hand():
+    wanted = np.zeros((1, 1, 2, 2))
+    wanted[..., 0, 1] = 1.0
+    heat = np.array([[0.2, 0.6], [0.1, 0.1]]).reshape(1, 1, 2, 2)
+    # 0.6 for the right name where there is one, 1 - 0.2 for none where there is none
+    by_hand = (-np.log(0.6) - np.log(0.8)) / 2
+    assert number(losses.identification, wanted, np.log(heat)) == pytest.approx(by_hand, rel=1e-4)
+
+
 def test_a_box_without_vertebra_costs_only_what_is_answered():
     nothing = np.zeros((3, 3, 3, 4))
-    assert number(losses.identification, nothing, np.full(nothing.shape, 1e-7)) < 1e-3
-    assert number(losses.identification, nothing, np.full(nothing.shape, 0.1)) > 1
+    assert number(losses.identification, nothing, np.full(nothing.shape, -16.0)) < 1e-3
+    assert number(losses.identification, nothing, np.full(nothing.shape, np.log(0.1))) > 1
 
 
 @pytest.mark.parametrize("stage", ["spine", "vertebrae", "segmentation"])
 def test_losses_are_finite_for_extreme_answers(stage):
     wanted = np.zeros((2, 2, 2, 3))
     wanted[0, 0, 0, 0] = 1
-    extreme = np.full(wanted.shape, 0.0 if stage == "vertebrae" else -500.0)
-    assert np.isfinite(number(losses.of_stage(stage), wanted, extreme))
+    for extreme in (-500.0, -1.0986123):  # ln(1/3): three heatmaps that sum to one
+        answered = np.full(wanted.shape, extreme)
+        assert np.isfinite(number(losses.of_stage(stage), wanted, answered))

@@ -74,7 +74,8 @@ class Shelf:
             return results.read(stage, ct, self.paths.of(stage))
         model = self._timed("load", self.desk.models, stage)
         self.weights[stage] = model.sha256
-        result = self._timed(stage, predict, ct, *inputs, model)
+        found = self._timed(stage, predict, ct, *inputs, model)
+        result = results.as_stored(stage, found, ct)
         self.paths.of("report").unlink(missing_ok=True)
         self._timed("write", results.write, stage, result, ct, self.paths.of(stage))
         return result

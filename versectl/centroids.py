@@ -30,9 +30,12 @@ class Centroids:
 
 
 def from_world(points_mm: Mapping[int, np.ndarray], image: sitk.Image) -> Centroids:
-    """World points as centroids in voxels of the image, from head to foot."""
+    """World points as centroids in voxels of the image, to a hundredth, from head to foot."""
     ordered = [label for label in labels.ORDER if label in points_mm]
-    points = {label: tuple(volume.to_vox(image, points_mm[label]).tolist()) for label in ordered}
+    points = {
+        label: tuple(np.round(volume.to_vox(image, points_mm[label]), 2).tolist())
+        for label in ordered
+    }
     return Centroids(volume.axis_letters(image), points)
 
 
@@ -84,7 +87,7 @@ def write(centroids: Centroids, path: Path) -> None:
     """Write the JSON, one hundredth of a voxel exact."""
     entries = [{"direction": list(centroids.direction)}]
     for label, point in centroids.points_vox.items():
-        x, y, z = (round(value, 2) for value in point)
+        x, y, z = point
         entries.append({"label": label, "X": x, "Y": y, "Z": z})
     files.write_json(entries, path)
 

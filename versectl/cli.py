@@ -1,17 +1,18 @@
 """The commands: parse, call, write. Everything heavy is imported where it is used."""
 
 import functools
+import json
 import logging
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from versectl import __version__
+from versectl import __version__, config
 from versectl.errors import explain
 
 log = logging.getLogger("versectl")
@@ -140,6 +141,49 @@ NETWORK = (
 )
 
 
+#: How evaluate and rank read and count.
+COUNTING = (
+    option("--gt", type=FILE, required=True, help="Ground truth: a folder, or one file."),
+    option(
+        "--hd",
+        type=click.Choice(["voxel", "surface", "surface95"]),
+        default="voxel",
+        show_default=True,
+        help="Hausdorff distance between voxel sets (as the paper), between "
+        "surfaces, or the 95th percentile of the surfaces' distances.",
+    ),
+    option(
+        "--rule",
+        type=click.Choice(["paper", "official"]),
+        default="paper",
+        show_default=True,
+        help="When a vertebra counts as identified.",
+    ),
+    option(
+        "--missed-pe",
+        type=click.FloatRange(min=0),
+        metavar="MM",
+        help="Point error of a missing landmark; without it missing ones are left out and counted.",
+    ),
+    option(
+        "--pred-format",
+        type=click.Choice(["subject", "verse19", "verse20"]),
+        default="subject",
+        show_default=True,
+        help="What predicted centroid files that name no axes are.",
+    ),
+    option(
+        "--gt-format",
+        type=click.Choice(["subject", "verse19", "verse20"]),
+        default="subject",
+        show_default=True,
+        help="The same for the ground truth.",
+    ),
+    option("--jobs", type=click.IntRange(min=1), help="Cases at a time; default: cores, up to 4."),
+    option("--json", is_flag=True, help="Print JSON instead of a table."),
+)
+
+
 def adding(*options: Callable) -> Callable:
     """A decorator that adds these arguments and options, in this order."""
     return lambda command: functools.reduce(lambda f, add: add(f), reversed(options), command)
@@ -242,7 +286,98 @@ def preview(source: Path, out: Path) -> None:
     batch.run(source, casework.draw, casework.Desk(out))
 
 
-# Further commands go here: train, synth, evaluate, rank.
+@main.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*TONE)
+@option("--count", type=click.IntRange(1), default=1, show_default=True, help="Number of cases.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same CT.")
+@option("--labels", type=FILE, help="Folder of label maps to make CT from; else bodies are made.")
+def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
+    """Make synthetic CT with label map and centroids, in VerSe layout.
+
+    Bodies are parametric, or come from any folder of label maps: VerSe's numbers, or named by a
+    JSON beside each ({"20": "vertebrae_L1", "81": "rib_left_10"}).
+    """
+    from versectl.synth import dataset
+
+    for number, name in enumerate(dataset.write(out, count, seed, labels), 1):
+        log.info("[%d/%d] %s", number, count, name)
+
+
+@main.command()
+@click.argument("stage", type=click.Choice(config.STAGES))
+@adding(*TONE, *NETWORK[1:3])
+@option("--out", type=FILE, required=True, help="Folder for weights, checkpoint, log, bodies.")
+@option("--data", type=FILE, help="Folder in VerSe layout; else synthetic CT is made on the fly.")
+@option("--labels", type=FILE, help="Folder of label maps to make half of the synthetic CT from.")
+@option("--bodies", type=click.IntRange(0), default=32, show_default=True, help="Parametric ones.")
+@option("--preset", type=click.Choice(tuple(config.PRESETS)), default="default", show_default=True)
+@option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
+@option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Make samples.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+def train(stage: str, device: str, precision: str, **chosen: object) -> None:
+    """Train the network of a stage on labelled CT, or on synthetic CT.
+
+    Writes <stage>.weights.h5 and <stage>.json (for --weights), <stage>.log.csv, and a checkpoint.
+    """
+    from versectl import device as machine
+
+    precision = machine.prepare(device, precision)  # before TensorFlow loads
+    from versectl import training
+
+    training.run(stage, training.Choice(**chosen), precision, log.info)
+
+
+@main.command()
+@option("--pred", type=FILE, required=True, help="Predictions: a folder, or one file.")
+@adding(*COUNTING, *TONE)
+@option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
+@option("--csv", type=FILE, help="Write a line per case and vertebra.")
+@option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
+@option("--fail-below", metavar="LIST", help="Exit code 4 below these, as in ID=0.9,DSC=0.85.")
+def evaluate(pred: Path, gt: Path, **asked: object) -> None:
+    """Compare predictions with the ground truth: ID rate, point error, Dice, Hausdorff distance.
+
+    Exit code 4: a case could not be compared, or a figure is below --fail-below.
+    """
+    from evaluation import report, table
+
+    thresholds = report.parse_thresholds(asked["fail_below"]) if asked["fail_below"] else {}
+    found = report.evaluate(pred, gt, _counting(asked))
+    if asked["csv"]:
+        table.write_csv(found, asked["csv"])
+    if asked["json"]:
+        click.echo(json.dumps(report.to_json(found), indent=1))
+    else:
+        click.echo(table.text(found, beside_published=asked["compare"] == "published"), nl=False)
+    report.check(found, thresholds)
+
+
+@main.command()
+@click.argument("teams", nargs=-1, required=True, type=FILE)
+@adding(*COUNTING, *TONE)
+def rank(teams: tuple[Path, ...], gt: Path, **asked: object) -> None:
+    """Rank several teams' folders by paired Wilcoxon tests over the scans."""
+    from evaluation import ranking
+
+    found = ranking.rank(gt, teams, _counting(asked))
+    shown = json.dumps(ranking.to_json(found), indent=1) if asked["json"] else ranking.text(found)
+    click.echo(shown.rstrip())
+    ranking.check(found)
+
+
+def _counting(asked: Mapping[str, object]) -> object:
+    """The evaluation's options from the command line's."""
+    from evaluation import Options, Rules
+
+    return Options(
+        rules=Rules(asked["hd"], asked["rule"], asked["missed_pe"]),
+        predicted_format=asked["pred_format"],
+        gt_format=asked["gt_format"],
+        count_missing_cases=asked.get("count_missing", False),
+        jobs=asked["jobs"],
+    )
 
 
 def _terminated(_signal: int, _frame: object) -> None:

@@ -77,7 +77,7 @@ DEFAULT = {
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.3,  # chosen
         network=NetworkConfig("unet", inputs=1, outputs=1, filters=(24, 32, 48, 64)),
-        training=TrainingConfig(steps=2000),
+        training=TrainingConfig(steps=1500),
     ),
     "vertebrae": StageConfig(
         stage="vertebrae",
@@ -93,7 +93,7 @@ DEFAULT = {
             filters=(32, 64, 96, 128),
             spatial_filters=64,
         ),
-        training=TrainingConfig(steps=8000),
+        training=TrainingConfig(steps=6800, learning_rate=5e-4),  # 1e-3 was not stable
     ),
     "segmentation": StageConfig(
         stage="segmentation",
@@ -103,7 +103,7 @@ DEFAULT = {
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
         network=NetworkConfig("unet", inputs=2, outputs=1, filters=(32, 48, 64, 64)),
-        training=TrainingConfig(steps=6000),
+        training=TrainingConfig(steps=2600),
     ),
 }
 

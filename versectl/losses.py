@@ -18,19 +18,18 @@ def presence(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:
     return _weighted(wanted, ops.relu(logits) - logits * wanted + _softplus(-ops.abs(logits)))
 
 
-def identification(wanted: KerasTensor, heatmaps: KerasTensor) -> KerasTensor:
-    """Cross-entropy of where a vertebra is, and of which one, near its centre.
+def identification(wanted: KerasTensor, log_heatmaps: KerasTensor) -> KerasTensor:
+    """Cross-entropy of every voxel's names, or of none, per vertebra.
 
-    The heatmaps' sum says where; each heatmap's share of the sum says which.
+    A voxel is each vertebra as much as the target says, and none for the rest. A sum over the
+    box, shared by the few voxels of vertebrae: a mean over the box teaches names long before it
+    teaches where to put them.
     """
-    small = 1e-5
-    anywhere = ops.clip(ops.sum(heatmaps, axis=-1, keepdims=True), small, 1 - small)
-    wanted_anywhere = ops.max(wanted, axis=-1, keepdims=True)
-    where = -(wanted_anywhere * ops.log(anywhere) + (1 - wanted_anywhere) * ops.log(1 - anywhere))
-    share = ops.clip(heatmaps / anywhere, small, 1.0)
-    which = -ops.sum(wanted * ops.log(share), axis=-1)
-    which = ops.sum(which) / (ops.sum(wanted) + 1.0)
-    return 5.0 * _weighted(wanted_anywhere, where) + which
+    log_anywhere = ops.logsumexp(log_heatmaps, axis=-1)
+    log_nowhere = ops.log(-ops.expm1(ops.minimum(log_anywhere, -1e-6)))
+    named = -ops.sum(wanted * log_heatmaps)
+    empty = -ops.sum((1 - ops.max(wanted, axis=-1)) * log_nowhere)
+    return (named + empty) / (ops.sum(wanted) + 1.0)
 
 
 def overlap(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:

@@ -14,12 +14,20 @@ from versectl.config import NetworkConfig
 #: Slope of the leaky ReLU for negative values, as in the released VerSe 2020 weights.
 LEAK = 0.1
 
+#: Logit the response for any vertebra starts from: about one voxel in fifty has some.
+RARE = -4.0
+
+
+def compute_in(precision: str) -> None:
+    """Networks built from now on compute in float32, bfloat16 or float16; weights are float32."""
+    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+
 
 def build(config: NetworkConfig) -> keras.Model:
     """The network a configuration asks for, with fresh weights; any grid size it divides.
 
-    unet answers logits (batch, z, y, x, outputs). scnet answers heatmaps (batch, z/patch,
-    y/patch, x/patch, outputs) in 0..1 on the coarser grid of its patches.
+    unet answers logits (batch, z, y, x, outputs). scnet answers logarithms of heatmaps (batch,
+    z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches.
     """
     image = keras.Input((None, None, None, config.inputs), name="image")
     folded = Fold(config.patch_vox, name="fold")(image)
@@ -43,18 +51,17 @@ def scnet(folded: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor
     names. So heatmaps of one place sum to the local response, and at most one name is sure.
     """
     finest, coarse = _u_shape(folded, config.filters)[:2]
-    local = _head(1, "local")(finest)
-    local = layers.Activation("sigmoid", dtype="float32", name="local_heatmap")(local)
+    local = _head(1, "local", bias=RARE)(finest)
 
-    wide = layers.Concatenate()([coarse, layers.AveragePooling3D(2)(local)])
+    wide = layers.Concatenate()([coarse, layers.AveragePooling3D(2)(ops.sigmoid(local))])
     for index in range(3):  # 3 x 5 voxels reach 4 vertebrae up and down
         name = f"spatial{index}"
         wide = layers.Conv3D(config.spatial_filters, 5, padding="same", name=name)(wide)
         wide = layers.LeakyReLU(LEAK)(wide)
     names = _head(config.outputs, "names")(wide)
     names = layers.UpSampling3D(2, dtype="float32")(names)
-    names = layers.Softmax(dtype="float32", name="spatial_heatmaps")(names)
-    return layers.Multiply(dtype="float32", name="heatmaps")([local, names])
+    # The product of the published network, as a sum: logarithms keep what is nearly 0 learnable.
+    return ops.log_sigmoid(local) + ops.log_softmax(names)
 
 
 def _u_shape(x: keras.KerasTensor, filters: Sequence[int]) -> list[keras.KerasTensor]:
@@ -73,11 +80,16 @@ def _u_shape(x: keras.KerasTensor, filters: Sequence[int]) -> list[keras.KerasTe
     return up[::-1]
 
 
-def _head(channels: int, name: str) -> layers.Layer:
-    """The last convolution: float32, and near zero at first, as published."""
-    small = keras.initializers.TruncatedNormal(stddev=0.001)
+def _head(channels: int, name: str, bias: float = 0.0) -> layers.Layer:
+    """The last convolution: float32, and near its bias at first, as published."""
     return layers.Conv3D(
-        channels, 3, padding="same", kernel_initializer=small, dtype="float32", name=name
+        channels,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.001),
+        bias_initializer=keras.initializers.Constant(bias),
+        dtype="float32",
+        name=name,
     )
 
 

@@ -12,8 +12,8 @@ from versectl.scan import Scan, Subject
 from versectl.volume import Grid
 
 
-def subject(case: Case, ranges: Ranges, smoothing_mm: float) -> Subject:
-    """A recorded case as somebody to make scans of; its CT is smoothed once, here.
+def subject(case: Case, ranges: Ranges) -> Subject:
+    """A recorded case as somebody to make scans of.
 
     Raises BadInputError when its centroid file is missing: a mask has no body centres.
     """
@@ -22,11 +22,10 @@ def subject(case: Case, ranges: Ranges, smoothing_mm: float) -> Subject:
     ct = volume.read_ct(case.ct)
     label_map = volume.read_labels(case.labels)
     points_mm = centroids.to_world(centroids.read(case.centroids), ct)
-    smooth = volume.smooth(ct, smoothing_mm)
     return Subject(
         *volume.extent(ct),
         points_mm,
-        lambda grid, rng: scan((smooth, label_map), points_mm, grid, (rng, ranges)),
+        lambda grid, rng: scan((ct, label_map), points_mm, grid, (rng, ranges)),
     )
 
 
@@ -36,10 +35,16 @@ def scan(
     grid: Grid,
     chance: tuple[np.random.Generator, Ranges],
 ) -> Scan:
-    """The recorded CT and label map on a grid, distorted round the grid's middle."""
+    """The recorded CT and label map on a grid, distorted round the grid's middle.
+
+    A recording that is finer than the grid gets half the grid's spacing: the box then smooths it
+    before it takes every other voxel, as it does with the recording itself when predicting.
+    """
     warp = augment.sample(chance[0], grid, chance[1])
-    where_mm = augment.sources_mm(warp, grid)
     ct, label_map = images
+    if min(ct.GetSpacing()) < 0.75 * min(grid.spacing_mm):
+        grid = grid.refined(2)
+    where_mm = augment.sources_mm(warp, grid)
     hounsfield = _look_up(ct, where_mm, 1, volume.AIR_HU)
     vertebrae = _look_up(label_map, where_mm, 0, 0)
     moved = augment.distorted_mm(warp, np.array(list(points_mm.values())))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,17 @@ def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
     if not found:
         raise BadInputError(f"{folder} holds no {holds} files (JSON as versectl writes them).")
     return {name: getattr(case, holds) for name, case in found.items()}
+
+
+def as_stored(stage: str, result: object, ct: sitk.Image) -> object:
+    """The result as its file will tell it, so that a later command goes on from the very same."""
+    if stage == "spine":
+        return replace(result, center_mm=np.round(result.center_mm, 2))
+    if stage == "vertebrae":
+        points_mm = {label: vertebra.center_mm for label, vertebra in result.items()}
+        stored_mm = centroids.to_world(centroids.from_world(points_mm, ct), ct)
+        return {label: replace(result[label], center_mm=stored_mm[label]) for label in stored_mm}
+    return result
 
 
 def write(stage: str, result: object, ct: sitk.Image, path: Path) -> None:

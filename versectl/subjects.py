@@ -39,9 +39,8 @@ class Recorded:
     """The cases with CT, label map and centroids in a folder in VerSe layout."""
 
     folder: Path
-    smoothing_mm: float
 
     def __call__(self) -> list[Subject]:
         """The subjects."""
         found = cases.with_labels(self.folder)
-        return [recording.subject(case, Ranges(), self.smoothing_mm) for case in found]
+        return [recording.subject(case, Ranges()) for case in found]

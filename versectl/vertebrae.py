@@ -76,7 +76,7 @@ def respond(seen: np.ndarray, model: Model) -> np.ndarray:
     patch, length = model.config.network.patch_vox, model.config.size_vox[2]
     merged = None
     for start in tile_starts(seen.shape[0], length):
-        heat = model.answer(seen[start : start + length])
+        heat = np.exp(model.answer(seen[start : start + length]))
         if merged is None:
             merged = np.zeros((seen.shape[0] // patch, *heat.shape[1:]), np.float32)
         part = merged[start // patch : (start + length) // patch]

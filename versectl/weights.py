@@ -67,8 +67,7 @@ def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path)
 
 def _answering(stage_config: StageConfig, file: Path, precision: str):
     """The network as a function (z, y, x, inputs) -> (z, y, x, outputs), float32."""
-    policy = precision if precision == "float32" else f"mixed_{precision}"
-    networks.keras.config.set_dtype_policy(policy)
+    networks.compute_in(precision)
     network = networks.build(stage_config.network)
     try:
         with warnings.catch_warnings():

@@ -1,0 +1,64 @@
+"""What the train command does: choose subjects, train, tell of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from versectl import networks, train
+from versectl.config import PRESETS, StageConfig
+from versectl.subjects import Recorded, Synthetic
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses for a training.
+
+    data : folder in VerSe layout; None for synthetic CT.
+    labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
+        parametric bodies, which are kept in `out`.
+    steps : in place of the preset's.
+    """
+
+    out: Path
+    data: Path | None
+    labels: Path | None
+    bodies: int
+    preset: str
+    steps: int | None
+    workers: int
+    seed: int
+    resume: bool
+
+
+def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None]) -> None:
+    """Train a stage as chosen; a line for every checkpoint is told."""
+    networks.compute_in(precision)
+    stage_config = configured(stage, choice)
+    source = subjects(choice)
+    where = train.Run(choice.out, choice.seed, choice.workers, choice.resume)
+    train.train(stage_config, source, where, lambda line: tell(told(line, stage_config)))
+
+
+def configured(stage: str, choice: Choice) -> StageConfig:
+    """The preset's configuration with the number of steps asked for."""
+    stage_config = PRESETS[choice.preset][stage]
+    steps = choice.steps or stage_config.training.steps
+    return replace(stage_config, training=replace(stage_config.training, steps=steps))
+
+
+def subjects(choice: Choice) -> Recorded | Synthetic:
+    """Recorded cases, or the bodies of a bank, which is filled first."""
+    if choice.data is not None:
+        return Recorded(choice.data)
+    from versectl.synth import bank
+
+    folder = choice.out / "bodies"
+    return Synthetic(tuple(bank.prepare(folder, choice.bodies, choice.seed, choice.labels)))
+
+
+def told(line: dict[str, float], stage_config: StageConfig) -> str:
+    """A line of the log in words."""
+    return (
+        f"step {line['step']} of {stage_config.training.steps}: loss {line['loss']:.4f}, "
+        f"waited for samples {line['waited']:.0%} of the time, {line['left_s'] / 60:.0f} min left"
+    )
