@@ -4,6 +4,7 @@
 # make check-slow, make check-real   minutes long; the latter needs real CT in ../shared
 # make image-test   builds the container image and runs it on a case; CT=... takes your scan
 # make bench  seconds per stage and memory on a synthetic case
+# make bench-metrics  seconds and memory of the metrics beside other libraries
 # make clean  removes what the targets made, the environment too
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint check-slow check-real image-test bench clean
+.PHONY: demo test lint check-slow check-real image-test bench bench-metrics clean
 
 demo: $(READY)
 	rm -rf demo
@@ -43,6 +44,12 @@ bench: $(READY)
 	$(BIN)/versectl synth demo/bench/in --count 1 --seed 11
 	$(BIN)/versectl run-all demo/bench/in demo/bench/out
 	@grep -h '"seconds"\|"peak_memory_mb"' demo/bench/out/*_report.json
+
+# In an environment of its own: the libraries compared with are large, torch among them.
+bench-metrics:
+	test -x build/bench/bin/python || $(PYTHON) -m venv build/bench
+	build/bench/bin/python -m pip install --quiet --requirement benchmarks/requirements-bench.txt
+	PYTHONPATH=. build/bench/bin/python -W ignore benchmarks/bench_metrics.py
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,143 @@
+"""Measures the default weights on real and synthetic CT and writes evaluation/results/*.md.
+
+usage: python benchmarks/record_results.py real SCANS        a folder of CT, some with masks
+       python benchmarks/record_results.py synthetic CASES   a folder `versectl synth` made
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from click.testing import CliRunner
+
+from evaluation import protocol, report
+from versectl import cases, centroids, cli, labels, volume
+from versectl.cases import Case
+from versectl.synth import labelmaps
+from versectl.volume import Grid
+
+RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
+
+#: The metrics shown, and how.
+SHOWN = (
+    ("id_rate", "ID rate"),
+    ("point_error_mm", "point error mm"),
+    ("dice", "Dice"),
+    ("hd_mm", "Hausdorff mm"),
+)
+
+
+def main(kind: str, source: Path) -> None:
+    """Measure and write; what a reader sees is what a user's commands gave."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        shown = {"real": real, "synthetic": synthetic}[kind](source, out)
+    (RESULTS / f"{kind}.md").write_text(shown)
+    print(shown)
+
+
+def synthetic(source: Path, out: Path) -> str:
+    """End to end on synthetic cases with truth."""
+    call("run-all", source, out)
+    return (
+        "\n".join(
+            [
+                "# Held-out synthetic CT, end to end\n",
+                "```sh\nversectl synth heldout --count 12 --seed 1000"
+                "\npython benchmarks/record_results.py synthetic heldout\n```\n",
+                *scores(report.evaluate(out, source)),
+                "\n## Per case\n",
+                *per_case(source, out),
+            ]
+        )
+        + "\n"
+    )
+
+
+def real(source: Path, out: Path) -> str:
+    """Every scan end to end; those with masks scored, also from their true centroids."""
+    call("run-all", source, out / "all")
+    given, given_out = out / "given", out / "given_out"
+    for case in cases.with_labels(source):
+        derive_centroids(case, given / f"{case.name}_ctd.json")
+        call("segment", case.ct, given_out, "--centroids", given)
+    return (
+        "\n".join(
+            [
+                "# Real CT\n",
+                "```sh\npython benchmarks/record_results.py real ../shared/data/ct\n```\n",
+                "## What was found, end to end\n",
+                *per_case(source, out / "all"),
+                "\n## Scans with human masks, end to end\n",
+                "Centroids are derived from the masks on both sides.\n",
+                *scores(report.evaluate(out / "all", source)),
+                "\n## The same scans, segmented from true body centres\n",
+                *scores(report.evaluate(given_out, source)),
+            ]
+        )
+        + "\n"
+    )
+
+
+def call(*words: object) -> None:
+    """A command of versectl; its output is shown, a failure ends the run."""
+    result = CliRunner().invoke(cli.main, [str(word) for word in words])
+    print(result.output)
+    if result.exit_code:
+        raise SystemExit(result.exit_code)
+
+
+def derive_centroids(case: Case, path: Path) -> None:
+    """Write the centres of the bodies in a case's mask, of cut vertebrae too."""
+    mask = volume.read_labels(case.labels)
+    low_mm, high_mm = volume.extent(mask)
+    grid = Grid.centered((low_mm + high_mm) / 2, np.ceil(high_mm - low_mm) + 1, (1.0, 1.0, 1.0))
+    upright = volume.to_array(volume.resample(mask, grid, sitk.sitkLabelLinear, 0))
+    present = set(np.unique(upright).tolist()) & set(labels.ORDER)
+    points_mm = {label: labelmaps.body_center_mm(upright, label, grid) for label in present}
+    centroids.write(centroids.from_world(points_mm, volume.read_ct(case.ct)), path)
+
+
+def scores(found: report.Report) -> list[str]:
+    """A table over all vertebrae, and Dice of each."""
+    pooled = protocol.pooled(found.records)
+    lines = [
+        "| vertebrae | " + " | ".join(name for _, name in SHOWN) + " |",
+        "|---" * (len(SHOWN) + 1) + "|",
+    ]
+    cells = [
+        f"{pooled[key].mean:.3f} ± {pooled[key].sd:.3f}" if pooled[key].n else "-"
+        for key, _ in SHOWN
+    ]
+    lines.append(f"| {len(found.records)} | " + " | ".join(cells) + " |")
+    for result in found.results:
+        each = ", ".join(
+            f"{labels.NAMES[r.label]} {r.dice:.2f}" for r in result.records if r.dice is not None
+        )
+        lines.append(f"\n{result.records[0].case}: Dice {each}")
+    return lines
+
+
+def per_case(source: Path, out: Path) -> list[str]:
+    """A table of the reports: vertebrae, seconds per stage, memory."""
+    lines = [
+        "| case | vertebrae found | spine s | vertebrae s | segmentation s | all s | peak MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for case in cases.with_ct(source):
+        told = json.loads((out / f"{case.name}_report.json").read_text())
+        seconds = told["seconds"]
+        names = " ".join(row["name"] for row in told["vertebrae"])
+        stages = " | ".join(f"{seconds[s]:.1f}" for s in ("spine", "vertebrae", "segmentation"))
+        memory = f"{told['peak_memory_mb']:.0f}"
+        lines.append(
+            f"| {case.name} | {names} | {stages} | {sum(seconds.values()):.1f} | {memory} |"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
