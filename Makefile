@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 
 demo: $(READY)
 	rm -rf demo
-	$(BIN)/versectl synth demo/in --count 1 --seed 7
+	$(BIN)/versectl synth demo/in --count 1 --seed 1000
 	$(BIN)/versectl run-all demo/in demo/out --preview
 	$(BIN)/versectl evaluate --pred demo/out --gt demo/in
 	@echo

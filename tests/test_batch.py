@@ -77,13 +77,13 @@ def test_a_tree_of_scans_becomes_a_flat_folder_of_results(run, tmp_path):
     assert again.stdout.count("kept") == 2
 
 
-def test_a_bar_is_shown_on_a_terminal_only(monkeypatch, capsys):
+def test_a_bar_is_shown_on_a_terminal_only(caplog, monkeypatch, capsys):
     with batch.Progress(2) as progress:
         progress.case(0, CASES[0])
         progress.stage("segmentation")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    batch.log.setLevel("INFO")
+    caplog.set_level("INFO", batch.log.name)  # and back afterwards
     with batch.Progress(2) as progress:
         progress.case(1, CASES[1])
         progress.stage("segmentation")

@@ -6,7 +6,7 @@ edge costs what the distance differs from the usual one. Found by dynamic progra
 number of places squared, in place of the enumeration in Payer et al. 2020, section 2.2.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,8 @@ NEAREST_MM, FARTHEST_MM = 12.5, 50.0
 #: distances vary by 6.6 %, within one by 4 % (193 VerSe volumes); diseased spines by more.
 TOLERANCE = 0.25
 
-#: chosen: what a vertebra that was not seen between two that were costs.
-GAP_COST = 2.0
+#: chosen: what it costs that vertebrae between two were not seen: once, and for each of them.
+GAP_COST, MISSED_COST = 1.5, 0.25
 
 #: chosen: cost of the rare steps over T12 and to T13 (3 and 2 of 193 VerSe volumes), and to L6.
 RARE_COST = {(labels.T11, labels.L1): 3.0, (labels.T12, labels.T13): 3.0}
@@ -60,71 +60,81 @@ class Candidate:
 def best(candidates: Sequence[Candidate]) -> dict[int, Candidate]:
     """The heaviest run, label -> candidate, from head to foot; empty without candidates."""
     places = sorted(candidates, key=lambda candidate: -candidate.center_mm[2])
-    weights = [_weights(place) for place in places]
-    total = [dict(weight) for weight in weights]
-    before: list[dict[int, tuple[int, int]]] = [{} for _ in places]
+    if not places:
+        return {}
+    weights = np.array([_weights(place) for place in places])  # (places, labels)
+    total = weights.copy()
+    before = np.full((*weights.shape, 2), -1)  # place and label before, -1 where a run begins
     for lower, place in enumerate(places):
         for upper in range(lower):
             distance_mm = float(np.linalg.norm(places[upper].center_mm - place.center_mm))
-            for label, following, cost in _steps(distance_mm):
-                weight = total[upper][label] - cost + weights[lower][following]
-                if weight > total[lower][following]:
-                    total[lower][following] = weight
-                    before[lower][following] = (upper, label)
+            heavier = total[upper][:, None] - _step_costs(distance_mm) + weights[lower]
+            label = heavier.argmax(axis=0)
+            weight = heavier.max(axis=0)
+            better = weight > total[lower]
+            total[lower][better] = weight[better]
+            before[lower, better, 0] = upper
+            before[lower, better, 1] = label[better]
     return _walk_back(places, total, before)
 
 
-def _weights(candidate: Candidate) -> dict[int, float]:
-    """Label -> what naming the candidate so is worth: never negative, so all sure places count."""
+def _weights(candidate: Candidate) -> np.ndarray:
+    """What each name is worth there, in labels' order; never negative, so all places count."""
     evidence = np.array([candidate.responses[label] for label in labels.ORDER])
     share = evidence / max(evidence.sum(), 1e-6)
-    worth = candidate.response * np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
-    return dict(zip(labels.ORDER, worth.tolist(), strict=True))
+    return candidate.response * np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
 
 
-def _steps(distance_mm: float) -> Iterator[tuple[int, int, float]]:
-    """Label, following label and cost of the steps that fit a distance."""
-    for (label, following), (usual_mm, cost) in STEPS.items():
-        limit = FARTHEST_MM if (label, following) in SINGLE else 2 * FARTHEST_MM
-        if NEAREST_MM < distance_mm < limit:
-            yield label, following, cost + ((distance_mm / usual_mm - 1) / TOLERANCE) ** 2
+def _step_costs(distance_mm: float) -> np.ndarray:
+    """Cost (26, 26) of a step from one label to another so far away; infinite if it cannot be."""
+    return np.minimum(*(_costs(distance_mm, *ways) for ways in (NEIGHBOURS, OVER_MISSED)))
 
 
-def _single_steps() -> dict[tuple[int, int], tuple[float, float]]:
-    return {
-        (label, following): (DISTANCE_MM[label], RARE_COST.get((label, following), 0.0))
-        for label, successors in labels.SUCCESSORS.items()
-        for following in successors
-    }
+def _costs(
+    distance_mm: float, cost: np.ndarray, usual_mm: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    fits = (distance_mm > NEAREST_MM) & (distance_mm < FARTHEST_MM * steps)
+    return np.where(fits, cost + ((distance_mm / usual_mm - 1) / TOLERANCE) ** 2, np.inf)
 
 
-def _double_steps() -> dict[tuple[int, int], tuple[float, float]]:
-    """Steps over one vertebra that was not seen."""
-    return {
-        (first, last): (d1 + d2, cost1 + cost2 + GAP_COST)
-        for (first, middle), (d1, cost1) in SINGLE.items()
-        for (same, last), (d2, cost2) in SINGLE.items()
-        if middle == same
-    }
+def _neighbours() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From each label to the ones that may follow: cost, usual distance in mm, number of steps."""
+    cost, usual_mm, steps = _nowhere()
+    for first, successors in labels.SUCCESSORS.items():
+        for last in successors:
+            at = labels.ORDER.index(first), labels.ORDER.index(last)
+            cost[at] = RARE_COST.get((first, last), 0.0)
+            usual_mm[at], steps[at] = DISTANCE_MM[first], 1
+    return cost, usual_mm, steps
+
+
+def _over_missed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same from each label to those farther below, over vertebrae that were not seen."""
+    cost, usual_mm, steps = _nowhere()
+    for lower in range(len(labels.ORDER)):
+        for upper, first in enumerate(labels.ORDER[:lower]):
+            missed = [label for label in labels.ORDER[upper + 1 : lower] if label != labels.T13]
+            if missed:
+                cost[upper, lower] = GAP_COST + MISSED_COST * len(missed)
+                usual_mm[upper, lower] = sum(DISTANCE_MM[label] for label in (first, *missed))
+                steps[upper, lower] = len(missed) + 1
+    return cost, usual_mm, steps
+
+
+def _nowhere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = len(labels.ORDER), len(labels.ORDER)
+    return np.full(shape, np.inf), np.ones(shape), np.zeros(shape)
 
 
 def _walk_back(
-    places: Sequence[Candidate],
-    total: Sequence[Mapping[int, float]],
-    before: Sequence[Mapping[int, tuple[int, int]]],
+    places: Sequence[Candidate], total: np.ndarray, before: np.ndarray
 ) -> dict[int, Candidate]:
-    nodes = [(weight, i, label) for i, at in enumerate(total) for label, weight in at.items()]
-    if not nodes:
-        return {}
-    _, place, label = max(nodes)
-    run = {label: places[place]}
-    while label in before[place]:
-        place, label = before[place][label]
-        run[label] = places[place]
+    place, label = np.unravel_index(total.argmax(), total.shape)
+    run = {}
+    while place >= 0:
+        run[labels.ORDER[label]] = places[place]
+        place, label = before[place, label]
     return dict(reversed(run.items()))
 
 
-SINGLE = _single_steps()
-
-#: (label, following label) -> usual distance in mm, cost. Single steps win over double ones.
-STEPS = {**_double_steps(), **SINGLE}
+NEIGHBOURS, OVER_MISSED = _neighbours(), _over_missed()

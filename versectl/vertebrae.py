@@ -16,6 +16,9 @@ from versectl.volume import Grid
 #: neighbours in the neck, 16 mm (statistics of 193 VerSe volumes).
 READ_MM = 6.0
 
+#: chosen: maxima of a single name's heatmap count from here.
+FAINT = 0.02
+
 
 @dataclass(frozen=True)
 class Vertebra:
@@ -91,18 +94,19 @@ def tile_starts(size_vox: int, tile_vox: int) -> list[int]:
 
 
 def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate]:
-    """Places where a vertebra is, each with its response under every name.
+    """Places where a vertebra may be, each with its response under every name.
 
-    The names' heatmaps of one place sum to the response for any vertebra there, so the sum's
-    peaks are the places, whatever the names.
+    The names' heatmaps of one place sum to the response for any vertebra there, which must exceed
+    the threshold. The places are the maxima of every heatmap (section 2.2) and of their sum: where
+    neighbours run into one ridge, each name still has its own top.
     """
     anywhere = heat.sum(axis=-1)
-    spacing_mm = grid.spacing_mm[0]
-    reach = round(READ_MM / spacing_mm)
+    reach = round(READ_MM / grid.spacing_mm[0])
     found = []
-    for zyx in heatmap.peaks(anywhere, threshold):
-        near = heat[tuple(slice(max(i - reach, 0), i + reach + 1) for i in zyx)]
-        responses = dict(zip(labels.CHANNELS, near.max(axis=(0, 1, 2)).tolist(), strict=True))
-        center_mm = grid.to_mm(heatmap.refine(anywhere, zyx)[::-1])
-        found.append(Candidate(center_mm, float(anywhere[tuple(zyx)]), responses))
+    for response in (anywhere, *np.moveaxis(heat, -1, 0)):
+        for zyx in heatmap.peaks(np.where(anywhere > threshold, response, 0.0), FAINT):
+            near = heat[tuple(slice(max(i - reach, 0), i + reach + 1) for i in zyx)]
+            responses = dict(zip(labels.CHANNELS, near.max(axis=(0, 1, 2)).tolist(), strict=True))
+            center_mm = grid.to_mm(heatmap.refine(response, zyx)[::-1])
+            found.append(Candidate(center_mm, float(anywhere[tuple(zyx)]), responses))
     return found
