@@ -17,7 +17,7 @@ def test_the_same_generator_gives_the_same_distortion_and_the_global_one_is_unto
 
 
 def test_no_range_is_no_distortion():
-    still = augment.sample(np.random.default_rng(0), GRID, Ranges(0.0, 0.0, 0.0, mirror=False))
+    still = augment.sample(np.random.default_rng(0), GRID, Ranges(0.0, 0.0, 0.0, flips=False))
     where = augment.sources_mm(still, GRID)
     assert where[:, 3, 4, 5] == pytest.approx(GRID.to_mm([5, 4, 3]), abs=1e-3)
     assert where[:, 19, 29, 23] == pytest.approx(GRID.last_mm, abs=1e-3)
@@ -44,8 +44,8 @@ def test_a_mirrored_distortion_turns_left_and_right_round_the_middle():
 
 
 def test_the_bumps_are_smooth_and_as_large_as_asked():
-    warp = augment.sample(np.random.default_rng(2), GRID, Ranges(0.0, 0.0, 5.0, mirror=False))
-    still = augment.sample(np.random.default_rng(2), GRID, Ranges(0.0, 0.0, 0.0, mirror=False))
+    warp = augment.sample(np.random.default_rng(2), GRID, Ranges(0.0, 0.0, 5.0, flips=False))
+    still = augment.sample(np.random.default_rng(2), GRID, Ranges(0.0, 0.0, 0.0, flips=False))
     bump = augment.sources_mm(warp, GRID) - augment.sources_mm(still, GRID)
     assert 0.5 < np.abs(bump).max() <= 5.0
     assert max(np.abs(np.diff(bump, axis=a)).max() for a in (1, 2, 3)) < 2.0

@@ -7,7 +7,7 @@ from versectl.augment import Ranges
 from versectl.synth import ct
 from versectl.volume import Grid
 
-STILL = Ranges(0.0, 0.0, 0.0, mirror=False)
+STILL = Ranges(0.0, 0.0, 0.0, flips=False)
 GRID = Grid((60, 70, 100), (2.0, 2.0, 2.0), (-51.0, -40.0, -20.0))
 
 

@@ -19,7 +19,7 @@ class Ranges:
     angle_deg: float = 15.0  # section 3.1: 0.25 rad
     scale: float = 0.2  # section 3.1: 0.15 per axis and again 0.15 for all
     bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
-    mirror: bool = True  # a spine is named alike from either side
+    flips: bool = True  # a spine is named alike from either side
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges, controls: int =
     scale = (1 + rng.uniform(-ranges.scale, ranges.scale)) * (
         1 + rng.uniform(-ranges.scale, ranges.scale, 3) / 2
     )
-    if ranges.mirror and rng.random() < 0.5:
+    if ranges.flips and rng.random() < 0.5:
         scale[0] *= -1
     matrix = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix() * scale
     bumps_mm = rng.uniform(-ranges.bump_mm, ranges.bump_mm, (3, controls, controls, controls))
@@ -53,24 +53,12 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges, controls: int =
 
 def sources_mm(warp: Warp, grid: Grid) -> np.ndarray:
     """Where every voxel of a grid comes from: world points (3, z, y, x), float32, x, y, z first."""
-    offsets = [
-        (np.arange(n) * s + o - m).astype(np.float32)
-        for n, s, o, m in zip(
-            grid.size_vox, grid.spacing_mm, grid.origin_mm, warp.middle_mm, strict=True
-        )
+    axes_mm = [
+        np.arange(n) * s + o
+        for n, s, o in zip(grid.size_vox, grid.spacing_mm, grid.origin_mm, strict=True)
     ]
-    x, y, z = offsets
-    bases = [
-        _basis((offset + m - o) / max(size - s, s), warp.bumps_mm.shape[1])
-        for offset, m, o, size, s in zip(
-            offsets,
-            warp.middle_mm,
-            warp.grid.origin_mm,
-            np.array(warp.grid.size_vox) * warp.grid.spacing_mm,
-            warp.grid.spacing_mm,
-            strict=True,
-        )
-    ]
+    x, y, z = ((at - m).astype(np.float32) for at, m in zip(axes_mm, warp.middle_mm, strict=True))
+    bases = [_basis(warp, axis, at) for axis, at in enumerate(axes_mm)]
     where = np.empty((3, *grid.shape), np.float32)
     for axis, row in enumerate(warp.matrix.astype(np.float32)):
         bump = _spread(warp.bumps_mm[axis].astype(np.float32), bases)
@@ -91,18 +79,16 @@ def distorted_mm(warp: Warp, points_mm: np.ndarray) -> np.ndarray:
 
 def _source_mm(warp: Warp, points_mm: np.ndarray) -> np.ndarray:
     """Where points (n, 3) come from."""
-    span = np.maximum(
-        np.array(warp.grid.size_vox) * warp.grid.spacing_mm - warp.grid.spacing_mm,
-        warp.grid.spacing_mm,
-    )
-    share = (points_mm - warp.grid.origin_mm) / span
-    x, y, z = (_basis(share[:, axis], warp.bumps_mm.shape[1]) for axis in range(3))
+    x, y, z = (_basis(warp, axis, points_mm[:, axis]) for axis in range(3))
     bump = np.einsum("akji,nk,nj,ni->na", warp.bumps_mm, z, y, x, optimize=True)
     return warp.middle_mm + (points_mm - warp.middle_mm) @ warp.matrix.T + bump
 
 
-def _basis(share: np.ndarray, controls: int) -> np.ndarray:
-    """Cubic B-spline weights (n, controls) of places 0..1 along a row of control points."""
+def _basis(warp: Warp, axis: int, at_mm: np.ndarray) -> np.ndarray:
+    """Cubic B-spline weights (n, controls) of world coordinates along an axis of the bumps."""
+    controls = warp.bumps_mm.shape[1]
+    first_mm, last_mm = warp.grid.origin_mm[axis], warp.grid.last_mm[axis]
+    share = (at_mm - first_mm) / max(last_mm - first_mm, warp.grid.spacing_mm[axis])
     distance = np.abs(share[:, None] * (controls - 1) - np.arange(controls))
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = (2 - distance) ** 3 / 6

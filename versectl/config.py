@@ -42,10 +42,10 @@ class TrainingConfig:
     """How a network is trained."""
 
     steps: int
-    learning_rate: float = 1e-3  # chosen: the largest that was stable with clipping
-    clip_norm: float = 1.0  # chosen: without it a product of two branches blows up
+    learning_rate: float = 1e-3  # chosen
+    clip_norm: float = 1.0  # chosen
     ema_momentum: float = 0.995  # chosen: evens out batches of one
-    repeats: int = 3  # chosen: a sample costs more than a step, so it is used again, mirrored
+    repeats: int = 3  # chosen: making a sample costs about as much as a step
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
         middle_mm[:2] + rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2),
         (low_mm[2] + high_mm[2]) / 2 + rng.uniform(-slack_mm, slack_mm),
     )
-    grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
+    grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
     scan = subject.scan(grid.within(low_mm, high_mm), rng)
     return Sample(
         vertebrae.box(scan.ct, grid, config), vertebrae.target(scan.centroids_mm, grid, config)

@@ -30,7 +30,7 @@ def frame(ct: sitk.Image, config: StageConfig) -> Grid:
     step = config.network.divisor
     length_vox = int(np.ceil((high_mm[2] - low_mm[2]) / config.spacing_mm / step)) * step
     spacing_mm = (config.spacing_mm,) * 3
-    return Grid.centered((low_mm + high_mm) / 2, (x, y, max(z, length_vox)), spacing_mm)
+    return Grid.centered(volume.center(ct), (x, y, max(z, length_vox)), spacing_mm)
 
 
 def box(ct: sitk.Image, grid: Grid, config: StageConfig) -> np.ndarray:

@@ -109,9 +109,7 @@ def _save(network: keras.Model, config: StageConfig, checkpoint: Path) -> None:
         network.save_weights(temporary)
     averaged = networks.build(config.network)
     averaged.set_weights(network.get_weights())
-    averages = network.optimizer._model_variables_moving_average
-    for variable, average in zip(averaged.trainable_variables, averages, strict=True):
-        variable.assign(average)
+    network.optimizer.finalize_variable_values(averaged.trainable_variables)
     weights.save(averaged, config, checkpoint.parent)
 
 

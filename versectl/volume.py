@@ -31,6 +31,9 @@ MEANINGS = {
     "Refusing to change spacing": "has voxels without extent (a spacing of 0); mend its header",
 }
 
+#: The corners of the unit cube, (8, 3).
+CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+
 #: Air, and what lies outside a scan.
 AIR_HU = -1024.0
 
@@ -165,8 +168,7 @@ def same_grid(one: sitk.Image, other: sitk.Image) -> bool:
     """Whether two images have the same size and lie in the world within a hundredth of a voxel."""
     if one.GetSize() != other.GetSize():
         return False
-    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
-    corners_vox = corners * (np.array(one.GetSize()) - 1)
+    corners_vox = CORNERS * (np.array(one.GetSize()) - 1)
     return bool(np.abs(to_vox(other, to_mm(one, corners_vox)) - corners_vox).max() < 0.01)
 
 
@@ -186,9 +188,7 @@ def to_vox(image: sitk.Image, points_mm: np.ndarray) -> np.ndarray:
 
 def extent(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest world coordinates of the voxel centres, each (3,)."""
-    last = np.array(image.GetSize()) - 1
-    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * last
-    corners_mm = to_mm(image, corners)
+    corners_mm = to_mm(image, CORNERS * (np.array(image.GetSize()) - 1))
     return corners_mm.min(axis=0), corners_mm.max(axis=0)
 
 
@@ -216,11 +216,7 @@ def resample(
 
 def crop(image: sitk.Image, lowest_mm: Sequence[float], highest_mm: Sequence[float]) -> sitk.Image:
     """The part of the image, in whole voxels, that covers a world box; never empty."""
-    box = np.array([lowest_mm, highest_mm], float)
-    corners = np.array(
-        [[box[i, 0], box[j, 1], box[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
-    )
-    corners_vox = to_vox(image, corners)
+    corners_vox = to_vox(image, lowest_mm + CORNERS * np.subtract(highest_mm, lowest_mm))
     last = np.array(image.GetSize()) - 1
     start = np.clip(np.floor(corners_vox.min(axis=0)), 0, last).astype(int)
     stop = np.clip(np.ceil(corners_vox.max(axis=0)), start, last).astype(int) + 1

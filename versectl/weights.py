@@ -3,7 +3,6 @@
 Weights are data: the file holds arrays only, the network is built from the configuration.
 """
 
-import hashlib
 import json
 import warnings
 from importlib import resources
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from versectl import config, networks
+from versectl import config, files, networks
 from versectl.config import StageConfig
 from versectl.errors import WeightsError
-from versectl.files import replacing, write_json
 from versectl.model import Model
 
 
@@ -47,22 +45,19 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
         stage_config, recorded = config.from_json(content["config"]), content["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{settings} is no description of weights; get it again.") from error
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    sha256 = files.sha256(file)
     if sha256 != recorded:
         raise WeightsError(f"{file} is damaged: its SHA-256 is not the recorded one; get it again.")
     return Model(stage_config, _answering(stage_config, file, precision), sha256)
 
 
 def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path) -> None:
-    """Write a network's weights and configuration; what a run used to train is left behind."""
+    """Write the weights and configuration of a network; an optimiser it has would come along."""
     file = folder / f"{stage_config.stage}.weights.h5"
-    bare = networks.build(stage_config.network)
-    bare.set_weights(network.get_weights())
-    with replacing(file, ".weights.h5") as temporary:
-        bare.save_weights(temporary)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    content = {"config": config.to_json(stage_config), "sha256": sha256}
-    write_json(content, folder / f"{stage_config.stage}.json")
+    with files.replacing(file, ".weights.h5") as temporary:
+        network.save_weights(temporary)
+    content = {"config": config.to_json(stage_config), "sha256": files.sha256(file)}
+    files.write_json(content, folder / f"{stage_config.stage}.json")
 
 
 def _answering(stage_config: StageConfig, file: Path, precision: str):

@@ -141,11 +141,8 @@ def _grid(image: sitk.Image) -> Grid:
     labelled.Execute(image, sitk.Greater(image, 0))
     if not labelled.HasLabel(1):
         raise BadInputError("A label map has no label; it cannot become a body.")
-    box = np.array(labelled.GetBoundingBox(1)).reshape(3, 2)
-    ends = np.array(
-        [[box[0, i], box[1, j], box[2, k]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
-    )
-    ends_mm = volume.to_mm(image, ends)
+    first, last = np.array(labelled.GetBoundingBox(1)).reshape(3, 2).T
+    ends_mm = volume.to_mm(image, first + volume.CORNERS * (last - first))
     low_mm, high_mm = volume.extent(image)
     low_mm = np.maximum(low_mm, ends_mm.min(axis=0) - BEYOND_MM)
     high_mm = np.minimum(high_mm, ends_mm.max(axis=0) + BEYOND_MM)
