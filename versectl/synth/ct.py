@@ -90,17 +90,24 @@ def _look_up(body: Body, where_mm: np.ndarray) -> np.ndarray:
 
 
 def _rounded(structures: np.ndarray, kinds: Mapping[int, str]) -> np.ndarray:
-    """Structures whose vertebrae lost the staircase of a coarser grid."""
+    """Structures whose vertebrae lost the staircase of a coarser grid.
+
+    A vertebra trades corners with the softer structure that surrounds most of it.
+    """
     rounded = structures.copy()
+    hard = [number for number, kind in kinds.items() if kind in BONES]
     for label, where in enumerate(ndimage.find_objects(structures, max_label=28), start=1):
         if where is None or kinds.get(label) != "vertebra":
             continue
         around = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in where)
         mask = (structures[around] == label).astype(np.float32)
         smooth = ndimage.gaussian_filter(mask, 0.8, truncate=2) > 0.5
+        counts = np.bincount(structures[around].ravel(), minlength=256)
+        counts[hard] = 0
+        soft = counts.argmax()
         part = rounded[around]
-        part[(part == label) & ~smooth] = 0
-        part[smooth & (structures[around] == 0)] = label
+        part[(part == label) & ~smooth] = soft
+        part[smooth & (structures[around] == soft)] = label
     return rounded
 
 
@@ -195,6 +202,7 @@ def _add_bone(
     thickness_mm = rng.uniform(0.4, 2.0)
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
     cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
+    cortex_share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
     cortex = max(rng.uniform(250, 1300), interior + 100)
     drawn = trabecular + cortex_share * (cortex - trabecular)
     hounsfield[bone] = drawn[bone]
@@ -217,7 +225,8 @@ def _acquire(
     hounsfield: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """What a scanner makes of it: blur, kernel, noise, slices, shading."""
-    seen = _blur(hounsfield, rng.uniform(0.3, 1.0) / spacing_mm)
+    voxel_mm = rng.uniform(0.3, 0.7) * spacing_mm  # a voxel shows the mean of what is around it
+    seen = _blur(hounsfield, np.hypot(rng.uniform(0.3, 1.0), voxel_mm) / spacing_mm)
     if rng.random() < 0.3:  # sharp kernel
         seen += rng.uniform(0.2, 1.0) * (seen - _blur(seen, 1.0 / spacing_mm))
     grain = rng.standard_normal(seen.shape, dtype=np.float32)
