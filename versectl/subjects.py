@@ -1,5 +1,6 @@
 """Where subjects for training come from: functions that worker processes can be handed."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,27 +11,18 @@ from versectl.scan import Subject
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Bodies of a bank, drawn anew for every sample.
-
-    share : how much of all samples comes from label maps, where there are such bodies; the rest
-        comes from parametric ones.
-    """
+    """Bodies of a bank, drawn anew for every sample; each kind gives as many samples."""
 
     files: tuple[Path, ...]
-    share: float = 0.5
 
     def __call__(self) -> list[Subject]:
         """The subjects."""
         from versectl.synth import bank, ct
 
-        mapped = [bank.is_label_map(file) for file in self.files]
-        part = {
-            True: self.share / max(sum(mapped), 1),
-            False: (1 - self.share) / max(mapped.count(False), 1),
-        }
+        number = Counter(bank.kind(file) for file in self.files)
         return [
-            ct.subject(bank.load(file), Ranges(), part[is_map])
-            for file, is_map in zip(self.files, mapped, strict=True)
+            ct.subject(bank.load(file), Ranges(), 1 / number[bank.kind(file)])
+            for file in self.files
         ]
 
 

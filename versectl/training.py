@@ -8,6 +8,9 @@ from versectl import networks, train
 from versectl.config import PRESETS, StageConfig
 from versectl.subjects import Recorded, Synthetic
 
+#: chosen: spacing of built bodies, fine enough for what a stage sees, and quick to build.
+BODY_MM = {"spine": 2.0, "vertebrae": 2.0, "segmentation": 1.25}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -15,7 +18,7 @@ class Choice:
 
     data : folder in VerSe layout; None for synthetic CT.
     labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
-        parametric bodies, which are kept in `out`.
+        parametric bodies and as many with casts of the label maps' vertebrae, kept in `out`.
     steps : in place of the preset's.
     """
 
@@ -34,7 +37,7 @@ def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None])
     """Train a stage as chosen; a line for every checkpoint is told."""
     networks.compute_in(precision)
     stage_config = configured(stage, choice)
-    source = subjects(choice)
+    source = subjects(stage, choice)
     where = train.Run(choice.out, choice.seed, choice.workers, choice.resume)
     train.train(stage_config, source, where, lambda line: tell(told(line, stage_config)))
 
@@ -46,14 +49,15 @@ def configured(stage: str, choice: Choice) -> StageConfig:
     return replace(stage_config, training=replace(stage_config.training, steps=steps))
 
 
-def subjects(choice: Choice) -> Recorded | Synthetic:
-    """Recorded cases, or the bodies of a bank, which is filled first."""
+def subjects(stage: str, choice: Choice) -> Recorded | Synthetic:
+    """Recorded cases, or the bodies of the stage's bank, which is filled first."""
     if choice.data is not None:
         return Recorded(choice.data)
     from versectl.synth import bank
 
-    folder = choice.out / "bodies"
-    return Synthetic(tuple(bank.prepare(folder, choice.bodies, choice.seed, choice.labels)))
+    plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage], choice.labels)
+    folder = choice.out / f"bodies_{plan.spacing_mm:g}mm"
+    return Synthetic(tuple(bank.prepare(folder, plan)))
 
 
 def told(line: dict[str, float], stage_config: StageConfig) -> str:

@@ -165,7 +165,7 @@ def _sample_waves(size: float, rng: np.random.Generator) -> np.ndarray:
 
 def distance(look: Look, fit: Fit, p: Points) -> np.ndarray:
     """Signed distance in mm of points from the surface of a vertebra, negative inside."""
-    q = _warp(look, p)
+    q = rippled(look, p)
     mirrored = (np.abs(q[0]), q[1], q[2])
     if look.label == C1:
         solid = _atlas(look, mirrored)
@@ -188,7 +188,8 @@ def canal_center(look: Look) -> float:
     return look.depth / 2 + look.canal[1] / 2 + 0.5
 
 
-def _warp(look: Look, p: Points) -> Points:
+def rippled(look: Look, p: Points) -> Points:
+    """Points moved by the vertebra's own gentle waves."""
     moved = list(p)
     for dx, dy, dz, kx, ky, kz, phase in look.waves.astype(np.float32):
         wave = np.sin(kx * p[0] + ky * p[1] + kz * p[2] + phase)
