@@ -49,3 +49,16 @@ def test_the_bumps_are_smooth_and_as_large_as_asked():
     bump = augment.sources_mm(warp, GRID) - augment.sources_mm(still, GRID)
     assert 0.5 < np.abs(bump).max() <= 5.0
     assert max(np.abs(np.diff(bump, axis=a)).max() for a in (1, 2, 3)) < 2.0
+
+
+def test_a_squeezed_scan_shows_a_body_at_up_to_a_third_of_its_width():
+    widths = [
+        augment.sample(
+            np.random.default_rng(seed), GRID, Ranges(0, 0, 0, False, squeezed=1.0)
+        ).matrix
+        for seed in range(40)
+    ]
+    ratios = np.array([np.diag(matrix) for matrix in widths])
+    assert np.all(ratios[:, 1:] == 1)
+    assert ratios[:, 0].min() < 1.5
+    assert 2.8 < ratios[:, 0].max() <= augment.MOST_SQUEEZED

@@ -34,6 +34,11 @@ def test_one_wrong_voice_is_outvoted_by_its_neighbours():
     assert named(places) == {"T12": 64, "L1": 33, "L2": 0}
 
 
+def test_a_place_without_a_fitting_name_is_named_by_its_neighbours():
+    places = [candidate(97, T11=1), candidate(66, T12=1), candidate(33, C4=1), candidate(0, L2=1)]
+    assert named(places) == {"T11": 97, "T12": 66, "L1": 33, "L2": 0}
+
+
 def test_a_missed_vertebra_leaves_a_gap_not_a_shift():
     run = named([candidate(100, T11=1), candidate(70, T12=1), candidate(5, L2=1)])
     assert run == {"T11": 100, "T12": 70, "L2": 5}

@@ -12,6 +12,10 @@ from scipy.spatial.transform import Rotation
 from versectl.volume import Grid
 
 
+#: chosen: reformatted scans whose header is wrong show a body at a third of its width.
+MOST_SQUEEZED = 3.3
+
+
 @dataclass(frozen=True)
 class Ranges:
     """How far a distortion may go; each value is drawn uniformly within plus or minus."""
@@ -20,6 +24,7 @@ class Ranges:
     scale: float = 0.2  # section 3.1: 0.15 per axis and again 0.15 for all
     bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
     flips: bool = True  # a spine is named alike from either side
+    squeezed: float = 0.0  # share whose sagittal slices lie farther apart than their header says
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges, controls: int =
     scale = (1 + rng.uniform(-ranges.scale, ranges.scale)) * (
         1 + rng.uniform(-ranges.scale, ranges.scale, 3) / 2
     )
+    if rng.random() < ranges.squeezed:
+        scale[0] *= rng.uniform(1, MOST_SQUEEZED)
     if ranges.flips and rng.random() < 0.5:
         scale[0] *= -1
     matrix = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix() * scale

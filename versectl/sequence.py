@@ -42,6 +42,10 @@ RARE_COST = {(labels.T11, labels.L1): 3.0, (labels.T12, labels.T13): 3.0}
 #: chosen: a name's share of the response counts from here; one wrong voice cannot veto.
 LEAST_SHARE = 0.02
 
+#: chosen: what it is worth that a sure place is in the run under whatever name, so that a name that
+#: only its neighbours tell is given.
+EXPLAINED = 1.0
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -82,7 +86,8 @@ def _weights(candidate: Candidate) -> np.ndarray:
     """What each name is worth there, in labels' order; never negative, so all places count."""
     evidence = np.array([candidate.responses[label] for label in labels.ORDER])
     share = evidence / max(evidence.sum(), 1e-6)
-    return candidate.response * np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
+    named = np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
+    return candidate.response * (EXPLAINED + named)
 
 
 def _step_costs(distance_mm: float) -> np.ndarray:
