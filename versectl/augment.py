@@ -11,7 +11,6 @@ from scipy.spatial.transform import Rotation
 
 from versectl.volume import Grid
 
-
 #: chosen: reformatted scans whose header is wrong show a body at a third of its width.
 MOST_SQUEEZED = 3.3
 
