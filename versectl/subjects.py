@@ -1,6 +1,5 @@
 """Where subjects for training come from: functions that worker processes can be handed."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +7,16 @@ from versectl import cases, recording
 from versectl.augment import Ranges
 from versectl.scan import Subject
 
+#: chosen: how many samples come from bodies of a kind, beside the others.
+SHARES = {"labels": 2, "posed": 2, "parametric": 1}
+
 #: chosen: few scans have a wrong header, but one should not be enough to find nothing in it.
 SQUEEZED = 0.08
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Bodies of a bank, drawn anew for every sample; each kind gives as many samples."""
+    """Bodies of a bank, drawn anew for every sample."""
 
     files: tuple[Path, ...]
 
@@ -23,9 +25,10 @@ class Synthetic:
         from versectl.synth import bank, ct
 
         ranges = Ranges(squeezed=SQUEEZED)
-        number = Counter(bank.kind(file) for file in self.files)
+        kinds = [bank.kind(file) for file in self.files]
         return [
-            ct.subject(bank.load(file), ranges, 1 / number[bank.kind(file)]) for file in self.files
+            ct.subject(bank.load(file), ranges, SHARES[kind] / kinds.count(kind))
+            for file, kind in zip(self.files, kinds, strict=True)
         ]
 
 
