@@ -13,6 +13,7 @@ from scipy import ndimage
 from versectl import augment, labels, volume
 from versectl.augment import Ranges
 from versectl.scan import Scan, Subject
+from versectl.synth import implants
 from versectl.synth.body import Body
 from versectl.volume import Grid
 
@@ -33,6 +34,9 @@ HOUNSFIELD = {
 }
 
 BONES = ("vertebra", "bone")
+
+#: chosen: share of scans with discs as bright as bone: calcified, or vertebrae grown together.
+FUSED = 0.04
 
 
 def subject(body: Body, ranges: Ranges, weight: float = 1.0) -> Subject:
@@ -74,6 +78,7 @@ def draw(
     """Hounsfield units (z, y, x) of structures (z, y, x): what is there, then how it is seen."""
     hounsfield = _soft(structures, kinds, spacing_mm, rng)
     _add_bone(hounsfield, structures, kinds, (spacing_mm, rng))
+    implants.add(hounsfield, np.isin(structures, list(labels.NAMES)), spacing_mm, rng)
     return _acquire(hounsfield, spacing_mm, rng)
 
 
@@ -152,6 +157,8 @@ def _soft(
             means[number] += contrast_hu * rng.uniform(0.5, 1.0)
         if kind == "organ" and rng.random() < 0.15:
             means[number] = rng.uniform(*HOUNSFIELD["gas"])  # a hollow one
+    fused = [n for n, k in shown.items() if k == "disc"] if rng.random() < FUSED else []
+    means[fused] = rng.uniform(150, 500)
     hounsfield = means[structures]
 
     is_tissue = np.zeros(256, bool)
@@ -194,7 +201,8 @@ def _add_bone(
     interior = rng.uniform(-60, 90) if sparse else rng.uniform(80, 380)
     means = (interior + rng.normal(0, 20, 256)).astype(np.float32)
     trabecular = means[structures]
-    for width_mm, most in ((rng.uniform(0.6, 2.0), 90), (rng.uniform(3, 12), 60)):
+    grains_mm = (rng.uniform(0.6, 2.0), rng.uniform(3, 12), rng.uniform(15, 40))
+    for width_mm, most in zip(grains_mm, (90, 60, 100), strict=True):
         size = width_mm / spacing_mm
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
 
