@@ -55,6 +55,20 @@ def test_a_spine_without_t12_and_one_with_t13_are_named_so():
     assert list(named(without)) == ["T12", "T13", "L1"]
 
 
+def test_names_are_sure_when_only_they_fit_and_unsure_when_a_shift_fits_as_well():
+    sure = [candidate(64, T12=1), candidate(33, L1=1), candidate(0, L2=1)]
+    unsure = [candidate(33, L1=0.5, L2=0.5), candidate(0, L2=0.5, L3=0.5)]
+    assert sequence.sureness(sequence.best(sure)) > 0.99
+    assert 0.4 < sequence.sureness(sequence.best(unsure)) < 0.7
+
+
+def test_a_whole_spine_is_sure_of_its_names():
+    heights = np.cumsum([0, *(sequence.DISTANCE_MM[label] for label in range(24, 1, -1))])
+    names = [labels.NAMES[label] for label in range(24, 0, -1)]
+    places = [candidate(z, **{name: 1.0}) for z, name in zip(heights, names, strict=True)]
+    assert sequence.sureness(sequence.best(places)) > 0.99
+
+
 def test_a_label_is_given_once_and_labels_descend():
     rng = np.random.default_rng(5)
     places = [candidate(z) for z in np.arange(0, 500, 21.0)]

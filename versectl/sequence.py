@@ -8,6 +8,7 @@ number of places squared, in place of the enumeration in Payer et al. 2020, sect
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -80,6 +81,29 @@ def best(candidates: Sequence[Candidate]) -> dict[int, Candidate]:
             before[lower, better, 0] = upper
             before[lower, better, 1] = label[better]
     return _walk_back(places, total, before)
+
+
+def sureness(run: Mapping[int, Candidate]) -> float:
+    """How sure the names of a run are, 0..1, beside the same places all named one level off.
+
+    The logistic function of the difference in weight; 0.5 when another level fits as well.
+    """
+    chain = [label for label in labels.ORDER if label != labels.T13 or labels.T13 in run]
+    own = np.array([chain.index(label) for label in run])
+    shifted = [own + shift for shift in (-1, 1)]
+    others = [at for at in shifted if at.min() >= 0 and at.max() < len(chain)]
+    weights = [_weight(list(run.values()), [chain[i] for i in at]) for at in (own, *others)]
+    return float(1 / (1 + np.exp(max(weights[1:], default=-np.inf) - weights[0])))
+
+
+def _weight(places: Sequence[Candidate], names: Sequence[int]) -> float:
+    """Weight of a run whose places are given these names."""
+    at = [labels.ORDER.index(label) for label in names]
+    weight = sum(_weights(place)[i] for place, i in zip(places, at, strict=True))
+    for (upper, i), (lower, j) in pairwise(zip(places, at, strict=True)):
+        distance_mm = float(np.linalg.norm(upper.center_mm - lower.center_mm))
+        weight -= _step_costs(distance_mm)[i, j]
+    return float(weight)
 
 
 def _weights(candidate: Candidate) -> np.ndarray:
