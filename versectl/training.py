@@ -57,7 +57,7 @@ def subjects(stage: str, choice: Choice) -> Recorded | Synthetic:
 
     plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage], choice.labels)
     folder = choice.out / f"bodies_{plan.spacing_mm:g}mm"
-    return Synthetic(tuple(bank.prepare(folder, plan)))
+    return Synthetic(tuple(bank.prepare(folder, plan)), named=stage != "segmentation")
 
 
 def told(line: dict[str, float], stage_config: StageConfig) -> str:
