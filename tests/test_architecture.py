@@ -15,14 +15,16 @@ LAYERS = [
     {"config", "files", "silence"},
     {"metaimage", "model", "nifti"},
     {"volume"},
-    {"cases", "centroids", "device", "heatmap", "sequence"},
+    {"cases", "centroids", "device", "heatmap", "published_sequence", "sequence"},
     {"spine", "vertebrae", "segmentation"},
     {"pipeline", "preview"},
     {"results", "report"},
     {"casework"},
     {"batch"},
-    {"networks", "losses"},
+    {"losses", "upsampling"},
+    {"networks"},
     {"weights"},
+    {"checkpoints"},
     {"scan", "augment"},
     {"recording", "samples"},
     {"synth"},
@@ -35,7 +37,7 @@ LAYERS = [
 ]
 
 #: The only modules that know Keras or TensorFlow.
-KNOW_KERAS = {"device", "losses", "networks", "train", "weights"}
+KNOW_KERAS = {"checkpoints", "device", "losses", "networks", "train", "upsampling", "weights"}
 
 MODULES = sorted((ROOT / "versectl").rglob("*.py"))
 

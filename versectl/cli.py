@@ -119,9 +119,11 @@ TONE = (
     ),
 )
 
+WEIGHTS = option("--weights", type=FILE, help="Folder of the weights to use, not the default.")
+
 #: For every command that runs a network.
 NETWORK = (
-    option("--weights", type=FILE, help="Folder of the weights to use instead of the default."),
+    WEIGHTS,
     option(
         "--device",
         default="auto",
@@ -327,6 +329,70 @@ def train(stage: str, device: str, precision: str, **chosen: object) -> None:
     from versectl import training
 
     training.run(stage, training.Choice(**chosen), precision, log.info)
+
+
+@main.group()
+def weights() -> None:
+    """Show, check and import the networks' weights.
+
+    \b
+    Each command takes --weights DIR; without it, it is about the weights that come with versectl.
+    """
+
+
+@weights.command("path")
+@adding(WEIGHTS)
+def weights_path(weights: Path | None) -> None:
+    """Print the folder the weights are in."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    click.echo(weights or store.default_folder())
+
+
+@weights.command("list")
+@adding(WEIGHTS)
+def weights_list(weights: Path | None) -> None:
+    """Print stage, network, protocol, size and SHA-256 of all weights, which are checked."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    click.echo("\n".join(store.summary(weights)))
+
+
+@weights.command("verify")
+@adding(WEIGHTS)
+def weights_verify(weights: Path | None) -> None:
+    """Load every network: exit code 6 when a file is missing, damaged or does not fit."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    for stage in config.STAGES:
+        store.load_network(weights, stage)
+        click.echo(f"{stage}: whole")
+
+
+@weights.command("import")
+@click.argument("folder", metavar="FOLDER", type=FILE)
+@option("--out", type=FILE, required=True, help="Folder for the weights, for --weights.")
+def weights_import(folder: Path, out: Path) -> None:
+    """Make weights of the TensorFlow checkpoints that the paper's authors released.
+
+    FOLDER and folders below hold NAME.index and NAME.data-00000-of-00001 for each stage.
+    """
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import checkpoints
+
+    for stage, release in checkpoints.import_folder(folder, out).items():
+        click.echo(f"{stage}: {release}")
 
 
 @main.command()
