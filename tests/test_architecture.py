@@ -30,6 +30,7 @@ LAYERS = [
     {"synth"},
     {"subjects"},
     {"feed"},
+    {"learner"},
     {"train"},
     {"training"},
     {"cli"},
@@ -37,7 +38,16 @@ LAYERS = [
 ]
 
 #: The only modules that know Keras or TensorFlow.
-KNOW_KERAS = {"checkpoints", "device", "losses", "networks", "train", "upsampling", "weights"}
+KNOW_KERAS = {
+    "checkpoints",
+    "device",
+    "learner",
+    "losses",
+    "networks",
+    "train",
+    "upsampling",
+    "weights",
+}
 
 MODULES = sorted((ROOT / "versectl").rglob("*.py"))
 

@@ -64,6 +64,30 @@ SPATIAL_FACTOR = 4
 
 
 @dataclass(frozen=True)
+class Ranges:
+    """How far a distortion may go; each value is drawn uniformly within plus or minus.
+
+    scale : of all axes together; axis_share : of each axis besides, as a share of it.
+    bump_mm : of the control points of a smooth displacement, 6 along each axis.
+    flips : half of the distortions mirror left and right.
+    spread : the control points reach from end to end ("grid"), or one beyond either end, as those
+        of an ITK B-spline of mesh size 3 ("mesh").
+    shift_mm : along each axis.
+    tone_shift, tone_scale : of a recorded scan's HU / 2048, first added, then 1 + multiplied.
+    """
+
+    angle_deg: float = 15.0  # section 3.1: 0.25 rad
+    scale: float = 0.2  # section 3.1: 0.15 per axis and again 0.15 for all
+    bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
+    flips: bool = True  # a spine is named alike from either side
+    axis_share: float = 0.5  # chosen
+    spread: str = "grid"
+    shift_mm: float = 0.0
+    tone_shift: float = 0.0
+    tone_scale: float = 0.0
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """How a network is trained; the defaults are ours.
 
@@ -77,7 +101,10 @@ class TrainingConfig:
     batch : samples in a step.
     l2 : weight of half the squared norm of all kernels in the loss.
     sigma_l2 : the same of the learned widths of a target's Gaussians.
-    ranges : how far recorded CT is distorted: "default" or "paper".
+    ranges : how far recorded CT is distorted.
+    top_and_bottom_mm : this near to the scan's upper and lower end nothing counts (vertebrae):
+        there may be vertebrae that are cut and not annotated.
+    epsilon : of Adam.
     """
 
     steps: int
@@ -92,7 +119,9 @@ class TrainingConfig:
     batch: int = 1
     l2: float = 0.0
     sigma_l2: float = 0.0
-    ranges: str = "default"
+    ranges: Ranges = Ranges()
+    top_and_bottom_mm: float = 0.0
+    epsilon: float = 1e-7
 
 
 @dataclass(frozen=True)
@@ -106,7 +135,8 @@ class StageConfig:
     protocol : how volumes are framed and answers are read: "default" is ours, "published" is the
         paper's; no commands run networks of "published2020".
     truncate_sigma : half the side of the box a Gaussian is cut to, in widths; 0 does not cut.
-    blur_vox : Gaussian that smooths the sum of all Gaussians (spine target).
+    blur_vox : Gaussian that smooths the target: all of it (spine), or every label's mask before
+        the strongest counts (segmentation).
     tile_step_vox : from one tile to the next along z (vertebrae).
     padding : what a scan shorter than a tile is filled up with, HU / 2048 (vertebrae).
     posterior_mm : from a vertebral body's centre back to the middle of the box (segmentation).
@@ -198,8 +228,28 @@ _PLAIN = TrainingConfig(
     repeats=1,
     schedule="constant",
     l2=5e-4,  # section 3.1, printed 5^-4
-    ranges="paper",
+    epsilon=1e-8,  # released
 )
+
+#: section 3.1; the order of shift and scale, and the B-spline's form, as released.
+_RANGES = Ranges(
+    angle_deg=14.324,  # 0.25 rad
+    scale=0.15,
+    axis_share=0.0,
+    flips=False,
+    spread="mesh",
+    tone_shift=0.25,
+    tone_scale=0.25,
+)
+
+
+def _moved_by_voxels(ranges: Ranges, spacing_mm: float) -> Ranges:
+    """Section 3.1: translated by up to 30 voxels, control points by up to 15."""
+    return replace(ranges, shift_mm=30 * spacing_mm, bump_mm=15 * spacing_mm)
+
+
+#: The released models' training: all in millimetres, and each axis scaled besides.
+_RELEASED_RANGES = replace(_RANGES, axis_share=1.0, shift_mm=30.0, bump_mm=25.0)
 
 #: The text of the paper; where it is silent, what was released.
 PAPER = {
@@ -211,7 +261,12 @@ PAPER = {
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.0,  # the published method has none
         network=_UNET,
-        training=replace(_PLAIN, steps=20000, learning_rate=1e-4),  # section 3.1
+        training=replace(
+            _PLAIN,
+            steps=20000,  # section 3.1
+            learning_rate=1e-4,  # section 3.1
+            ranges=_moved_by_voxels(_RANGES, 8.0),
+        ),
         protocol="published",
     ),
     "vertebrae": StageConfig(
@@ -228,6 +283,7 @@ PAPER = {
             optimizer="nesterov",  # section 3.1
             learning_rate=1e-8,  # section 3.1
             sigma_l2=100.0,  # section 3.1: alpha of eq. (1)
+            ranges=_moved_by_voxels(_RANGES, 2.0),
         ),
         protocol="published",
         tile_step_vox=32,  # section 3.1: tiles overlap by 96 voxels
@@ -240,7 +296,13 @@ PAPER = {
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
         network=replace(_UNET, inputs=2),
-        training=replace(_PLAIN, steps=50000, learning_rate=1e-4, l2=1e-7),  # section 3.1
+        training=replace(
+            _PLAIN,
+            steps=50000,  # section 3.1
+            learning_rate=1e-4,  # section 3.1
+            l2=1e-7,  # section 3.1
+            ranges=_moved_by_voxels(_RANGES, 1.0),
+        ),
         protocol="published",
         posterior_mm=0.0,  # section 2.3: the vertebra in the middle
         connectivity=2,  # released
@@ -255,7 +317,10 @@ RELEASED = {
         truncate_sigma=2.5,
         blur_vox=3.0,
         training=replace(
-            PAPER["spine"].training, boundaries=(10000, 15000), later_rates=(5e-5, 1e-5)
+            PAPER["spine"].training,
+            boundaries=(10000, 15000),
+            later_rates=(5e-5, 1e-5),
+            ranges=_RELEASED_RANGES,
         ),
     ),
     "vertebrae": replace(
@@ -274,12 +339,15 @@ RELEASED = {
             learning_rate=5e-8,
             boundaries=(50000, 75000),
             later_rates=(2.5e-8, 5e-9),
+            ranges=_RELEASED_RANGES,
+            top_and_bottom_mm=25.0,  # as their code means it
         ),
     ),
     "segmentation": replace(
         PAPER["segmentation"],
         posterior_mm=20.0,
         truncate_sigma=2.5,
+        blur_vox=1.0,
         network=replace(_UNET, inputs=2, dropout=0.25),
         training=replace(
             PAPER["segmentation"].training,
@@ -287,6 +355,7 @@ RELEASED = {
             later_rates=(5e-5, 1e-5),
             l2=1e-6,
             clip_norm=1.0,
+            ranges=_RELEASED_RANGES,
         ),
     ),
 }
@@ -331,7 +400,8 @@ def from_json(content: dict[str, Any]) -> StageConfig:
     """A configuration from JSON content; WeightsError names a field that is wrong."""
     try:
         network = _build(NetworkConfig, content["network"])
-        training = _build(TrainingConfig, content["training"])
+        ranges = _build(Ranges, content["training"].get("ranges", {}))
+        training = _build(TrainingConfig, {**content["training"], "ranges": ranges})
         return _build(StageConfig, {**content, "network": network, "training": training})
     except (KeyError, TypeError) as error:
         raise WeightsError(f"The weights' configuration does not fit: {error}.") from error

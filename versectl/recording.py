@@ -1,65 +1,93 @@
 """Recorded cases, a CT with label map and centroids on disk, as subjects for training."""
 
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from versectl import augment, centroids, volume
-from versectl.augment import Ranges
 from versectl.cases import Case
+from versectl.config import Ranges, StageConfig
 from versectl.errors import BadInputError
 from versectl.scan import Scan, Subject
-from versectl.volume import Grid
+from versectl.volume import Grid, Upright
+
+#: chosen: cases a worker keeps in memory, each a few hundred megabytes.
+KEPT_CASES = 4
 
 
-def subject(case: Case, ranges: Ranges) -> Subject:
-    """A recorded case as somebody to make scans of.
+class Recording(NamedTuple):
+    """A CT, smoothed at its own resolution, and its label map, in the frame a stage sees."""
 
-    Raises BadInputError when its centroid file is missing: a mask has no body centres.
+    ct: sitk.Image
+    labels: sitk.Image
+
+
+def subject(case: Case, config: StageConfig) -> Subject:
+    """A recorded case as somebody to make scans of, each by a single resampling of the CT.
+
+    Only headers are read at once. Raises BadInputError when the centroid file is missing: a mask
+    has no body centres.
     """
     if case.centroids is None:
         raise BadInputError(f"{case.name} has no centroid file; training needs <case>_ctd.json.")
-    ct = volume.read_ct(case.ct)
-    label_map = volume.read_labels(case.labels)
-    points_mm = centroids.to_world(centroids.read(case.centroids), ct)
+    frame = volume.read_frame(case.ct)
+    points_mm = centroids.to_world(centroids.read(case.centroids), frame)
+    if config.protocol != "default":
+        upright = Upright.of(frame)
+        points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}
+        frame = upright.image
+    low_mm, high_mm = volume.extent(frame)
+    ends_mm = low_mm[2], high_mm[2]
+    ranges = config.training.ranges
     return Subject(
-        *volume.extent(ct),
+        low_mm,
+        high_mm,
         points_mm,
-        lambda grid, rng: scan((ct, label_map), points_mm, grid, (rng, ranges)),
+        lambda grid, rng: scan(
+            read(case, config.smoothing_mm, config.protocol),
+            points_mm,
+            grid,
+            (rng, ranges, ends_mm),
+        ),
+        is_smooth=True,
     )
+
+
+@functools.lru_cache(maxsize=KEPT_CASES)
+def read(case: Case, smoothing_mm: float, protocol: str) -> Recording:
+    """The case's CT and label map; in the upright frame but for our own protocol."""
+    ct, label_map = volume.read_ct(case.ct), volume.read_labels(case.labels)
+    if protocol != "default":
+        ct = Upright.of(volume.whole_numbers(ct)).image
+        label_map = Upright.of(label_map).image
+    return Recording(volume.smooth(ct, smoothing_mm), label_map)
 
 
 def scan(
-    images: tuple[sitk.Image, sitk.Image],
-    points_mm: dict[int, np.ndarray],
+    recording: Recording,
+    points_mm: Mapping[int, np.ndarray],
     grid: Grid,
-    chance: tuple[np.random.Generator, Ranges],
+    chance: tuple[np.random.Generator, Ranges, tuple[float, float]],
 ) -> Scan:
-    """The recorded CT and label map on a grid, distorted round the grid's middle.
+    """The recording on a grid, distorted round the grid's middle, its grey values changed.
 
-    A recording that is finer than the grid gets half the grid's spacing: the box then smooths it
-    before it takes every other voxel, as it does with the recording itself when predicting.
+    chance : the generator, how far it may go, and where the scan ends along z.
     """
-    warp = augment.sample(chance[0], grid, chance[1])
-    ct, label_map = images
-    if min(ct.GetSpacing()) < 0.75 * min(grid.spacing_mm):
-        grid = grid.refined(2)
-    where_mm = augment.sources_mm(warp, grid)
-    hounsfield = _look_up(ct, where_mm, 1, volume.AIR_HU)
-    vertebrae = _look_up(label_map, where_mm, 0, 0)
-    moved = augment.distorted_mm(warp, np.array(list(points_mm.values())))
-    pairs = zip(points_mm, moved, strict=True)
+    rng, ranges, (low_mm, high_mm) = chance
+    warp = augment.sample(rng, grid, ranges)
+    tone = augment.sample_tone(rng, ranges)
+    moved = augment.transform(warp, grid)
+    ct = volume.resample(recording.ct, grid, sitk.sitkLinear, volume.AIR_HU, moved)
+    vertebrae = volume.resample(recording.labels, grid, sitk.sitkNearestNeighbor, 0, moved)
+    z_mm = augment.sources_mm(warp, grid)[2]
+    places = augment.distorted_mm(warp, np.array(list(points_mm.values())).reshape(-1, 3))
+    pairs = zip(points_mm, places, strict=True)
     return Scan(
-        volume.from_array(hounsfield.astype(np.float32), grid),
-        volume.from_array(vertebrae.astype(np.uint8), grid),
+        augment.toned(ct, tone),
+        vertebrae,
         {label: point for label, point in pairs if grid.contains(point)},
+        np.minimum(z_mm - low_mm, high_mm - z_mm),
     )
-
-
-def _look_up(image: sitk.Image, where_mm: np.ndarray, order: int, outside: float) -> np.ndarray:
-    """An image's values at world points (3, z, y, x)."""
-    points_mm = where_mm.reshape(3, -1).T
-    points_vox = volume.to_vox(image, points_mm)[:, ::-1].T
-    array = sitk.GetArrayViewFromImage(image)
-    values = ndimage.map_coordinates(array, points_vox, order=order, cval=outside)
-    return values.reshape(where_mm.shape[1:])

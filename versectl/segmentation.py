@@ -26,10 +26,20 @@ def box(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, config: StageConfig) 
     return np.stack([seen, pointer], axis=-1)
 
 
-def target(label_map: sitk.Image, label: int, grid: Grid) -> np.ndarray:
-    """What it should answer: that vertebra, 0 or 1, (z, y, x, 1)."""
-    there = volume.resample(label_map, grid, sitk.sitkNearestNeighbor, 0)
-    return (volume.to_array(there) == label).astype(np.float32)[..., None]
+def target(label_map: sitk.Image, label: int, grid: Grid, blur_vox: float = 0.0) -> np.ndarray:
+    """What it should answer: that vertebra, 0 or 1, (z, y, x, 1).
+
+    With `blur_vox` the voxels where, all labels and the background smoothed, it is strongest.
+    """
+    there = volume.to_array(volume.resample(label_map, grid, sitk.sitkNearestNeighbor, 0))
+    if not blur_vox:
+        return (there == label).astype(np.float32)[..., None]
+    smooth = {
+        other: ndimage.gaussian_filter((there == other).astype(np.float32), blur_vox)
+        for other in np.unique([*np.unique(there), label])
+    }
+    others = np.max([array for other, array in smooth.items() if other != label], axis=0)
+    return (smooth[label] > others).astype(np.float32)[..., None]
 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:

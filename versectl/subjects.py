@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from versectl import cases, recording
-from versectl.augment import Ranges
+from versectl.config import Ranges, StageConfig
 from versectl.scan import Subject
 
 
@@ -36,11 +36,17 @@ class Synthetic:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The cases with CT, label map and centroids in a folder in VerSe layout."""
+    """The cases with CT, label map and centroids in a folder in VerSe layout.
+
+    names : of the cases to take; all if there are none.
+    """
 
     folder: Path
+    config: StageConfig
+    names: frozenset[str] = frozenset()
 
     def __call__(self) -> list[Subject]:
         """The subjects."""
         found = cases.with_labels(self.folder)
-        return [recording.subject(case, Ranges()) for case in found]
+        chosen = [case for case in found if not self.names or case.name in self.names]
+        return [recording.subject(case, self.config) for case in chosen]

@@ -34,7 +34,7 @@ def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None])
     """Train a stage as chosen; a line for every checkpoint is told."""
     networks.compute_in(precision)
     stage_config = configured(stage, choice)
-    source = subjects(choice)
+    source = subjects(stage_config, choice)
     where = train.Run(choice.out, choice.seed, choice.workers, choice.resume)
     train.train(stage_config, source, where, lambda line: tell(told(line, stage_config)))
 
@@ -46,10 +46,10 @@ def configured(stage: str, choice: Choice) -> StageConfig:
     return replace(stage_config, training=replace(stage_config.training, steps=steps))
 
 
-def subjects(choice: Choice) -> Recorded | Synthetic:
+def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
     """Recorded cases, or the bodies of a bank, which is filled first."""
     if choice.data is not None:
-        return Recorded(choice.data)
+        return Recorded(choice.data, stage_config)
     from versectl.synth import bank
 
     folder = choice.out / "bodies"

@@ -76,6 +76,16 @@ def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
     return answer
 
 
+def points(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig) -> np.ndarray:
+    """The same without a width: (outputs, 4), z, y, x in voxels and 1; all 0 where none is."""
+    found = np.zeros((config.network.outputs, 4), np.float32)
+    for label, center_mm in centers_mm.items():
+        channel = labels.CHANNELS.index(label)
+        if grid.contains(center_mm) and channel < len(found):
+            found[channel] = *grid.to_vox(center_mm)[::-1], 1
+    return found
+
+
 def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
     """The vertebrae of a scan from head to foot, given the centre of its spine."""
     return PREDICT[model.config.protocol](ct, center_mm, model)
