@@ -16,6 +16,7 @@ LAYERS = [
     {"metaimage", "model", "nifti"},
     {"volume"},
     {"cases", "centroids", "device", "heatmap", "published_sequence", "sequence"},
+    {"challenge"},
     {"spine", "vertebrae", "segmentation"},
     {"pipeline", "preview"},
     {"results", "report"},
@@ -32,7 +33,7 @@ LAYERS = [
     {"feed"},
     {"learner"},
     {"train"},
-    {"training"},
+    {"crossvalidation", "training"},
     {"cli"},
     {"__main__"},
 ]

@@ -396,6 +396,32 @@ def weights_import(folder: Path, out: Path) -> None:
 
 
 @main.command()
+@adding(*TONE, *NETWORK[1:3])
+@option("--data", type=FILE, required=True, help="Folder in a VerSe layout, masks and centroids.")
+@option("--folds", type=FILE, required=True, help='JSON: [["a", "b"], ["c", "d"]], case names.')
+@option("--out", type=FILE, required=True, help="Folder for weights, results and tables.")
+@option("--fold", type=click.IntRange(0), help="Do this one only, counted from 0.")
+@option("--preset", type=click.Choice(tuple(config.PRESETS)), default="paper", show_default=True)
+@option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
+@option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Make samples.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def cross_validate(device: str, precision: str, **chosen: object) -> None:
+    """Train and test on every fold; prints the paper's Table 1 with ours beside it.
+
+    Each stage from the truth of the stage before, as in the paper, and end to end. Goes on where
+    it was interrupted.
+    """
+    from versectl import device as machine
+
+    precision = machine.prepare(device, precision)  # before TensorFlow loads
+    from versectl import crossvalidation
+
+    plan = crossvalidation.Plan(**chosen)
+    crossvalidation.run(plan, precision, log.info)
+    _tell_folds(plan)
+
+
+@main.command()
 @option("--pred", type=FILE, required=True, help="Predictions: a folder, or one file.")
 @adding(*COUNTING, *TONE)
 @option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
@@ -431,6 +457,21 @@ def rank(teams: tuple[Path, ...], gt: Path, **asked: object) -> None:
     shown = json.dumps(ranking.to_json(found), indent=1) if asked["json"] else ranking.text(found)
     click.echo(shown.rstrip())
     ranking.check(found)
+
+
+def _tell_folds(plan: object) -> None:
+    """Both tables of a cross-validation, over all folds tested so far."""
+    from evaluation import Options, report, table
+    from versectl import cases, crossvalidation
+
+    tested = len(cases.find(plan.truth))
+    click.echo(crossvalidation.spine_line(crossvalidation.spine_errors_mm(plan), tested))
+    for folder in (plan.from_truth, plan.end_to_end):
+        click.echo(f"\n{folder.name.replace('_', ' ')}: pooled over vertebrae, beside Table 1")
+        if folder.is_dir():
+            found = report.evaluate(folder, plan.truth, Options(count_missing_cases=True))
+            table.write_csv(found, plan.out / f"{folder.name}.csv")
+            click.echo(table.table_one(found))
 
 
 def _counting(asked: Mapping[str, object]) -> object:

@@ -388,7 +388,35 @@ RELEASED2020 = {
     ),
 }
 
-PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED}
+
+def _tiny(stage: str, size_vox: tuple[int, int, int], spacing_mm: float) -> StageConfig:
+    paper = PAPER[stage]
+    return replace(
+        paper,
+        size_vox=size_vox,
+        spacing_mm=spacing_mm,
+        sigma_mm=paper.sigma_mm / paper.spacing_mm * spacing_mm / 2,
+        tile_step_vox=size_vox[2] // 2,
+        network=replace(
+            paper.network,
+            filters=(4,) * 3,
+            spatial_filters=min(paper.network.spatial_filters, 4),
+            dropout=0.0,
+        ),
+        training=replace(
+            paper.training, steps=20, optimizer="adam", learning_rate=1e-3, ranges=_RELEASED_RANGES
+        ),
+    )
+
+
+#: chosen: the published method as a toy, to see a training run through in minutes; learns nothing.
+TINY = {
+    "spine": _tiny("spine", (32, 32, 64), 16.0),
+    "vertebrae": _tiny("vertebrae", (32, 32, 48), 6.0),
+    "segmentation": _tiny("segmentation", (32, 32, 24), 4.0),
+}
+
+PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}
 
 
 def to_json(config: StageConfig) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import augment, centroids, volume
+from versectl import augment, challenge, volume
 from versectl.cases import Case
 from versectl.config import Ranges, StageConfig
 from versectl.errors import BadInputError
@@ -34,7 +34,7 @@ def subject(case: Case, config: StageConfig) -> Subject:
     if case.centroids is None:
         raise BadInputError(f"{case.name} has no centroid file; training needs <case>_ctd.json.")
     frame = volume.read_frame(case.ct)
-    points_mm = centroids.to_world(centroids.read(case.centroids), frame)
+    points_mm = challenge.read_points(case.centroids, frame, challenge.meant_by(case.centroids))
     if config.protocol != "default":
         upright = Upright.of(frame)
         points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}

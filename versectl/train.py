@@ -51,7 +51,7 @@ def train(
     report : is handed every line of the log.
     """
     network = learner.compiled(config)
-    checkpoint = run.out / f"{config.stage}.checkpoint.weights.h5"
+    checkpoint = checkpoint_of(run.out, config.stage)
     _check_start(checkpoint, run.resume)
     if run.resume:
         network.load_weights(checkpoint)
@@ -60,6 +60,8 @@ def train(
     fresh = feed.made(config, subjects, run.workers, (run.seed, shown_before))
     rng = np.random.default_rng([run.seed, first])
     shown = feed.replayed(fresh, config.training.repeats, rng)
+    if first >= config.training.steps:  # stopped between the checkpoint and the weights, perhaps
+        weights.save(learner.averaged(network), config, run.out)
     started, waited, recent = time.monotonic(), 0.0, []
     for step in range(first + 1, config.training.steps + 1):
         before = time.monotonic()
@@ -80,6 +82,19 @@ def train(
             report(line)
             recent = []
     return network
+
+
+def checkpoint_of(out: Path, stage: str) -> Path:
+    """Where a stage's checkpoint is kept."""
+    return out / f"{stage}.checkpoint.weights.h5"
+
+
+def told(line: dict[str, float], config: StageConfig) -> str:
+    """A line of the log in words."""
+    return (
+        f"step {line['step']} of {config.training.steps}: loss {line['loss']:.4f}, "
+        f"waited for samples {line['waited']:.0%} of the time, {line['left_s'] / 60:.0f} min left"
+    )
 
 
 def stacked(samples: list[Sample]) -> tuple[np.ndarray | None, ...]:

@@ -36,7 +36,7 @@ def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None])
     stage_config = configured(stage, choice)
     source = subjects(stage_config, choice)
     where = train.Run(choice.out, choice.seed, choice.workers, choice.resume)
-    train.train(stage_config, source, where, lambda line: tell(told(line, stage_config)))
+    train.train(stage_config, source, where, lambda line: tell(train.told(line, stage_config)))
 
 
 def configured(stage: str, choice: Choice) -> StageConfig:
@@ -54,11 +54,3 @@ def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
 
     folder = choice.out / "bodies"
     return Synthetic(tuple(bank.prepare(folder, choice.bodies, choice.seed, choice.labels)))
-
-
-def told(line: dict[str, float], stage_config: StageConfig) -> str:
-    """A line of the log in words."""
-    return (
-        f"step {line['step']} of {stage_config.training.steps}: loss {line['loss']:.4f}, "
-        f"waited for samples {line['waited']:.0%} of the time, {line['left_s'] / 60:.0f} min left"
-    )
