@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -135,3 +138,38 @@ def test_a_batch_of_more_than_one_a_moving_average_and_adam_can_be_chosen():
     kept = learner.averaged(model)
     last, average = model.get_layer("down0_0").kernel, kept.get_layer("down0_0").kernel
     assert not np.allclose(last, average, atol=1e-7)
+
+
+SHARED = """
+import numpy as np, keras
+from tests.test_learner import GRID, POINTS_MM, SHAPE, tiny
+from versectl import learner, train, vertebrae
+from versectl.samples import Sample
+
+print(learner.spread(3), learner.spread(2))
+chosen = tiny("vertebrae", optimizer="adam", learning_rate=1e-3, batch=2)
+keras.utils.set_random_seed(0)
+model = learner.compiled(chosen)
+points = vertebrae.points(POINTS_MM, GRID, chosen)
+seen = np.random.default_rng(0).normal(size=(2, *SHAPE, 1)).astype(np.float32)
+batch = train.stacked([Sample(s, points, np.ones((*SHAPE, 1), np.float32)) for s in seen])
+print([round(float(model.train_on_batch(*batch)), 2) for _ in range(2)])
+"""
+
+
+def test_with_jax_two_devices_share_a_batch_and_learn_the_same():
+    pytest.importorskip("jax")
+    told = []
+    for devices in (1, 2):
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", SHARED], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout.splitlines())
+    assert [lines[0] for lines in told] == ["1 1", "1 2"]
+    assert told[0][1] == told[1][1]

@@ -315,6 +315,7 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 @option("--bodies", type=click.IntRange(0), default=32, show_default=True, help="Parametric ones.")
 @option("--preset", type=click.Choice(tuple(config.PRESETS)), default="default", show_default=True)
 @option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
+@option("--batch", type=click.IntRange(1), help="Samples in a step, instead of the preset's.")
 @option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Make samples.")
 @option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")

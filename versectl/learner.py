@@ -41,6 +41,19 @@ class Learner(keras.Model):
         return loss
 
 
+def spread(batch: int) -> int:
+    """Share batches among all GPUs, by Keras' distribution; how many devices there are in use.
+
+    With the JAX backend, the one this is whole for; else, or when a batch cannot be shared
+    equally, a single device is used.
+    """
+    devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
+    if len(devices) < 2 or batch % len(devices):
+        return 1
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    return len(devices)
+
+
 def compiled(config: StageConfig) -> Learner:
     """A fresh network with its optimiser and loss."""
     network = networks.build(config.network)

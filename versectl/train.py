@@ -50,6 +50,7 @@ def train(
     subjects : makes the subjects, once in every worker process; must be picklable.
     report : is handed every line of the log.
     """
+    learner.spread(config.training.batch)
     network = learner.compiled(config)
     checkpoint = checkpoint_of(run.out, config.stage)
     _check_start(checkpoint, run.resume)

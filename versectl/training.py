@@ -16,7 +16,7 @@ class Choice:
     data : folder in VerSe layout; None for synthetic CT.
     labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
         parametric bodies, which are kept in `out`.
-    steps : in place of the preset's.
+    steps, batch : in place of the preset's.
     """
 
     out: Path
@@ -25,6 +25,7 @@ class Choice:
     bodies: int
     preset: str
     steps: int | None
+    batch: int | None
     workers: int
     seed: int
     resume: bool
@@ -40,10 +41,11 @@ def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None])
 
 
 def configured(stage: str, choice: Choice) -> StageConfig:
-    """The preset's configuration with the number of steps asked for."""
+    """The preset's configuration with the numbers of steps and samples in a batch asked for."""
     stage_config = PRESETS[choice.preset][stage]
-    steps = choice.steps or stage_config.training.steps
-    return replace(stage_config, training=replace(stage_config.training, steps=steps))
+    asked = {"steps": choice.steps, "batch": choice.batch}
+    chosen = {name: value for name, value in asked.items() if value}
+    return replace(stage_config, training=replace(stage_config.training, **chosen))
 
 
 def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
