@@ -2,6 +2,7 @@
 
 usage: python benchmarks/record_results.py real SCANS        a folder of CT, some with masks
        python benchmarks/record_results.py synthetic CASES   a folder `versectl synth` made
+       python benchmarks/record_results.py robust SCANS      a folder of CT, some with masks
 """
 
 import json
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+import variants
 from click.testing import CliRunner
 
-from evaluation import protocol, report
+from evaluation import identification, protocol, report
 from versectl import cases, centroids, cli, labels, volume
 from versectl import report as report_file
 from versectl.cases import Case
@@ -39,7 +41,7 @@ def main(kind: str, source: Path) -> None:
     """Measure and write; what a reader sees is what a user's commands gave."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        shown = {"real": real, "synthetic": synthetic}[kind](source, out)
+        shown = {"real": real, "synthetic": synthetic, "robust": robust}[kind](source, out)
     (RESULTS / f"{kind}.md").write_text(shown)
     print(shown)
 
@@ -87,6 +89,49 @@ def real(source: Path, out: Path) -> str:
     )
 
 
+def robust(source: Path, out: Path) -> str:
+    """Variants of every scan whose mask shows enough vertebrae; which keep all their names."""
+    rng = np.random.default_rng(0)
+    made: dict[str, variants.Variant] = {}
+    for case in cases.with_labels(source):
+        centers_mm = body_centers_mm(case)
+        if len(centers_mm) > variants.KEPT:
+            for variant in variants.of(volume.read_ct(case.ct), centers_mm, rng):
+                made[f"{case.name}_{variant.name}"] = variant
+    for name, variant in made.items():
+        volume.write(variant.ct, out / "in" / f"{name}_ct.nii.gz")
+    call("localize-vertebrae", out / "in", out / "out")
+    lines = ["| variant | vertebrae | named right | all |", "|---|---|---|---|"]
+    for name, variant in made.items():
+        right = named_right(variant, out / "out" / f"{name}_ctd.json")
+        verdict = "yes" if right == len(variant.centers_mm) else "no"
+        lines.append(f"| {name} | {len(variant.centers_mm)} | {right} | {verdict} |")
+    kept = sum(line.endswith("| yes |") for line in lines)
+    return (
+        "\n".join(
+            [
+                "# Real CT, altered\n",
+                "```sh\npython benchmarks/record_results.py robust ../shared/data/ct\n```\n",
+                f"All vertebrae named right in {kept} of {len(made)} variants.\n",
+                *lines,
+            ]
+        )
+        + "\n"
+    )
+
+
+def named_right(variant: variants.Variant, path: Path) -> int:
+    """How many vertebrae of a variant have a point of their name within 20 mm."""
+    if not path.is_file():
+        return 0  # nothing was found
+    found_mm = centroids.to_world(centroids.read(path), variant.ct)
+    return sum(
+        np.linalg.norm(found_mm[label] - center_mm) < identification.IDENTIFIED_MM
+        for label, center_mm in variant.centers_mm.items()
+        if label in found_mm
+    )
+
+
 def call(*words: object) -> None:
     """A command of versectl; its output is shown. Cases may fail: their reports say why."""
     result = CliRunner().invoke(cli.main, [str(word) for word in words])
@@ -97,13 +142,21 @@ def call(*words: object) -> None:
 
 def derive_centroids(case: Case, path: Path) -> None:
     """Write the centres of the bodies in a case's mask, of cut vertebrae too."""
+    centroids.write(centroids.from_world(body_centers_mm(case), volume.read_ct(case.ct)), path)
+
+
+def body_centers_mm(case: Case) -> dict[int, np.ndarray]:
+    """Label -> centre of the body (3,) in the world, from a case's mask, head to foot."""
     mask = volume.read_labels(case.labels)
     low_mm, high_mm = volume.extent(mask)
     grid = Grid.centered((low_mm + high_mm) / 2, np.ceil(high_mm - low_mm) + 1, (1.0, 1.0, 1.0))
     upright = volume.to_array(volume.resample(mask, grid, sitk.sitkLabelLinear, 0))
-    present = set(np.unique(upright).tolist()) & set(labels.ORDER)
-    points_mm = {label: labelmaps.body_center_mm(upright, label, grid) for label in present}
-    centroids.write(centroids.from_world(points_mm, volume.read_ct(case.ct)), path)
+    present = set(np.unique(upright).tolist())
+    return {
+        label: labelmaps.body_center_mm(upright, label, grid)
+        for label in labels.ORDER
+        if label in present
+    }
 
 
 def scores(found: report.Report) -> list[str]:

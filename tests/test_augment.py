@@ -104,3 +104,16 @@ def test_large_bumps_lose_few_points_and_misplace_none():
         wanted = (warp.middle_mm[None] + [[0, 0, 0], [9, -9, 5]])[~lost]
         assert again == pytest.approx(wanted, abs=0.02)
     assert found >= 19
+
+
+def test_a_squeezed_scan_shows_a_body_at_up_to_a_third_of_its_width():
+    widths = [
+        augment.sample(
+            np.random.default_rng(seed), GRID, Ranges(0, 0, 0, False, squeezed=1.0)
+        ).matrix
+        for seed in range(40)
+    ]
+    ratios = np.array([np.diag(matrix) for matrix in widths])
+    assert np.all(ratios[:, 1:] == 1)
+    assert ratios[:, 0].min() < 1.5
+    assert 2.8 < ratios[:, 0].max() <= augment.MOST_SQUEEZED

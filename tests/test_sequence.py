@@ -34,6 +34,11 @@ def test_one_wrong_voice_is_outvoted_by_its_neighbours():
     assert named(places) == {"T12": 64, "L1": 33, "L2": 0}
 
 
+def test_a_place_without_a_fitting_name_is_named_by_its_neighbours():
+    places = [candidate(97, T11=1), candidate(66, T12=1), candidate(33, C4=1), candidate(0, L2=1)]
+    assert named(places) == {"T11": 97, "T12": 66, "L1": 33, "L2": 0}
+
+
 def test_a_missed_vertebra_leaves_a_gap_not_a_shift():
     run = named([candidate(100, T11=1), candidate(70, T12=1), candidate(5, L2=1)])
     assert run == {"T11": 100, "T12": 70, "L2": 5}
@@ -48,6 +53,20 @@ def test_a_spine_without_t12_and_one_with_t13_are_named_so():
     assert list(named([candidate(62, T11=1), candidate(31, L1=1)])) == ["T11", "L1"]
     without = [candidate(90, T12=1), candidate(60, T13=1), candidate(29, L1=1)]
     assert list(named(without)) == ["T12", "T13", "L1"]
+
+
+def test_names_are_sure_when_only_they_fit_and_unsure_when_a_shift_fits_as_well():
+    sure = [candidate(64, T12=1), candidate(33, L1=1), candidate(0, L2=1)]
+    unsure = [candidate(33, L1=0.5, L2=0.5), candidate(0, L2=0.5, L3=0.5)]
+    assert sequence.sureness(sequence.best(sure)) > 0.99
+    assert 0.4 < sequence.sureness(sequence.best(unsure)) < 0.7
+
+
+def test_a_whole_spine_is_sure_of_its_names():
+    heights = np.cumsum([0, *(sequence.DISTANCE_MM[label] for label in range(24, 1, -1))])
+    names = [labels.NAMES[label] for label in range(24, 0, -1)]
+    places = [candidate(z, **{name: 1.0}) for z, name in zip(heights, names, strict=True)]
+    assert sequence.sureness(sequence.best(places)) > 0.99
 
 
 def test_a_label_is_given_once_and_labels_descend():

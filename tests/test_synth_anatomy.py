@@ -45,6 +45,14 @@ def test_every_vertebra_is_there_and_has_its_centre_inside(body, spine):
             assert value_at(body, center_mm) == label
 
 
+@pytest.mark.parametrize(
+    ("name", "least_ml", "most_ml"), [("C5", 8, 28), ("T6", 12, 45), ("L3", 38, 110)]
+)
+def test_vertebrae_are_about_as_large_as_those_of_real_label_maps(body, name, least_ml, most_ml):
+    volume_ml = np.sum(body.structures == NUMBERS[name]) * SPACING_MM**3 / 1000
+    assert least_ml < volume_ml < most_ml
+
+
 def test_the_centre_of_the_atlas_lies_in_the_front_of_its_ring(body):
     ring = middle_mm(body, body.structures == NUMBERS["C1"])
     offset = body.centroids_mm[NUMBERS["C1"]] - ring

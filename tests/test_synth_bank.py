@@ -1,6 +1,7 @@
 import numpy as np
 
 from tests import bodies
+from versectl import volume
 from versectl.synth import bank
 
 
@@ -16,13 +17,31 @@ def test_a_body_comes_back_as_it_was(tmp_path):
     }
 
 
-def test_bodies_that_are_there_are_not_built_again(tmp_path, monkeypatch):
+def built_here(monkeypatch):
+    """Building takes no time, and what is asked for is listed: spacing and casts."""
     built = []
-    monkeypatch.setattr(bank.posture, "sample", lambda rng: None)
-    monkeypatch.setattr(
-        bank.anatomy, "build", lambda spine, rng, spacing_mm: built.append(1) or bodies.body()
-    )
-    first = bank.prepare(tmp_path, 2, 5, None)
-    assert bank.prepare(tmp_path, 3, 5, None)[:2] == first
-    assert len(built) == 3
-    assert not any(bank.is_label_map(file) for file in first)
+
+    def build(spine, rng, spacing_mm, casts):
+        built.append((spacing_mm, casts))
+        return bodies.body()
+
+    monkeypatch.setattr(bank.anatomy, "build", build)
+    return built
+
+
+def test_bodies_that_are_there_are_not_built_again(tmp_path, monkeypatch):
+    built = built_here(monkeypatch)
+    first = bank.prepare(tmp_path, bank.Plan(2, 5, 2.0))
+    assert bank.prepare(tmp_path, bank.Plan(3, 5, 2.0))[:2] == first
+    assert [(spacing_mm, casts) for spacing_mm, casts in built] == 3 * [(2.0, None)]
+    assert {bank.kind(file) for file in first} == {"parametric"}
+
+
+def test_label_maps_become_bodies_and_lend_their_vertebrae_to_others(tmp_path, monkeypatch):
+    built = built_here(monkeypatch)
+    body = bodies.body()
+    spine = np.where(body.structures < 30, body.structures, 0)
+    volume.write(volume.from_array(spine, body.grid), tmp_path / "in" / "someone_seg.nii.gz")
+    made = bank.prepare(tmp_path / "bank", bank.Plan(2, 5, 2.0, tmp_path / "in"))
+    assert [bank.kind(f) for f in made] == ["labels", *2 * ["parametric"], *2 * ["posed"]]
+    assert [casts and set(casts) for _, casts in built[2:]] == 2 * [set(bodies.CENTERS_MM)]

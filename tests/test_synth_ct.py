@@ -50,6 +50,31 @@ def test_scans_differ_with_the_generator_and_only_with_it(made):
     assert not np.array_equal(volume.to_array(other.ct), volume.to_array(made.ct))
 
 
+def test_smoothing_a_vertebra_trades_with_what_surrounds_it_and_leaves_no_holes_of_air():
+    structures = bodies.body().structures
+    rounded = ct._rounded(structures, bodies.KINDS)
+    assert np.any(rounded != structures)
+    assert np.array_equal(rounded == 0, structures == 0)
+    assert np.array_equal(rounded == 30, structures == 30)  # the rib keeps its shape
+
+
+def test_a_cortex_thinner_than_a_voxel_is_fainter_in_coarser_voxels():
+    structures = bodies.body().structures
+
+    surface = ct._edge(structures) & (structures == 20)
+
+    def surface_hu(spacing_mm):
+        drawn = []
+        for seed in range(6):
+            hounsfield = np.full(structures.shape, 40.0, np.float32)
+            sampling = (np.full(3, spacing_mm), np.random.default_rng(seed))
+            ct._add_bone(hounsfield, structures, bodies.KINDS, sampling)
+            drawn.append(hounsfield[surface].mean())
+        return np.mean(drawn)
+
+    assert surface_hu(4.0) < surface_hu(1.0) - 50
+
+
 def test_thick_slices_average_along_their_axis():
     matrix = ct._slices(40, 5.0, 0.3)
     assert matrix.sum(axis=1) == pytest.approx(np.ones(40), abs=1e-5)

@@ -14,6 +14,9 @@ from versectl import volume
 from versectl.config import Ranges
 from versectl.volume import Grid
 
+#: chosen: reformatted scans whose header is wrong show a body at a third of its width.
+MOST_SQUEEZED = 3.3
+
 #: Control points of the smooth displacement along each axis (released).
 CONTROLS = 6
 
@@ -56,6 +59,8 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges) -> Warp:
     scale = (1 + rng.uniform(-ranges.scale, ranges.scale)) * (
         1 + rng.uniform(-ranges.scale, ranges.scale, 3) * ranges.axis_share
     )
+    if rng.random() < ranges.squeezed:
+        scale[0] *= rng.uniform(1, MOST_SQUEEZED)
     if ranges.flips and rng.random() < 0.5:
         scale[0] *= -1
     matrix = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix() * scale

@@ -311,8 +311,10 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 @adding(*TONE, *NETWORK[1:3])
 @option("--out", type=FILE, required=True, help="Folder for weights, checkpoint, log, bodies.")
 @option("--data", type=FILE, help="Folder in VerSe layout; else synthetic CT is made on the fly.")
-@option("--labels", type=FILE, help="Folder of label maps to make half of the synthetic CT from.")
-@option("--bodies", type=click.IntRange(0), default=32, show_default=True, help="Parametric ones.")
+@option("--labels", type=FILE, help="Folder of label maps to make synthetic CT from, too.")
+@option(
+    "--bodies", type=click.IntRange(0), default=32, show_default=True, help="Bodies of each kind."
+)
 @option("--preset", type=click.Choice(tuple(config.PRESETS)), default="default", show_default=True)
 @option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
 @option("--batch", type=click.IntRange(1), help="Samples in a step, instead of the preset's.")

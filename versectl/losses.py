@@ -12,6 +12,8 @@ TARGET_WEIGHT = 30.0
 
 #: Mass of a published heatmap's Gaussian (released).
 GAMMA = 1000.0
+#: chosen: voxels of two vertebrae in the second stage's target; a box with fewer counts less.
+TWO_VERTEBRAE_VOX = 60.0
 
 
 Loss = Callable[[KerasTensor, KerasTensor], KerasTensor]
@@ -32,13 +34,13 @@ def identification(wanted: KerasTensor, log_heatmaps: KerasTensor) -> KerasTenso
 
     A voxel is each vertebra as much as the target says, and none for the rest. A sum over the
     box, shared by the few voxels of vertebrae: a mean over the box teaches names long before it
-    teaches where to put them.
+    teaches where to put them. Boxes with hardly a vertebra must not outweigh the rest.
     """
     log_anywhere = ops.logsumexp(log_heatmaps, axis=-1)
     log_nowhere = ops.log(-ops.expm1(ops.minimum(log_anywhere, -1e-6)))
     named = -ops.sum(wanted * log_heatmaps)
     empty = -ops.sum((1 - ops.max(wanted, axis=-1)) * log_nowhere)
-    return (named + empty) / (ops.sum(wanted) + 1.0)
+    return (named + empty) / (ops.sum(wanted) + TWO_VERTEBRAE_VOX)
 
 
 def overlap(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:

@@ -8,6 +8,7 @@ number of places squared, in place of the enumeration in Payer et al. 2020, sect
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,6 +42,10 @@ RARE_COST = {(labels.T11, labels.L1): 3.0, (labels.T12, labels.T13): 3.0}
 
 #: chosen: a name's share of the response counts from here; one wrong voice cannot veto.
 LEAST_SHARE = 0.02
+
+#: chosen: what it is worth that a sure place is in the run under whatever name, so that a name that
+#: only its neighbours tell is given.
+EXPLAINED = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,35 @@ def best(candidates: Sequence[Candidate]) -> dict[int, Candidate]:
     return _walk_back(places, total, before)
 
 
+def sureness(run: Mapping[int, Candidate]) -> float:
+    """How sure the names of a run are, 0..1, beside the same places all named one level off.
+
+    The logistic function of the difference in weight; 0.5 when another level fits as well.
+    """
+    chain = [label for label in labels.ORDER if label != labels.T13 or labels.T13 in run]
+    own = np.array([chain.index(label) for label in run])
+    shifted = [own + shift for shift in (-1, 1)]
+    others = [at for at in shifted if at.min() >= 0 and at.max() < len(chain)]
+    weights = [_weight(list(run.values()), [chain[i] for i in at]) for at in (own, *others)]
+    return float(1 / (1 + np.exp(max(weights[1:], default=-np.inf) - weights[0])))
+
+
+def _weight(places: Sequence[Candidate], names: Sequence[int]) -> float:
+    """Weight of a run whose places are given these names."""
+    at = [labels.ORDER.index(label) for label in names]
+    weight = sum(_weights(place)[i] for place, i in zip(places, at, strict=True))
+    for (upper, i), (lower, j) in pairwise(zip(places, at, strict=True)):
+        distance_mm = float(np.linalg.norm(upper.center_mm - lower.center_mm))
+        weight -= _step_costs(distance_mm)[i, j]
+    return float(weight)
+
+
 def _weights(candidate: Candidate) -> np.ndarray:
     """What each name is worth there, in labels' order; never negative, so all places count."""
     evidence = np.array([candidate.responses[label] for label in labels.ORDER])
     share = evidence / max(evidence.sum(), 1e-6)
-    return candidate.response * np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
+    named = np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
+    return candidate.response * (EXPLAINED + named)
 
 
 def _step_costs(distance_mm: float) -> np.ndarray:

@@ -8,6 +8,9 @@ from versectl import networks, train
 from versectl.config import PRESETS, StageConfig
 from versectl.subjects import Recorded, Synthetic
 
+#: chosen: spacing of built bodies, fine enough for what a stage sees, and quick to build.
+BODY_MM = {"spine": 2.0, "vertebrae": 2.0, "segmentation": 1.25}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -15,7 +18,7 @@ class Choice:
 
     data : folder in VerSe layout; None for synthetic CT.
     labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
-        parametric bodies, which are kept in `out`.
+        parametric bodies and as many with casts of the label maps' vertebrae, kept in `out`.
     steps, batch : in place of the preset's.
     """
 
@@ -49,10 +52,11 @@ def configured(stage: str, choice: Choice) -> StageConfig:
 
 
 def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
-    """Recorded cases, or the bodies of a bank, which is filled first."""
+    """Recorded cases, or the bodies of the stage's bank, which is filled first."""
     if choice.data is not None:
         return Recorded(choice.data, stage_config)
     from versectl.synth import bank
 
-    folder = choice.out / "bodies"
-    return Synthetic(tuple(bank.prepare(folder, choice.bodies, choice.seed, choice.labels)))
+    plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage_config.stage], choice.labels)
+    folder = choice.out / f"bodies_{plan.spacing_mm:g}mm"
+    return Synthetic(tuple(bank.prepare(folder, plan)))

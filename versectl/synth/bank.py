@@ -2,37 +2,62 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from versectl.files import replacing, write_json
-from versectl.synth import anatomy, labelmaps, posture
+from versectl.synth import anatomy, cast, labelmaps, posture
 from versectl.synth.body import Body
+from versectl.synth.cast import Cast
 from versectl.volume import Grid
 
-#: chosen: fine enough for the stages at 8 and 2 mm, and quick to build.
-PARAMETRIC_MM = 2.0
 
+@dataclass(frozen=True)
+class Plan:
+    """Which bodies a bank is to hold.
 
-def prepare(folder: Path, count: int, seed: int, label_folder: Path | None) -> list[Path]:
-    """A file per body: `count` parametric ones, and every label map of a folder.
-
-    Bodies that are there already are kept.
+    count : so many parametric bodies; with label maps, so many more whose vertebrae are casts of
+        the label maps' own.
+    spacing_mm : of these; label maps keep theirs.
+    label_folder : every label map in it becomes a body as it is.
     """
-    makers = {f"parametric-{seed}-{i:03d}": _parametric(seed, i) for i in range(count)}
-    for path in labelmaps.find(label_folder) if label_folder else ():
-        makers[f"labels-{path.name.split('.')[0]}"] = lambda path=path: labelmaps.read(path)
-    files = [folder / f"{name}.json" for name in makers]
-    for file, make in zip(files, makers.values(), strict=True):
-        if not file.is_file():
-            save(make(), file)
-    return files
+
+    count: int
+    seed: int
+    spacing_mm: float
+    label_folder: Path | None = None
 
 
-def is_label_map(file: Path) -> bool:
-    """Whether a body of the bank comes from a label map; else it is parametric."""
-    return file.name.startswith("labels-")
+def prepare(folder: Path, plan: Plan) -> list[Path]:
+    """A file per body; bodies that are there already are kept."""
+    maps = labelmaps.find(plan.label_folder) if plan.label_folder else []
+    mapped = [
+        _kept(folder, f"labels-{p.name.split('.')[0]}", partial(labelmaps.read, p)) for p in maps
+    ]
+
+    @cache
+    def people() -> list[dict[int, Cast]]:
+        return [cast.take(load(file)) for file in mapped]
+
+    def build(number: int, *, posed: bool) -> Body:
+        rng = np.random.default_rng([plan.seed, number, posed])
+        casts = cast.blend(people(), rng) if posed else None
+        return anatomy.build(posture.sample(rng), rng, plan.spacing_mm, casts)
+
+    made = [
+        _kept(folder, f"{kind}-{plan.seed}-{i:03d}", partial(build, i, posed=kind == "posed"))
+        for kind in (("parametric", "posed") if maps else ("parametric",))
+        for i in range(plan.count)
+    ]
+    return mapped + made
+
+
+def kind(file: Path) -> str:
+    """Where a body of the bank comes from: "labels", "posed" or "parametric"."""
+    return file.name.split("-")[0]
 
 
 def save(body: Body, path: Path) -> None:
@@ -63,9 +88,8 @@ def load(path: Path) -> Body:
     )
 
 
-def _parametric(seed: int, index: int) -> Callable[[], Body]:
-    def make() -> Body:
-        rng = np.random.default_rng([seed, index])
-        return anatomy.build(posture.sample(rng), rng, PARAMETRIC_MM)
-
-    return make
+def _kept(folder: Path, name: str, make: Callable[[], Body]) -> Path:
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        save(make(), file)
+    return file

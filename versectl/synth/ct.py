@@ -13,6 +13,7 @@ from scipy import ndimage
 from versectl import augment, labels, volume
 from versectl.augment import Ranges
 from versectl.scan import Scan, Subject
+from versectl.synth import implants
 from versectl.synth.body import Body
 from versectl.volume import Grid
 
@@ -33,6 +34,9 @@ HOUNSFIELD = {
 }
 
 BONES = ("vertebra", "bone")
+
+#: chosen: share of scans with discs as bright as bone: calcified, or vertebrae grown together.
+FUSED = 0.04
 
 
 def subject(body: Body, ranges: Ranges, weight: float = 1.0) -> Subject:
@@ -74,6 +78,7 @@ def draw(
     """Hounsfield units (z, y, x) of structures (z, y, x): what is there, then how it is seen."""
     hounsfield = _soft(structures, kinds, spacing_mm, rng)
     _add_bone(hounsfield, structures, kinds, (spacing_mm, rng))
+    implants.add(hounsfield, np.isin(structures, list(labels.NAMES)), spacing_mm, rng)
     return _acquire(hounsfield, spacing_mm, rng)
 
 
@@ -90,17 +95,24 @@ def _look_up(body: Body, where_mm: np.ndarray) -> np.ndarray:
 
 
 def _rounded(structures: np.ndarray, kinds: Mapping[int, str]) -> np.ndarray:
-    """Structures whose vertebrae lost the staircase of a coarser grid."""
+    """Structures whose vertebrae lost the staircase of a coarser grid.
+
+    A vertebra trades corners with the softer structure that surrounds most of it.
+    """
     rounded = structures.copy()
+    hard = [number for number, kind in kinds.items() if kind in BONES]
     for label, where in enumerate(ndimage.find_objects(structures, max_label=28), start=1):
         if where is None or kinds.get(label) != "vertebra":
             continue
         around = tuple(slice(max(s.start - 2, 0), s.stop + 2) for s in where)
         mask = (structures[around] == label).astype(np.float32)
         smooth = ndimage.gaussian_filter(mask, 0.8, truncate=2) > 0.5
+        counts = np.bincount(structures[around].ravel(), minlength=256)
+        counts[hard] = 0
+        soft = counts.argmax()
         part = rounded[around]
-        part[(part == label) & ~smooth] = 0
-        part[smooth & (structures[around] == 0)] = label
+        part[(part == label) & ~smooth] = soft
+        part[smooth & (structures[around] == soft)] = label
     return rounded
 
 
@@ -145,6 +157,8 @@ def _soft(
             means[number] += contrast_hu * rng.uniform(0.5, 1.0)
         if kind == "organ" and rng.random() < 0.15:
             means[number] = rng.uniform(*HOUNSFIELD["gas"])  # a hollow one
+    fused = [n for n, k in shown.items() if k == "disc"] if rng.random() < FUSED else []
+    means[fused] = rng.uniform(150, 500)
     hounsfield = means[structures]
 
     is_tissue = np.zeros(256, bool)
@@ -187,7 +201,8 @@ def _add_bone(
     interior = rng.uniform(-60, 90) if sparse else rng.uniform(80, 380)
     means = (interior + rng.normal(0, 20, 256)).astype(np.float32)
     trabecular = means[structures]
-    for width_mm, most in ((rng.uniform(0.6, 2.0), 90), (rng.uniform(3, 12), 60)):
+    grains_mm = (rng.uniform(0.6, 2.0), rng.uniform(3, 12), rng.uniform(15, 40))
+    for width_mm, most in zip(grains_mm, (90, 60, 100), strict=True):
         size = width_mm / spacing_mm
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
 
@@ -195,6 +210,7 @@ def _add_bone(
     thickness_mm = rng.uniform(0.4, 2.0)
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
     cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
+    cortex_share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
     cortex = max(rng.uniform(250, 1300), interior + 100)
     drawn = trabecular + cortex_share * (cortex - trabecular)
     hounsfield[bone] = drawn[bone]
@@ -217,7 +233,8 @@ def _acquire(
     hounsfield: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """What a scanner makes of it: blur, kernel, noise, slices, shading."""
-    seen = _blur(hounsfield, rng.uniform(0.3, 1.0) / spacing_mm)
+    voxel_mm = rng.uniform(0.3, 0.7) * spacing_mm  # a voxel shows the mean of what is around it
+    seen = _blur(hounsfield, np.hypot(rng.uniform(0.3, 1.0), voxel_mm) / spacing_mm)
     if rng.random() < 0.3:  # sharp kernel
         seen += rng.uniform(0.2, 1.0) * (seen - _blur(seen, 1.0 / spacing_mm))
     grain = rng.standard_normal(seen.shape, dtype=np.float32)

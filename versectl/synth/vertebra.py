@@ -90,7 +90,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Look:
-    """One vertebra's own shape, without its neighbours; lengths in mm."""
+    """One vertebra's own shape, without its neighbours; lengths in mm.
+
+    fullness_mm : how much thicker all of it is than its table says, but towards the discs.
+    """
 
     label: int
     width: float
@@ -100,6 +103,7 @@ class Look:
     spine_tip: Point
     wing_tip: Point
     thickness: float
+    fullness_mm: float
     waist: float
     concave: float
     lip: tuple[float, float]
@@ -112,8 +116,8 @@ class Look:
         return region(self.label)
 
 
-def sample(label: int, size: float, rng: np.random.Generator) -> Look:
-    """A random vertebra; size is relative to the average adult."""
+def sample(label: int, size: float, fullness_mm: float, rng: np.random.Generator) -> Look:
+    """A random vertebra; size is relative to the average adult, fullness_mm as in Look."""
     vary = size * np.clip(1 + 0.045 * rng.standard_normal(10), 0.88, 1.12)
     row = np.array(TABLE[label], float) * vary
     thoracic = region(label) == "thoracic"
@@ -126,6 +130,7 @@ def sample(label: int, size: float, rng: np.random.Generator) -> Look:
         spine_tip=(rng.normal(0, 1.2) * size, row[5], row[6] + rng.normal(0, 2) * size),
         wing_tip=(row[7], row[8], row[9]),
         thickness=size * rng.uniform(0.88, 1.15),
+        fullness_mm=fullness_mm,
         waist=rng.uniform(0.05, 0.13),
         concave=rng.uniform(0.6, 2.0) * (1.0 if label > C7 else 0.4),
         lip=_sample_lip(rng),
@@ -160,7 +165,7 @@ def _sample_waves(size: float, rng: np.random.Generator) -> np.ndarray:
 
 def distance(look: Look, fit: Fit, p: Points) -> np.ndarray:
     """Signed distance in mm of points from the surface of a vertebra, negative inside."""
-    q = _warp(look, p)
+    q = rippled(look, p)
     mirrored = (np.abs(q[0]), q[1], q[2])
     if look.label == C1:
         solid = _atlas(look, mirrored)
@@ -172,7 +177,7 @@ def distance(look: Look, fit: Fit, p: Points) -> np.ndarray:
         solid = soft_union(solid, _process(look, joint, p, -1.0), 2.0)
     for joint in fit.lower_joints:
         solid = soft_union(solid, _process(look, joint, p, 1.0), 2.0)
-    solid = np.maximum(solid, _holes(look, mirrored))
+    solid = np.maximum(solid - np.float32(look.fullness_mm), _holes(look, mirrored))
     return _open_joints(fit, p, solid)
 
 
@@ -183,7 +188,8 @@ def canal_center(look: Look) -> float:
     return look.depth / 2 + look.canal[1] / 2 + 0.5
 
 
-def _warp(look: Look, p: Points) -> Points:
+def rippled(look: Look, p: Points) -> Points:
+    """Points moved by the vertebra's own gentle waves."""
     moved = list(p)
     for dx, dy, dz, kx, ky, kz, phase in look.waves.astype(np.float32):
         wave = np.sin(kx * p[0] + ky * p[1] + kz * p[2] + phase)

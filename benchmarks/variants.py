@@ -1,0 +1,83 @@
+"""A scan as it might also have been: turned, coarser, cut, noisy, its axes in another order."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from versectl import volume
+
+ANGLE_DEG = 15.0
+COARSE_MM = 3.0
+NOISE_HU = 40.0
+
+#: Vertebrae that a cut scan shows.
+KEPT = 5
+
+AXIS_ORDERS = ("RAS", "ASL")
+
+Points = Mapping[int, np.ndarray]  # label -> centre of the body in the world (3,)
+
+
+class Variant(NamedTuple):
+    """A scan and where its vertebrae are; `name` may be part of a file's."""
+
+    name: str
+    ct: sitk.Image
+    centers_mm: Points
+
+
+def of(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Iterator[Variant]:
+    """Ten variants of a scan with at least five vertebrae, given from head to foot."""
+    for axis in "xyz":
+        yield turned(ct, centers_mm, axis, ANGLE_DEG)
+    yield turned(ct, centers_mm, "x", -ANGLE_DEG)
+    yield coarser(ct, centers_mm)
+    yield cut(ct, centers_mm, from_head=True)
+    yield cut(ct, centers_mm, from_head=False)
+    yield noisy(ct, centers_mm, rng)
+    for order in AXIS_ORDERS:
+        yield Variant(f"axes-{order}", sitk.DICOMOrient(ct, order), centers_mm)
+
+
+def turned(ct: sitk.Image, centers_mm: Points, axis: str, angle_deg: float) -> Variant:
+    """Turned about the scan's middle, round a world axis; what leaves the grid is lost."""
+    turn = sitk.Euler3DTransform()
+    turn.SetCenter(volume.center(ct).tolist())
+    turn.SetRotation(*(np.radians(angle_deg) * (axis == each) for each in "xyz"))
+    back = turn.GetInverse()
+    moved = {n: np.array(back.TransformPoint(list(p))) for n, p in centers_mm.items()}
+    image = sitk.Resample(ct, ct, turn, sitk.sitkLinear, volume.AIR_HU)
+    low_mm, high_mm = volume.extent(ct)
+    inside = {n: p for n, p in moved.items() if np.all((p > low_mm) & (p < high_mm))}
+    return Variant(f"turned-{axis}{angle_deg:+.0f}", image, inside)
+
+
+def coarser(ct: sitk.Image, centers_mm: Points) -> Variant:
+    """Every voxel as large as those of a thick-slice scan."""
+    low_mm, high_mm = volume.extent(ct)
+    size_vox = np.ceil((high_mm - low_mm) / COARSE_MM)
+    grid = volume.Grid.centered((low_mm + high_mm) / 2, size_vox, (COARSE_MM,) * 3)
+    smooth = volume.smooth(ct, COARSE_MM / 3)
+    return Variant("coarser", volume.resample(smooth, grid), centers_mm)
+
+
+def cut(ct: sitk.Image, centers_mm: Points, from_head: bool) -> Variant:
+    """The first or the last five vertebrae alone, cut midway to the next."""
+    named = list(centers_mm.items())
+    low_mm, high_mm = volume.extent(ct)
+    kept = named[:KEPT] if from_head else named[-KEPT:]
+    if from_head and len(named) > KEPT:
+        low_mm[2] = (named[KEPT - 1][1][2] + named[KEPT][1][2]) / 2
+    if not from_head and len(named) > KEPT:
+        high_mm[2] = (named[-KEPT][1][2] + named[-KEPT - 1][1][2]) / 2
+    name = f"{'first' if from_head else 'last'}-{KEPT}"
+    return Variant(name, volume.crop(ct, low_mm, high_mm), dict(kept))
+
+
+def noisy(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Variant:
+    """With noise as of a low dose."""
+    array = volume.to_array(ct)
+    grain = rng.normal(0, NOISE_HU, array.shape)
+    return Variant("noisy", volume.from_array((array + grain).astype(np.float32), ct), centers_mm)
