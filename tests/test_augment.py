@@ -69,7 +69,7 @@ def test_the_published_distortion_is_itks_spline_then_scales_then_turns_then_shi
     affine = sitk.AffineTransform(warp.matrix.ravel(), warp.shift_mm, warp.middle_mm)
     both = sitk.CompositeTransform([affine, spline])  # the last comes first
     where = augment.sources_mm(warp, GRID)
-    ours = augment.transform(warp, GRID)
+    ours = augment.transform(where, GRID)
     for x, y, z in [(0, 0, 0), (3, 4, 5), (12, 20, 9), (23, 29, 19)]:
         point_mm = GRID.to_mm([x, y, z])
         wanted = both.TransformPoint(point_mm)

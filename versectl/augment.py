@@ -96,16 +96,17 @@ def _round(grid: Grid) -> Grid:
     return Grid((CONTROLS,) * 3, tuple(step_mm.tolist()), origin_mm)
 
 
-def transform(warp: Warp, grid: Grid) -> sitk.Transform:
-    """The distortion for a resampling onto a grid, as a displacement at each of its voxels."""
-    moved_mm = sources_mm(warp, grid).astype(np.float64)
-    for axis, (n, s, o) in enumerate(
-        zip(grid.size_vox, grid.spacing_mm, grid.origin_mm, strict=True)
-    ):
-        along = [1, 1, 1]
-        along[2 - axis] = n
-        moved_mm[axis] -= (np.arange(n) * s + o).reshape(along)
-    displacement = sitk.GetImageFromArray(np.moveaxis(moved_mm, 0, -1), isVector=True)
+def transform(where_mm: np.ndarray, grid: Grid) -> sitk.Transform:
+    """Where every voxel of a grid comes from, (3, z, y, x), for a resampling onto that grid."""
+    x, y, z = (
+        np.arange(n) * s + o
+        for n, s, o in zip(grid.size_vox, grid.spacing_mm, grid.origin_mm, strict=True)
+    )
+    here_mm = np.broadcast_arrays(x, y[:, None], z[:, None, None])
+    moved_mm = np.stack(
+        [a.astype(np.float64) - b for a, b in zip(where_mm, here_mm, strict=True)], -1
+    )
+    displacement = sitk.GetImageFromArray(moved_mm, isVector=True)
     displacement.SetSpacing(grid.spacing_mm)
     displacement.SetOrigin(grid.origin_mm)
     return sitk.DisplacementFieldTransform(displacement)

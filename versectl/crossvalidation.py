@@ -120,7 +120,8 @@ def train_stage(
     """Train a stage on cases, or go on from its checkpoint; the weights are in a folder."""
     out, known = given
     chosen = plan.stage(stage)
-    source = Recorded(plan.data, chosen, frozenset(case.name for case in known))
+    names = frozenset(case.name for case in known)
+    source = Recorded(plan.data, chosen, plan.out / "prepared", names)
     resume = train.checkpoint_of(out, stage).is_file()
     where = train.Run(out, plan.seed, plan.workers, resume)
     train.train(chosen, source, where, lambda line: tell(train.told(line, chosen)))

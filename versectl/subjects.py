@@ -36,15 +36,17 @@ class Synthetic:
 class Recorded:
     """The cases with CT, label map and centroids in a folder in VerSe layout.
 
+    prepared : folder for what is made once of each case.
     names : of the cases to take; all if there are none.
     """
 
     folder: Path
     config: StageConfig
+    prepared: Path
     names: frozenset[str] = frozenset()
 
     def __call__(self) -> list[Subject]:
         """The subjects."""
         found = cases.with_labels(self.folder)
         chosen = [case for case in found if not self.names or case.name in self.names]
-        return [recording.subject(case, self.config) for case in chosen]
+        return [recording.subject(case, self.config, self.prepared) for case in chosen]

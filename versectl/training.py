@@ -54,7 +54,7 @@ def configured(stage: str, choice: Choice) -> StageConfig:
 def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
     """Recorded cases, or the bodies of the stage's bank, which is filled first."""
     if choice.data is not None:
-        return Recorded(choice.data, stage_config)
+        return Recorded(choice.data, stage_config, choice.out / "prepared")
     from versectl.synth import bank
 
     plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage_config.stage], choice.labels)
