@@ -4,8 +4,6 @@ Places are compared in the world, so axis order, data type, scale and header rou
 as errors; a shifted or turned prediction does.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,21 +11,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import cases, centroids, labels, volume
+from versectl import cases, labels, volume
 from versectl.cases import Case
+from versectl.challenge import read_points
 from versectl.errors import BadInputError
-
-#: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
-CHALLENGE_AXES = {
-    "verse19": ("I", "P", "L"),  # from the superior, anterior, right edge
-    "verse20": ("P", "I", "R"),  # from the anterior, superior, left edge
-}
-
-#: How a centroid file may be meant; a file that names its axes is read by them in any case.
-FORMATS = ("subject", *CHALLENGE_AXES)
-
-#: From how many landmarks on a spine is certainly longest from head to foot.
-ENOUGH_FOR_AN_AXIS = 6
 
 
 @dataclass(frozen=True)
@@ -101,26 +88,6 @@ def load_without_prediction(gt: Case, gt_format: str = "subject") -> Scan:
     return replace(scan, predicted=empty, predicted_mm={}, notes=())
 
 
-def read_points(path: Path, frame: sitk.Image, meant: str = "subject") -> dict[int, np.ndarray]:
-    """Label -> world point of a centroid file that belongs to the image `frame`.
-
-    Raises BadInputError when the file names no axes and `meant` does not say which they are.
-    """
-    entries = _entries_without_axes(path)
-    if entries is None:
-        return centroids.to_world(centroids.read(path), frame)
-    positions_mm = _positions(entries, path)
-    if not positions_mm:
-        return {}
-    if meant not in CHALLENGE_AXES:
-        raise BadInputError(
-            f'{path} has no "direction"; say which challenge it is from: '
-            f"{' or '.join(CHALLENGE_AXES)}."
-        )
-    _check_long_axis(positions_mm, meant, path)
-    return _challenge_points(positions_mm, CHALLENGE_AXES[meant], frame)
-
-
 def points_of_mask(mask: sitk.Image) -> dict[int, np.ndarray]:
     """Label -> centre of mass in the world of every vertebra in a label map."""
     array = sitk.GetArrayViewFromImage(mask)
@@ -160,7 +127,7 @@ def _by_key(path: Path) -> dict[str, Case]:
         usable = [replace(case, labels=case.ct, ct=None) for case in found if case.ct]
     keyed: dict[str, Case] = {}
     for case in usable:
-        key = case.name.removeprefix("sub-").removesuffix("_CT-iso").lower()
+        key = cases.key(case.name)
         if key in keyed:
             raise BadInputError(f"{path} has {keyed[key].name} and {case.name}; keep one.")
         keyed[key] = case
@@ -217,59 +184,6 @@ def _frame(
     raise BadInputError(
         f"{case.centroids} needs its CT or label map beside it to place its voxels."
     )
-
-
-def _entries_without_axes(path: Path) -> list | None:
-    """The entries of a JSON list that names no axes; None for any other file."""
-    try:
-        entries = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(entries, list):
-        return None
-    names_axes = any(isinstance(entry, dict) and "direction" in entry for entry in entries[:1])
-    return None if names_axes else entries
-
-
-def _positions(entries: list, path: Path) -> dict[int, tuple[float, float, float]]:
-    """Label -> X, Y, Z; entries that are NaN count as absent."""
-    try:
-        positions = {
-            int(entry["label"]): tuple(float(entry[axis]) for axis in "XYZ") for entry in entries
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f'{path} is no list of "label", "X", "Y", "Z" entries.') from error
-    return {label: point for label, point in positions.items() if all(map(math.isfinite, point))}
-
-
-def _check_long_axis(
-    positions_mm: Mapping[int, tuple[float, float, float]], meant: str, path: Path
-) -> None:
-    """A spine runs from head to foot: the cheap way to notice the other challenge's axes."""
-    if len(positions_mm) < ENOUGH_FOR_AN_AXIS:
-        return
-    longest = int(np.argmax(np.ptp(list(positions_mm.values()), axis=0)))
-    if CHALLENGE_AXES[meant][longest] != "I":
-        raise BadInputError(f"{path} runs along {'XYZ'[longest]}; that cannot be {meant}.")
-
-
-def _challenge_points(
-    positions_mm: Mapping[int, tuple[float, float, float]],
-    axes: tuple[str, str, str],
-    frame: sitk.Image,
-) -> dict[int, np.ndarray]:
-    oriented = sitk.DICOMOrient(frame, "LPS")
-    spacing_mm = np.array(oriented.GetSpacing())
-    extent_mm = spacing_mm * oriented.GetSize()  # not size - 1: so the challenge's files flip
-    points = {}
-    for label, position_mm in positions_mm.items():
-        along = dict(zip(axes, position_mm, strict=True))
-        lps_mm = [
-            along[toward] if toward in along else extent - along[centroids.OPPOSITE[toward]]
-            for toward, extent in zip("LPS", extent_mm, strict=True)
-        ]
-        points[label] = volume.to_mm(oriented, np.array(lps_mm) / spacing_mm)
-    return points
 
 
 def _describe(image: sitk.Image) -> str:

@@ -67,6 +67,11 @@ def text(shown: Report, beside_published: bool = False) -> str:
     return "\n\n".join([*parts, "\n".join(remarks(shown))]).rstrip() + "\n"
 
 
+def table_one(shown: Report) -> str:
+    """The paper's Table 1 with these figures beside it."""
+    return _pooled_table(report.figures(shown)["pooled_over_vertebrae"], beside_published=True)
+
+
 def write_csv(shown: Report, path: Path) -> None:
     """One line per case and vertebra; undefined figures are empty."""
     with files.replacing(path) as temporary, temporary.open("w", newline="") as stream:

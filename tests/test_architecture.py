@@ -15,27 +15,40 @@ LAYERS = [
     {"config", "files", "silence"},
     {"metaimage", "model", "nifti"},
     {"volume"},
-    {"cases", "centroids", "device", "heatmap", "sequence"},
+    {"cases", "centroids", "device", "heatmap", "published_sequence", "sequence"},
+    {"challenge"},
     {"spine", "vertebrae", "segmentation"},
     {"pipeline", "preview"},
     {"results", "report"},
     {"casework"},
     {"batch"},
-    {"networks", "losses"},
+    {"losses", "upsampling"},
+    {"networks"},
     {"weights"},
+    {"checkpoints"},
     {"scan", "augment"},
     {"recording", "samples"},
     {"synth"},
     {"subjects"},
     {"feed"},
+    {"learner"},
     {"train"},
-    {"training"},
+    {"crossvalidation", "training"},
     {"cli"},
     {"__main__"},
 ]
 
 #: The only modules that know Keras or TensorFlow.
-KNOW_KERAS = {"device", "losses", "networks", "train", "weights"}
+KNOW_KERAS = {
+    "checkpoints",
+    "device",
+    "learner",
+    "losses",
+    "networks",
+    "train",
+    "upsampling",
+    "weights",
+}
 
 MODULES = sorted((ROOT / "versectl").rglob("*.py"))
 

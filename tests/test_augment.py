@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from versectl import augment
 from versectl.augment import Ranges
@@ -49,6 +50,60 @@ def test_the_bumps_are_smooth_and_as_large_as_asked():
     bump = augment.sources_mm(warp, GRID) - augment.sources_mm(still, GRID)
     assert 0.5 < np.abs(bump).max() <= 5.0
     assert max(np.abs(np.diff(bump, axis=a)).max() for a in (1, 2, 3)) < 2.0
+
+
+MESH = Ranges(
+    angle_deg=14.3, scale=0.15, bump_mm=8.0, flips=False, axis_share=1.0, spread="mesh", shift_mm=30
+)
+
+
+def test_the_published_distortion_is_itks_spline_then_scales_then_turns_then_shifts():
+    warp = augment.sample(np.random.default_rng(5), GRID, MESH)
+    spline = sitk.BSplineTransform(3, 3)
+    spline.SetTransformDomainOrigin(GRID.origin_mm)
+    spline.SetTransformDomainPhysicalDimensions(np.multiply(GRID.size_vox, GRID.spacing_mm))
+    spline.SetTransformDomainMeshSize((3, 3, 3))
+    bumps_mm = np.tensordot(np.linalg.inv(warp.matrix), warp.bumps_mm, axes=1)
+    assert np.abs(bumps_mm).max() <= 8.0
+    spline.SetParameters(bumps_mm.ravel())
+    affine = sitk.AffineTransform(warp.matrix.ravel(), warp.shift_mm, warp.middle_mm)
+    both = sitk.CompositeTransform([affine, spline])  # the last comes first
+    where = augment.sources_mm(warp, GRID)
+    ours = augment.transform(where, GRID)
+    for x, y, z in [(0, 0, 0), (3, 4, 5), (12, 20, 9), (23, 29, 19)]:
+        point_mm = GRID.to_mm([x, y, z])
+        wanted = both.TransformPoint(point_mm)
+        assert where[:, z, y, x] == pytest.approx(wanted, abs=2e-3)
+        assert ours.TransformPoint(point_mm) == pytest.approx(wanted, abs=2e-3)
+
+
+def test_the_published_ranges_are_kept():
+    for seed in range(30):
+        warp = augment.sample(np.random.default_rng(seed), GRID, MESH)
+        scale = np.linalg.norm(warp.matrix, axis=0)
+        assert np.all((scale > 0.85**2) & (scale < 1.15**2))
+        assert np.linalg.det(warp.matrix) > 0
+        assert np.abs(warp.shift_mm).max() <= 30
+        tone = augment.sample_tone(np.random.default_rng(seed), Ranges(tone_scale=0.25))
+        assert tone.shift == 0
+        assert 0.75 <= tone.scale <= 1.25
+
+
+def test_large_bumps_lose_few_points_and_misplace_none():
+    grid = Grid((128, 128, 96), (1.0, 1.0, 1.0), (-20.0, 7.0, 100.0))
+    found = 0
+    for seed in range(10):
+        warp = augment.sample(
+            np.random.default_rng(seed), grid, Ranges(14.3, 0.15, 25.0, spread="mesh")
+        )
+        back = augment.distorted_mm(warp, warp.middle_mm[None] + [[0, 0, 0], [9, -9, 5]])
+        lost = np.isnan(back).any(axis=1)
+        found += np.count_nonzero(~lost)
+        assert np.all(np.abs(back[~lost] - warp.middle_mm) < 120)
+        again = augment._source_mm(warp, back[~lost])
+        wanted = (warp.middle_mm[None] + [[0, 0, 0], [9, -9, 5]])[~lost]
+        assert again == pytest.approx(wanted, abs=0.02)
+    assert found >= 19
 
 
 def test_a_squeezed_scan_shows_a_body_at_up_to_a_third_of_its_width():

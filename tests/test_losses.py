@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from versectl import losses
+from versectl import config, losses
 
 
 def number(loss, wanted, answered):
@@ -65,4 +65,4 @@ def test_losses_are_finite_for_extreme_answers(stage):
     wanted[0, 0, 0, 0] = 1
     for extreme in (-500.0, -1.0986123):  # ln(1/3): three heatmaps that sum to one
         answered = np.full(wanted.shape, extreme)
-        assert np.isfinite(number(losses.of_stage(stage), wanted, answered))
+        assert np.isfinite(number(losses.of_stage(config.DEFAULT[stage]), wanted, answered))

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests import bodies
-from versectl import config, samples
+from versectl import config, samples, volume
 from versectl.augment import Ranges
+from versectl.scan import Scan
 from versectl.synth import ct
 
 STILL = Ranges(angle_deg=4.0, scale=0.05, bump_mm=1.0)
@@ -48,3 +51,52 @@ def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):
         )
     assert min(lengths) < 100
     assert max(lengths) > 200
+
+
+def published(stage, **training):
+    chosen = config.RELEASED[stage]
+    return replace(chosen, training=replace(chosen.training, **training))
+
+
+@pytest.mark.parametrize("stage", config.STAGES)
+def test_published_samples_have_the_shapes_of_the_stage(stage, subject):
+    chosen = published(stage)
+    sample = samples.draw(subject, chosen, np.random.default_rng(3))
+    assert sample.seen.shape == (*chosen.size_vox[::-1], chosen.network.inputs)
+    assert sample.wanted.shape == (
+        (25, 4) if stage == "vertebrae" else (*chosen.size_vox[::-1], chosen.network.outputs)
+    )
+    assert (sample.counts is None) == (stage != "vertebrae")
+
+
+def test_the_published_points_are_the_vertebrae_of_the_box(subject):
+    still = replace(subject, scan=lambda grid, rng: bodies_scan(grid))
+    sample = samples.draw(still, published("vertebrae"), np.random.default_rng(0))
+    there = np.flatnonzero(sample.wanted[:, 3])
+    assert there.tolist() == [label - 1 for label in bodies.CENTERS_MM]
+    down = sample.wanted[there, 0]
+    assert np.all(np.diff(down) == pytest.approx(-15, abs=1e-3))  # 30 mm a vertebra
+    middle = sample.wanted[there, 1:3].mean(axis=0)
+    assert middle == pytest.approx([47.5, 47.5], abs=1e-3)
+
+
+def test_nothing_counts_near_the_ends_of_a_scan(subject):
+    still = replace(subject, scan=lambda grid, rng: bodies_scan(grid))
+    sample = samples.draw(still, published("vertebrae"), np.random.default_rng(0))
+    depth = bodies_scan(None).depth_mm
+    assert sample.counts[depth >= 25].min() == 1
+    assert sample.counts[depth < 25].max() == 0
+    assert sample.wanted[:, 3].any()
+    fixed = samples.draw(still, published("vertebrae", sigma_l2=0.0), np.random.default_rng(0))
+    assert fixed.counts is None
+    assert fixed.wanted.shape == (128, 96, 96, 25)
+    assert fixed.wanted.max() == pytest.approx(1, abs=0.1)
+
+
+def bodies_scan(grid):
+    """A scan whose voxels lie ever deeper."""
+    depth_mm = np.broadcast_to(np.arange(128.0)[:, None, None], (128, 96, 96))
+    if grid is None:
+        return Scan(None, None, {}, depth_mm)
+    empty = volume.from_array(np.zeros(grid.shape, np.int16), grid)
+    return Scan(empty, empty, bodies.CENTERS_MM, depth_mm)

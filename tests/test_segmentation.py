@@ -78,3 +78,18 @@ def test_where_two_vertebrae_answer_the_stronger_wins_and_half_is_not_enough():
     segmentation.merge(label_map, strongest, ((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)), 11)
     assert label_map[..., 0].tolist() == [[9, 10], [9, 10]]
     assert not label_map[..., 1].any()
+
+
+def test_a_blurred_target_loses_single_voxels_and_keeps_flat_faces(phantom):
+    grid = segmentation.frame(CENTERS_MM[20], CONFIG)
+    array = np.zeros(grid.shape, np.uint8)
+    array[20:60, 20:60, 20:60] = 20
+    array[20:60, 20:60, 60:90] = 21
+    array[5, 5, 5] = 20
+    label_map = volume.from_array(array, grid)
+    sharp, blurred = (segmentation.target(label_map, 20, grid, blur) for blur in (0.0, 1.0))
+    assert sharp[5, 5, 5, 0] == 1
+    assert blurred[5, 5, 5, 0] == 0
+    assert blurred[40, 40, 20:60, 0].min() == 1
+    assert blurred[40, 40, 60:, 0].max() == 0
+    assert blurred.sum() == pytest.approx(sharp.sum(), rel=0.05)

@@ -48,7 +48,7 @@ def test_the_answer_grid_covers_the_box_with_voxels_in_the_middle_of_patches(pha
     ("size", "starts"), [(128, [0]), (144, [0, 16]), (200, [0, 64, 72]), (304, [0, 64, 128, 176])]
 )
 def test_tiles_are_half_a_tile_apart_and_the_last_ends_at_the_end(size, starts):
-    assert vertebrae.tile_starts(size, 128) == starts
+    assert vertebrae.tile_starts(size, 128, 64) == starts
 
 
 def test_tiles_are_merged_by_their_maximum():

@@ -101,6 +101,15 @@ def parse(file_name: str) -> tuple[str, str] | None:
     return None
 
 
+def key(name: str) -> str:
+    """A case's name as it is the same in every VerSe release.
+
+    >>> key("sub-verse004"), key("verse500_CT-iso")
+    ('verse004', 'verse500')
+    """
+    return name.removeprefix("sub-").removesuffix("_CT-iso").lower()
+
+
 def _single(file: Path) -> Case:
     if not file.name.endswith(volume.SUFFIXES):
         raise BadInputError(

@@ -119,9 +119,11 @@ TONE = (
     ),
 )
 
+WEIGHTS = option("--weights", type=FILE, help="Folder of the weights to use, not the default.")
+
 #: For every command that runs a network.
 NETWORK = (
-    option("--weights", type=FILE, help="Folder of the weights to use instead of the default."),
+    WEIGHTS,
     option(
         "--device",
         default="auto",
@@ -315,6 +317,7 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 )
 @option("--preset", type=click.Choice(tuple(config.PRESETS)), default="default", show_default=True)
 @option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
+@option("--batch", type=click.IntRange(1), help="Samples in a step, instead of the preset's.")
 @option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Make samples.")
 @option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
@@ -329,6 +332,96 @@ def train(stage: str, device: str, precision: str, **chosen: object) -> None:
     from versectl import training
 
     training.run(stage, training.Choice(**chosen), precision, log.info)
+
+
+@main.group()
+def weights() -> None:
+    """Show, check and import the networks' weights.
+
+    \b
+    Each command takes --weights DIR; without it, it is about the weights that come with versectl.
+    """
+
+
+@weights.command("path")
+@adding(WEIGHTS)
+def weights_path(weights: Path | None) -> None:
+    """Print the folder the weights are in."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    click.echo(weights or store.default_folder())
+
+
+@weights.command("list")
+@adding(WEIGHTS)
+def weights_list(weights: Path | None) -> None:
+    """Print stage, network, protocol, size and SHA-256 of all weights, which are checked."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    click.echo("\n".join(store.summary(weights)))
+
+
+@weights.command("verify")
+@adding(WEIGHTS)
+def weights_verify(weights: Path | None) -> None:
+    """Load every network: exit code 6 when a file is missing, damaged or does not fit."""
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import weights as store
+
+    for stage in config.STAGES:
+        store.load_network(weights, stage)
+        click.echo(f"{stage}: whole")
+
+
+@weights.command("import")
+@click.argument("folder", metavar="FOLDER", type=FILE)
+@option("--out", type=FILE, required=True, help="Folder for the weights, for --weights.")
+def weights_import(folder: Path, out: Path) -> None:
+    """Make weights of the TensorFlow checkpoints that the paper's authors released.
+
+    FOLDER and folders below hold NAME.index and NAME.data-00000-of-00001 for each stage.
+    """
+    from versectl import device
+
+    device.prepare("cpu", "float32")
+    from versectl import checkpoints
+
+    for stage, release in checkpoints.import_folder(folder, out).items():
+        click.echo(f"{stage}: {release}")
+
+
+@main.command()
+@adding(*TONE, *NETWORK[1:3])
+@option("--data", type=FILE, required=True, help="Folder in a VerSe layout, masks and centroids.")
+@option("--folds", type=FILE, required=True, help='JSON: [["a", "b"], ["c", "d"]], case names.')
+@option("--out", type=FILE, required=True, help="Folder for weights, results and tables.")
+@option("--fold", type=click.IntRange(0), help="Do this one only, counted from 0.")
+@option("--preset", type=click.Choice(tuple(config.PRESETS)), default="paper", show_default=True)
+@option("--steps", type=click.IntRange(1), help="Train for so long instead of the preset's steps.")
+@option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Make samples.")
+@option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def cross_validate(device: str, precision: str, **chosen: object) -> None:
+    """Train and test on every fold; prints the paper's Table 1 with ours beside it.
+
+    Each stage from the truth of the stage before, as in the paper, and end to end. Goes on where
+    it was interrupted.
+    """
+    from versectl import device as machine
+
+    precision = machine.prepare(device, precision)  # before TensorFlow loads
+    from versectl import crossvalidation
+
+    plan = crossvalidation.Plan(**chosen)
+    crossvalidation.run(plan, precision, log.info)
+    _tell_folds(plan)
 
 
 @main.command()
@@ -367,6 +460,21 @@ def rank(teams: tuple[Path, ...], gt: Path, **asked: object) -> None:
     shown = json.dumps(ranking.to_json(found), indent=1) if asked["json"] else ranking.text(found)
     click.echo(shown.rstrip())
     ranking.check(found)
+
+
+def _tell_folds(plan: object) -> None:
+    """Both tables of a cross-validation, over all folds tested so far."""
+    from evaluation import Options, report, table
+    from versectl import cases, crossvalidation
+
+    tested = len(cases.find(plan.truth))
+    click.echo(crossvalidation.spine_line(crossvalidation.spine_errors_mm(plan), tested))
+    for folder in (plan.from_truth, plan.end_to_end):
+        click.echo(f"\n{folder.name.replace('_', ' ')}: pooled over vertebrae, beside Table 1")
+        if folder.is_dir():
+            found = report.evaluate(folder, plan.truth, Options(count_missing_cases=True))
+            table.write_csv(found, plan.out / f"{folder.name}.csv")
+            click.echo(table.table_one(found))
 
 
 def _counting(asked: Mapping[str, object]) -> object:

@@ -1,9 +1,11 @@
 """The three stages side by side: every number once, with its source.
 
-"section n" is a section of Payer et al. 2020; "chosen" numbers are ours.
+"section n" is a section of Payer et al. 2020, "released" is what the models that its authors
+released for VerSe 2019 were trained with or expect; "chosen" numbers are ours. How `paper` and
+`released` differ is told in docs/presets.md.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from versectl import labels
@@ -14,14 +16,23 @@ STAGES = ("spine", "vertebrae", "segmentation")
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What a network is built from.
+    """What a network is built from; the defaults are ours, not the paper's.
 
-    kind : "unet" (one path down and up) or "scnet" (a U-Net times a spatial configuration).
+    kind : "unet", one path down and up; or a U-Net times a spatial configuration: "scnet" in
+        logarithms (ours), "scnet2019" and "scnet2020" as released for VerSe 2019 and 2020.
     inputs, outputs : channels at either end.
     filters : per level, finest first; every step down halves the grid.
     patch_vox : the network works on patches of this many voxels a side, whose voxels become
         channels. 2 makes it about eight times cheaper; 1 is the published form.
-    spatial_filters : channels of the spatial configuration (scnet only).
+    spatial_filters : channels of the spatial configuration (scnets only).
+    leak : slope of the ReLUs for negative values.
+    dropout : rate after every convolution of a U-Net, when training.
+    upsampling : "nearest" or "linear", in the U-Net.
+    deepest_twice : the path up begins with convolutions at the deepest level.
+    head_vox : side of the last convolutions' kernels.
+    stem : a convolution before the U-Net ("scnet2019" only).
+    border : what the cubic upsampling sees beyond the spatial configuration: "zero",
+        "renormalised" (nothing: the weights inside count for all) or "edge".
     """
 
     kind: str
@@ -30,22 +41,89 @@ class NetworkConfig:
     filters: tuple[int, ...]
     patch_vox: int = 2
     spatial_filters: int = 0
+    leak: float = 0.1  # as in the released VerSe 2020 weights
+    dropout: float = 0.0
+    upsampling: str = "nearest"
+    deepest_twice: bool = False
+    head_vox: int = 3
+    stem: bool = False
+    border: str = "renormalised"
 
     @property
     def divisor(self) -> int:
         """Grid sizes must be multiples of this."""
-        return self.patch_vox * 2 ** (len(self.filters) - 1)
+        halvings = 2 ** (len(self.filters) - 1)
+        return self.patch_vox * {
+            "scnet2019": max(halvings, SPATIAL_FACTOR),
+            "scnet2020": halvings * SPATIAL_FACTOR,
+        }.get(self.kind, halvings)
+
+
+#: Voxels a side of the image per voxel of the published spatial configuration (released).
+SPATIAL_FACTOR = 4
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """How far a distortion may go; each value is drawn uniformly within plus or minus.
+
+    scale : of all axes together; axis_share : of each axis besides, as a share of it.
+    bump_mm : of the control points of a smooth displacement, 6 along each axis.
+    flips : half of the distortions mirror left and right.
+    spread : the control points reach from end to end ("grid"), or one beyond either end, as those
+        of an ITK B-spline of mesh size 3 ("mesh").
+    shift_mm : along each axis.
+    squeezed : share whose sagittal slices lie farther apart than their header says.
+    tone_shift, tone_scale : of a recorded scan's HU / 2048, first added, then 1 + multiplied.
+    """
+
+    angle_deg: float = 15.0  # section 3.1: 0.25 rad
+    scale: float = 0.2  # section 3.1: 0.15 per axis and again 0.15 for all
+    bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
+    flips: bool = True  # a spine is named alike from either side
+    axis_share: float = 0.5  # chosen
+    spread: str = "grid"
+    shift_mm: float = 0.0
+    squeezed: float = 0.0
+    tone_shift: float = 0.0
+    tone_scale: float = 0.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained."""
+    """How a network is trained; the defaults are ours.
+
+    steps : batches of the whole training.
+    clip_norm : the gradient's global norm; 0 does not clip.
+    ema_momentum : the weights kept are moving averages of all steps; 0 keeps the last.
+    repeats : how often a sample is shown, every second time mirrored.
+    optimizer : "adam", or "nesterov", which has a momentum of 0.99.
+    schedule : "cosine", after a warm-up; or "constant" between `boundaries`, after which
+        `later_rates` follow.
+    batch : samples in a step.
+    l2 : weight of half the squared norm of all kernels in the loss.
+    sigma_l2 : the same of the learned widths of a target's Gaussians.
+    ranges : how far recorded CT is distorted.
+    top_and_bottom_mm : this near to the scan's upper and lower end nothing counts (vertebrae):
+        there may be vertebrae that are cut and not annotated.
+    epsilon : of Adam.
+    """
 
     steps: int
     learning_rate: float = 1e-3  # chosen
     clip_norm: float = 1.0  # chosen
     ema_momentum: float = 0.995  # chosen: evens out batches of one
     repeats: int = 3  # chosen: making a sample costs about as much as a step
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    boundaries: tuple[int, ...] = ()
+    later_rates: tuple[float, ...] = ()
+    batch: int = 1
+    l2: float = 0.0
+    sigma_l2: float = 0.0
+    ranges: Ranges = Ranges()
+    top_and_bottom_mm: float = 0.0
+    epsilon: float = 1e-7
 
 
 @dataclass(frozen=True)
@@ -56,6 +134,15 @@ class StageConfig:
     smoothing_mm : Gaussian before resampling, as anti-aliasing.
     sigma_mm : width of the Gaussians: in the target (spine, vertebrae) or input (segmentation).
     threshold : response from which something counts as found.
+    protocol : how volumes are framed and answers are read: "default" is ours, "published" is the
+        paper's; no commands run networks of "published2020".
+    truncate_sigma : half the side of the box a Gaussian is cut to, in widths; 0 does not cut.
+    blur_vox : Gaussian that smooths the target: all of it (spine), or every label's mask before
+        the strongest counts (segmentation).
+    tile_step_vox : from one tile to the next along z (vertebrae).
+    padding : what a scan shorter than a tile is filled up with, HU / 2048 (vertebrae).
+    posterior_mm : from a vertebral body's centre back to the middle of the box (segmentation).
+    connectivity : voxels of a piece share a face (1), an edge (2) or a corner (3; segmentation).
     """
 
     stage: str
@@ -66,6 +153,13 @@ class StageConfig:
     threshold: float
     network: NetworkConfig
     training: TrainingConfig
+    protocol: str = "default"
+    truncate_sigma: float = 0.0
+    blur_vox: float = 0.0
+    tile_step_vox: int = 64  # chosen: half a tile
+    padding: float = -0.5  # air
+    posterior_mm: float = 20.0  # released: the processes lie behind the body
+    connectivity: int = 3
 
 
 DEFAULT = {
@@ -107,7 +201,224 @@ DEFAULT = {
     ),
 }
 
-PRESETS = {"default": DEFAULT}
+#: The networks' common form in the paper and in what was released.
+_UNET = NetworkConfig(
+    "unet",
+    inputs=1,
+    outputs=1,
+    filters=(64,) * 5,  # section 3.1
+    patch_vox=1,
+    leak=0.0,  # section 2: ReLU
+    dropout=0.5,  # section 3.1
+    upsampling="linear",  # section 2
+    deepest_twice=True,  # released
+)
+_SCNET = replace(
+    _UNET,
+    kind="scnet2019",
+    outputs=25,  # section 3: C1 to L6
+    spatial_filters=64,  # section 3.1
+    leak=0.1,  # released; section 2: leaky ReLU
+    border="zero",  # released: the graph the weights were trained with
+)
+
+#: Training as published, but for steps and rates.
+_PLAIN = TrainingConfig(
+    steps=0,
+    clip_norm=0.0,
+    ema_momentum=0.0,
+    repeats=1,
+    schedule="constant",
+    l2=5e-4,  # section 3.1, printed 5^-4
+    epsilon=1e-8,  # released
+)
+
+#: section 3.1; the order of shift and scale, and the B-spline's form, as released.
+_RANGES = Ranges(
+    angle_deg=14.324,  # 0.25 rad
+    scale=0.15,
+    axis_share=0.0,
+    flips=False,
+    spread="mesh",
+    tone_shift=0.25,
+    tone_scale=0.25,
+)
+
+
+def _moved_by_voxels(ranges: Ranges, spacing_mm: float) -> Ranges:
+    """Section 3.1: translated by up to 30 voxels, control points by up to 15."""
+    return replace(ranges, shift_mm=30 * spacing_mm, bump_mm=15 * spacing_mm)
+
+
+#: The released models' training: all in millimetres, and each axis scaled besides.
+_RELEASED_RANGES = replace(_RANGES, axis_share=1.0, shift_mm=30.0, bump_mm=25.0)
+
+#: The text of the paper; where it is silent, what was released.
+PAPER = {
+    "spine": StageConfig(
+        stage="spine",
+        size_vox=(64, 64, 128),  # section 2.1
+        spacing_mm=8.0,  # section 2.1
+        smoothing_mm=0.75,  # section 3.1
+        sigma_mm=24.0,  # section 3.1: 3 voxels
+        threshold=0.0,  # the published method has none
+        network=_UNET,
+        training=replace(
+            _PLAIN,
+            steps=20000,  # section 3.1
+            learning_rate=1e-4,  # section 3.1
+            ranges=_moved_by_voxels(_RANGES, 8.0),
+        ),
+        protocol="published",
+    ),
+    "vertebrae": StageConfig(
+        stage="vertebrae",
+        size_vox=(96, 96, 128),  # section 2.2
+        spacing_mm=2.0,  # section 2.2
+        smoothing_mm=0.75,  # section 3.1
+        sigma_mm=8.0,  # released: 4 voxels to begin with; learned
+        threshold=0.25,  # released
+        network=_SCNET,
+        training=replace(
+            _PLAIN,
+            steps=100000,  # section 3.1
+            optimizer="nesterov",  # section 3.1
+            learning_rate=1e-8,  # section 3.1
+            sigma_l2=100.0,  # section 3.1: alpha of eq. (1)
+            ranges=_moved_by_voxels(_RANGES, 2.0),
+        ),
+        protocol="published",
+        tile_step_vox=32,  # section 3.1: tiles overlap by 96 voxels
+    ),
+    "segmentation": StageConfig(
+        stage="segmentation",
+        size_vox=(128, 128, 96),  # section 2.3
+        spacing_mm=1.0,  # section 2.3
+        smoothing_mm=0.75,  # section 3.1
+        sigma_mm=3.0,  # section 3.1: 3 voxels
+        threshold=0.5,  # section 2.3
+        network=replace(_UNET, inputs=2),
+        training=replace(
+            _PLAIN,
+            steps=50000,  # section 3.1
+            learning_rate=1e-4,  # section 3.1
+            l2=1e-7,  # section 3.1
+            ranges=_moved_by_voxels(_RANGES, 1.0),
+        ),
+        protocol="published",
+        posterior_mm=0.0,  # section 2.3: the vertebra in the middle
+        connectivity=2,  # released
+    ),
+}
+
+#: What the models released for VerSe 2019 expect, and how they were trained.
+RELEASED = {
+    "spine": replace(
+        PAPER["spine"],
+        smoothing_mm=3.0,
+        truncate_sigma=2.5,
+        blur_vox=3.0,
+        training=replace(
+            PAPER["spine"].training,
+            boundaries=(10000, 15000),
+            later_rates=(5e-5, 1e-5),
+            ranges=_RELEASED_RANGES,
+        ),
+    ),
+    "vertebrae": replace(
+        PAPER["vertebrae"],
+        tile_step_vox=64,
+        padding=-1.0,
+        network=replace(
+            _SCNET,
+            filters=(64,) * 4,
+            stem=True,
+            border="renormalised",  # their inference; in training it was "zero"
+        ),
+        training=replace(
+            PAPER["vertebrae"].training,
+            steps=110000,
+            learning_rate=5e-8,
+            boundaries=(50000, 75000),
+            later_rates=(2.5e-8, 5e-9),
+            ranges=_RELEASED_RANGES,
+            top_and_bottom_mm=25.0,  # as their code means it
+        ),
+    ),
+    "segmentation": replace(
+        PAPER["segmentation"],
+        posterior_mm=20.0,
+        truncate_sigma=2.5,
+        blur_vox=1.0,
+        network=replace(_UNET, inputs=2, dropout=0.25),
+        training=replace(
+            PAPER["segmentation"].training,
+            boundaries=(20000, 40000),
+            later_rates=(5e-5, 1e-5),
+            l2=1e-6,
+            clip_norm=1.0,
+            ranges=_RELEASED_RANGES,
+        ),
+    ),
+}
+
+#: What of the models released for VerSe 2020 is known: the networks, and the boxes they see.
+_UNET2020 = replace(_UNET, filters=(96,) * 5, leak=0.1, dropout=0.25, head_vox=1)
+RELEASED2020 = {
+    "spine": replace(
+        RELEASED["spine"], smoothing_mm=0.75, network=_UNET2020, protocol="published2020"
+    ),
+    "vertebrae": replace(
+        RELEASED["vertebrae"],
+        size_vox=(96, 96, 128),
+        sigma_mm=6.0,
+        network=replace(
+            _UNET2020,
+            kind="scnet2020",
+            outputs=26,
+            filters=(96,) * 4,
+            spatial_filters=96,
+            border="edge",
+        ),
+        protocol="published2020",
+    ),
+    "segmentation": replace(
+        RELEASED["segmentation"],
+        sigma_mm=6.0,
+        network=replace(_UNET2020, inputs=2),
+        protocol="published2020",
+    ),
+}
+
+
+def _tiny(stage: str, size_vox: tuple[int, int, int], spacing_mm: float) -> StageConfig:
+    paper = PAPER[stage]
+    return replace(
+        paper,
+        size_vox=size_vox,
+        spacing_mm=spacing_mm,
+        sigma_mm=paper.sigma_mm / paper.spacing_mm * spacing_mm / 2,
+        tile_step_vox=size_vox[2] // 2,
+        network=replace(
+            paper.network,
+            filters=(4,) * 3,
+            spatial_filters=min(paper.network.spatial_filters, 4),
+            dropout=0.0,
+        ),
+        training=replace(
+            paper.training, steps=20, optimizer="adam", learning_rate=1e-3, ranges=_RELEASED_RANGES
+        ),
+    )
+
+
+#: chosen: the published method as a toy, to see a training run through in minutes; learns nothing.
+TINY = {
+    "spine": _tiny("spine", (32, 32, 64), 16.0),
+    "vertebrae": _tiny("vertebrae", (32, 32, 48), 6.0),
+    "segmentation": _tiny("segmentation", (32, 32, 24), 4.0),
+}
+
+PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}
 
 
 def to_json(config: StageConfig) -> dict[str, Any]:
@@ -119,7 +430,8 @@ def from_json(content: dict[str, Any]) -> StageConfig:
     """A configuration from JSON content; WeightsError names a field that is wrong."""
     try:
         network = _build(NetworkConfig, content["network"])
-        training = _build(TrainingConfig, content["training"])
+        ranges = _build(Ranges, content["training"].get("ranges", {}))
+        training = _build(TrainingConfig, {**content["training"], "ranges": ranges})
         return _build(StageConfig, {**content, "network": network, "training": training})
     except (KeyError, TypeError) as error:
         raise WeightsError(f"The weights' configuration does not fit: {error}.") from error

@@ -58,7 +58,9 @@ def replayed(fresh: Iterator[Sample], repeats: int, rng: np.random.Generator) ->
 
 
 def mirrored(sample: Sample, times: int) -> list[Sample]:
-    """The sample so many times, every second time left-right mirrored."""
+    """The sample so many times, every second time left-right mirrored; points cannot be."""
+    if times == 1:
+        return [sample]
     flipped = Sample(sample.seen[:, :, ::-1], sample.wanted[:, :, ::-1])
     return [flipped if i % 2 else sample for i in range(times)]
 

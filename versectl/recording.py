@@ -1,65 +1,126 @@
 """Recorded cases, a CT with label map and centroids on disk, as subjects for training."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
-from versectl import augment, centroids, volume
-from versectl.augment import Ranges
+from versectl import augment, challenge, files, volume
 from versectl.cases import Case
+from versectl.config import Ranges, StageConfig
 from versectl.errors import BadInputError
 from versectl.scan import Scan, Subject
-from versectl.volume import Grid
+from versectl.volume import Grid, Upright
 
 
-def subject(case: Case, ranges: Ranges) -> Subject:
-    """A recorded case as somebody to make scans of.
+class Recording(NamedTuple):
+    """A CT, smoothed at its own resolution, and its label map, in the frame a stage sees.
 
-    Raises BadInputError when its centroid file is missing: a mask has no body centres.
+    ct, labels : (z, y, x), int16 and uint8; of a file on disk only what is looked at is read.
+    frame : an image of a single voxel that has their origin, spacing and direction.
+    """
+
+    ct: np.ndarray
+    labels: np.ndarray
+    frame: sitk.Image
+
+
+def subject(case: Case, config: StageConfig, prepared: Path) -> Subject:
+    """A recorded case as somebody to make scans of, each by a single resampling of the CT.
+
+    prepared : folder for what is made once of a case, when its first scan is asked for.
+    Raises BadInputError when the centroid file is missing: a mask has no body centres.
     """
     if case.centroids is None:
         raise BadInputError(f"{case.name} has no centroid file; training needs <case>_ctd.json.")
-    ct = volume.read_ct(case.ct)
-    label_map = volume.read_labels(case.labels)
-    points_mm = centroids.to_world(centroids.read(case.centroids), ct)
-    return Subject(
-        *volume.extent(ct),
-        points_mm,
-        lambda grid, rng: scan((ct, label_map), points_mm, grid, (rng, ranges)),
-    )
+    frame = volume.read_frame(case.ct)
+    points_mm = challenge.read_points(case.centroids, frame, challenge.meant_by(case.centroids))
+    if config.protocol != "default":
+        upright = Upright.of(frame)
+        points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}
+        frame = upright.image
+    low_mm, high_mm = volume.extent(frame)
+    voxel = frame[:1, :1, :1]
+    ends_mm = low_mm[2], high_mm[2]
+
+    def scan_on(grid: Grid, rng: np.random.Generator) -> Scan:
+        recording = Recording(*prepare(case, config, prepared), voxel)
+        return scan(recording, points_mm, grid, (rng, config.training.ranges, ends_mm))
+
+    return Subject(low_mm, high_mm, points_mm, scan_on, is_smooth=True)
+
+
+def prepare(case: Case, config: StageConfig, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The case's CT, smoothed, and label map as arrays on disk; made when they are not there.
+
+    Smoothing a whole scan takes seconds, a look at the part that a network sees does not. Grey
+    values are kept to half a Hounsfield unit.
+    """
+    name = f"{case.name}_{config.protocol}_{config.smoothing_mm:g}mm"
+    paths = [folder / f"{name}_{kind}.npy" for kind in ("ct", "labels")]
+    if not all(path.is_file() for path in paths):
+        ct, label_map = volume.read_ct(case.ct), volume.read_labels(case.labels)
+        if config.protocol != "default":
+            ct = Upright.of(volume.whole_numbers(ct)).image
+            label_map = Upright.of(label_map).image
+        smooth = np.rint(volume.to_array(volume.smooth(ct, config.smoothing_mm)))
+        limits = np.iinfo(np.int16)
+        _save(np.clip(smooth, limits.min, limits.max).astype(np.int16), paths[0])
+        _save(volume.to_array(label_map), paths[1])
+    ct, label_map = (np.load(path, mmap_mode="r") for path in paths)
+    return ct, label_map
 
 
 def scan(
-    images: tuple[sitk.Image, sitk.Image],
-    points_mm: dict[int, np.ndarray],
+    recording: Recording,
+    points_mm: Mapping[int, np.ndarray],
     grid: Grid,
-    chance: tuple[np.random.Generator, Ranges],
+    chance: tuple[np.random.Generator, Ranges, tuple[float, float]],
 ) -> Scan:
-    """The recorded CT and label map on a grid, distorted round the grid's middle.
+    """The recording on a grid, distorted round the grid's middle, its grey values changed.
 
-    A recording that is finer than the grid gets half the grid's spacing: the box then smooths it
-    before it takes every other voxel, as it does with the recording itself when predicting.
+    chance : the generator, how far it may go, and where the scan ends along z.
     """
-    warp = augment.sample(chance[0], grid, chance[1])
-    ct, label_map = images
-    if min(ct.GetSpacing()) < 0.75 * min(grid.spacing_mm):
-        grid = grid.refined(2)
+    rng, ranges, (low_mm, high_mm) = chance
+    warp = augment.sample(rng, grid, ranges)
+    tone = augment.sample_tone(rng, ranges)
     where_mm = augment.sources_mm(warp, grid)
-    hounsfield = _look_up(ct, where_mm, 1, volume.AIR_HU)
-    vertebrae = _look_up(label_map, where_mm, 0, 0)
-    moved = augment.distorted_mm(warp, np.array(list(points_mm.values())))
-    pairs = zip(points_mm, moved, strict=True)
+    moved = augment.transform(where_mm, grid)
+    ct, label_map = near(recording, where_mm)
+    ct = volume.resample(ct, grid, sitk.sitkLinear, volume.AIR_HU, moved)
+    vertebrae = volume.resample(label_map, grid, sitk.sitkNearestNeighbor, 0, moved)
+    places = augment.distorted_mm(warp, np.array(list(points_mm.values())).reshape(-1, 3))
+    pairs = zip(points_mm, places, strict=True)
     return Scan(
-        volume.from_array(hounsfield.astype(np.float32), grid),
-        volume.from_array(vertebrae.astype(np.uint8), grid),
+        augment.toned(ct, tone),
+        vertebrae,
         {label: point for label, point in pairs if grid.contains(point)},
+        np.minimum(where_mm[2] - low_mm, high_mm - where_mm[2]),
     )
 
 
-def _look_up(image: sitk.Image, where_mm: np.ndarray, order: int, outside: float) -> np.ndarray:
-    """An image's values at world points (3, z, y, x)."""
-    points_mm = where_mm.reshape(3, -1).T
-    points_vox = volume.to_vox(image, points_mm)[:, ::-1].T
-    array = sitk.GetArrayViewFromImage(image)
-    values = ndimage.map_coordinates(array, points_vox, order=order, cval=outside)
-    return values.reshape(where_mm.shape[1:])
+def near(recording: Recording, where_mm: np.ndarray) -> tuple[sitk.Image, sitk.Image]:
+    """CT, float32, and label map as far as they are looked at: at points (3, z, y, x)."""
+    low_mm, high_mm = (limit(where_mm, axis=(1, 2, 3)) for limit in (np.min, np.max))
+    corners_mm = low_mm + volume.CORNERS * (high_mm - low_mm)
+    corners_vox = volume.to_vox(recording.frame, corners_mm)
+    last = np.array(recording.ct.shape[::-1]) - 1
+    start = np.clip(np.floor(corners_vox.min(axis=0)) - 1, 0, last - 1).astype(int)
+    stop = np.clip(np.ceil(corners_vox.max(axis=0)) + 1, start + 1, last).astype(int) + 1
+    part = tuple(slice(a, b) for a, b in zip(start[::-1], stop[::-1], strict=True))
+    origin_mm = volume.to_mm(recording.frame, start).tolist()
+    images = []
+    for array in (recording.ct[part].astype(np.float32), np.array(recording.labels[part])):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing(recording.frame.GetSpacing())
+        image.SetDirection(recording.frame.GetDirection())
+        image.SetOrigin(origin_mm)
+        images.append(image)
+    return images[0], images[1]
+
+
+def _save(array: np.ndarray, path: Path) -> None:
+    with files.replacing(path, ".npy") as temporary:
+        np.save(temporary, array)

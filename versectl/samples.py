@@ -3,6 +3,7 @@
 The box and the target are those of the stage itself, so training and inference frame a scan alike.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from versectl import segmentation, spine, vertebrae
 from versectl.config import StageConfig
 from versectl.errors import BadInputError
-from versectl.scan import Subject
+from versectl.scan import Scan, Subject
 from versectl.volume import Grid
 
 #: chosen: a scan for the spine stage is made at this spacing and seen at 8 mm.
@@ -31,29 +32,44 @@ TRIES = 30
 
 
 class Sample(NamedTuple):
-    """What a network sees and should answer: (z, y, x, channels), float32 each."""
+    """What a network sees and should answer: (z, y, x, channels), float32 each.
+
+    Where the target's widths are learned, `wanted` is points in voxels, (names, 4), see
+    vertebrae.points.
+    counts : where an answer counts, 0 or 1, (z, y, x, 1); None if everywhere.
+    """
 
     seen: np.ndarray
     wanted: np.ndarray
+    counts: np.ndarray | None = None
 
 
 def draw(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
-    """A random sample for a stage."""
-    return {"spine": of_spine, "vertebrae": of_vertebrae, "segmentation": of_segmentation}[
-        config.stage
-    ](subject, config, rng)
+    """A random sample for a stage; as published where the configuration asks for it."""
+    if subject.is_smooth:
+        config = replace(config, smoothing_mm=0.0)
+    return DRAW[config.protocol, config.stage](subject, config, rng)
 
 
 def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
     """A whole field of view, and where its spine is."""
     low_mm, high_mm = field_of_view(subject, rng)
-    size_vox = np.maximum(np.ceil((high_mm - low_mm) / SPINE_SCAN_MM), 8)
-    grid = Grid.centered((low_mm + high_mm) / 2, size_vox, (SPINE_SCAN_MM,) * 3)
+    spacing_mm = config.spacing_mm if subject.is_smooth else SPINE_SCAN_MM
+    size_vox = np.maximum(2 * np.ceil((high_mm - low_mm) / spacing_mm / 2), 8)
+    grid = Grid.centered((low_mm + high_mm) / 2, size_vox, (spacing_mm,) * 3)
     scan = subject.scan(grid, rng)
     box_grid = spine.frame(scan.ct, config)
     return Sample(
         spine.box(scan.ct, box_grid, config), spine.target(scan.centroids_mm, box_grid, config)
     )
+
+
+def of_spine_published(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """The whole scan."""
+    middle_mm = (subject.low_mm + subject.high_mm) / 2
+    grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
+    scan = subject.scan(grid, rng)
+    return Sample(spine.box(scan.ct, grid, config), spine.target(scan.centroids_mm, grid, config))
 
 
 def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
@@ -69,10 +85,29 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
         (low_mm[2] + high_mm[2]) / 2 + rng.uniform(-slack_mm, slack_mm),
     )
     grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
-    scan = subject.scan(grid.within(low_mm, high_mm), rng)
-    return Sample(
-        vertebrae.box(scan.ct, grid, config), vertebrae.target(scan.centroids_mm, grid, config)
-    )
+    return _vertebrae_on(grid, subject.scan(grid.within(low_mm, high_mm), rng), config)
+
+
+def of_vertebrae_published(
+    subject: Subject, config: StageConfig, rng: np.random.Generator
+) -> Sample:
+    """A tile round all vertebrae, anywhere along the scan; a short scan is anywhere within it."""
+    middle_mm = np.mean(list(subject.centroids_mm.values()), axis=0)
+    slack_mm = (subject.high_mm - subject.low_mm)[2] - config.size_vox[2] * config.spacing_mm
+    middle_mm[2] = (subject.low_mm + subject.high_mm)[2] / 2 + rng.uniform(-0.5, 0.5) * slack_mm
+    grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
+    return _vertebrae_on(grid, subject.scan(grid, rng), config)
+
+
+def _vertebrae_on(grid: Grid, scan: Scan, config: StageConfig) -> Sample:
+    seen = vertebrae.box(scan.ct, grid, config)
+    if not config.training.sigma_l2:
+        return Sample(seen, vertebrae.target(scan.centroids_mm, grid, config))
+    counts = np.ones((*grid.shape, 1), np.float32)
+    unsure_mm = config.training.top_and_bottom_mm
+    if scan.depth_mm is not None and unsure_mm:
+        counts[scan.depth_mm < unsure_mm] = 0
+    return Sample(seen, vertebrae.points(scan.centroids_mm, grid, config), counts)
 
 
 def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
@@ -84,13 +119,31 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
         scan = subject.scan(grid.within(low_mm, high_mm), rng)
         if label in scan.centroids_mm:  # else the field of view cuts it
-            break
-    else:
-        raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
+            return _segmentation_on(grid, scan, label, (config, rng))
+    raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
+
+
+def of_segmentation_published(
+    subject: Subject, config: StageConfig, rng: np.random.Generator
+) -> Sample:
+    """A vertebra with its surroundings, whatever the scan cuts of it."""
+    for _ in range(TRIES):
+        label = int(rng.choice(list(subject.centroids_mm)))
+        grid = segmentation.frame(subject.centroids_mm[label], config)
+        scan = subject.scan(grid, rng)
+        if label in scan.centroids_mm:  # else it was moved out of the box
+            return _segmentation_on(grid, scan, label, (config, rng))
+    raise BadInputError("no vertebra of a subject for training stays in the box.")
+
+
+def _segmentation_on(
+    grid: Grid, scan: Scan, label: int, chance: tuple[StageConfig, np.random.Generator]
+) -> Sample:
+    config, rng = chance
     given_mm = scan.centroids_mm[label] + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
     return Sample(
         segmentation.box(scan.ct, given_mm, grid, config),
-        segmentation.target(scan.labels, label, grid),
+        segmentation.target(scan.labels, label, grid, config.blur_vox),
     )
 
 
@@ -118,3 +171,13 @@ def field_of_view(
         low_mm[2] = max(low_mm[2], start_mm)
         high_mm[2] = min(high_mm[2], start_mm + length_mm)
     return low_mm, high_mm
+
+
+DRAW = {
+    ("default", "spine"): of_spine,
+    ("default", "vertebrae"): of_vertebrae,
+    ("default", "segmentation"): of_segmentation,
+    ("published", "spine"): of_spine_published,
+    ("published", "vertebrae"): of_vertebrae_published,
+    ("published", "segmentation"): of_segmentation_published,
+}

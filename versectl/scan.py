@@ -11,11 +11,16 @@ from versectl.volume import Grid
 
 @dataclass(frozen=True)
 class Scan:
-    """A CT with its truth: the label map holds vertebrae only, centroids complete ones only."""
+    """A CT with its truth: the label map holds vertebrae only, centroids complete ones only.
+
+    depth_mm : (z, y, x), how far below the upper and above the lower end of what was scanned a
+        voxel comes from, whichever is less; None where nothing ends there.
+    """
 
     ct: sitk.Image
     labels: sitk.Image
     centroids_mm: Mapping[int, np.ndarray]
+    depth_mm: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Subject:
     centroids_mm : label -> centre of the vertebral body (3,).
     scan : a new scan on a grid, distorted round the grid's middle.
     weight : how often it is chosen, beside others.
+    is_smooth : the scan was smoothed before it was put on the grid, and need not be again.
     """
 
     low_mm: np.ndarray
@@ -33,3 +39,4 @@ class Subject:
     centroids_mm: Mapping[int, np.ndarray]
     scan: Callable[[Grid, np.random.Generator], Scan]
     weight: float = 1.0
+    is_smooth: bool = False

@@ -12,31 +12,44 @@ from versectl.config import StageConfig
 from versectl.model import Model
 from versectl.volume import Grid
 
-#: From a vertebral body's centre to the middle of the box: the processes lie behind the body.
-#: The released VerSe 2019 weights' crop; the paper puts the vertebra in the middle.
-POSTERIOR_MM = 20.0
-
 
 def frame(center_mm: np.ndarray, config: StageConfig) -> Grid:
     """The grid round a vertebra whose body has its centre there."""
     x, y, z = center_mm
-    return Grid.centered((x, y + POSTERIOR_MM, z), config.size_vox, (config.spacing_mm,) * 3)
+    return Grid.centered((x, y + config.posterior_mm, z), config.size_vox, (config.spacing_mm,) * 3)
 
 
 def box(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, config: StageConfig) -> np.ndarray:
     """What the network sees: the scan, and a Gaussian where the vertebra's centre is."""
     seen = volume.seen(ct, grid, config.smoothing_mm)
-    return np.stack([seen, heatmap.gaussian(center_mm, config.sigma_mm, grid)], axis=-1)
+    pointer = heatmap.gaussian(center_mm, config.sigma_mm, grid, config.truncate_sigma)
+    return np.stack([seen, pointer], axis=-1)
 
 
-def target(label_map: sitk.Image, label: int, grid: Grid) -> np.ndarray:
-    """What it should answer: that vertebra, 0 or 1, (z, y, x, 1)."""
-    there = volume.resample(label_map, grid, sitk.sitkNearestNeighbor, 0)
-    return (volume.to_array(there) == label).astype(np.float32)[..., None]
+def target(label_map: sitk.Image, label: int, grid: Grid, blur_vox: float = 0.0) -> np.ndarray:
+    """What it should answer: that vertebra, 0 or 1, (z, y, x, 1).
+
+    With `blur_vox` the voxels where, all labels and the background smoothed, it is strongest.
+    """
+    there = volume.to_array(volume.resample(label_map, grid, sitk.sitkNearestNeighbor, 0))
+    if not blur_vox:
+        return (there == label).astype(np.float32)[..., None]
+    smooth = {
+        other: ndimage.gaussian_filter((there == other).astype(np.float32), blur_vox)
+        for other in np.unique([*np.unique(there), label])
+    }
+    others = np.max([array for other, array in smooth.items() if other != label], axis=0)
+    return (smooth[label] > others).astype(np.float32)[..., None]
 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: in every voxel the vertebra that answers most."""
+    return PREDICT[model.config.protocol](ct, centers_mm, model)
+
+
+def _predict_default(
+    ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model
+) -> sitk.Image:
     label_map = np.zeros(ct.GetSize()[::-1], np.uint8)
     strongest = np.full(label_map.shape, model.config.threshold, np.float16)
     for label, center_mm in centers_mm.items():
@@ -46,10 +59,30 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
     return volume.from_array(label_map, ct)
 
 
+def _predict_published(
+    ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model
+) -> sitk.Image:
+    """As released for VerSe 2019: responses are compared as float16, of equals the lower label."""
+    upright = volume.Upright.of(volume.whole_numbers(ct))
+    label_map = np.zeros(upright.image.GetSize()[::-1], np.uint8)
+    strongest = np.full(label_map.shape, model.config.threshold, np.float16)
+    for label, center_mm in sorted(centers_mm.items()):
+        center_mm = upright.from_world(center_mm)
+        grid = frame(center_mm, model.config)
+        response = one(upright.image, center_mm, grid, model)
+        where, placed = place(response, upright.image, grid)
+        merge(label_map, strongest, (where, placed.astype(np.float16)), label)
+    found = upright.in_world(volume.from_array(label_map, upright.image))
+    found = sitk.DICOMOrient(found, "".join(volume.axis_letters(ct)))
+    found.CopyInformation(ct)  # without rounding
+    return found
+
+
 def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> np.ndarray:
     """Response for one vertebra, 0..1, (z, y, x) on its grid: the largest piece alone."""
     response = expit(model.answer(box(ct, center_mm, grid, model.config))[..., 0])
-    pieces, count = ndimage.label(response > model.config.threshold, np.ones((3, 3, 3)))
+    touching = ndimage.generate_binary_structure(3, model.config.connectivity)
+    pieces, count = ndimage.label(response > model.config.threshold, touching)
     if count > 1:
         largest = np.bincount(pieces.ravel())[1:].argmax() + 1
         response[(pieces > 0) & (pieces != largest)] = 0.0
@@ -60,7 +93,8 @@ def place(
     response: np.ndarray, ct: sitk.Image, grid: Grid
 ) -> tuple[tuple[slice, slice, slice], np.ndarray]:
     """Where in the scan's array a response lies, and its values there by linear interpolation."""
-    region = volume.crop(ct, grid.origin_mm, grid.last_mm)
+    half_mm = np.array(grid.spacing_mm) / 2  # as far as voxels reach, ITK interpolates
+    region = volume.crop(ct, grid.origin_mm - half_mm, grid.last_mm + half_mm)
     start = np.rint(volume.to_vox(ct, np.array(region.GetOrigin()))).astype(int)
     where = tuple(slice(i, i + n) for i, n in zip(start[::-1], region.GetSize()[::-1], strict=True))
     image = volume.from_array(response.astype(np.float32), grid)
@@ -81,3 +115,6 @@ def merge(
     wins = response > strongest[where]
     label_map[where][wins] = label
     strongest[where][wins] = response[wins]
+
+
+PREDICT = {"default": _predict_default, "published": _predict_published}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 from scipy.special import expit
 
 from versectl import heatmap, volume
@@ -24,13 +25,14 @@ class Spine:
 
 
 def frame(ct: sitk.Image, config: StageConfig) -> Grid:
-    """The grid round the middle of the scan; a scan longer than the box gets a longer grid."""
+    """The grid round the middle of the scan; a longer scan gets a longer grid, but as published."""
     low_mm, high_mm = volume.extent(ct)
     x, y, z = config.size_vox
-    step = config.network.divisor
-    length_vox = int(np.ceil((high_mm[2] - low_mm[2]) / config.spacing_mm / step)) * step
-    spacing_mm = (config.spacing_mm,) * 3
-    return Grid.centered(volume.center(ct), (x, y, max(z, length_vox)), spacing_mm)
+    if config.protocol == "default":
+        step = config.network.divisor
+        length_vox = int(np.ceil((high_mm[2] - low_mm[2]) / config.spacing_mm / step)) * step
+        z = max(z, length_vox)
+    return Grid.centered(volume.center(ct), (x, y, z), (config.spacing_mm,) * 3)
 
 
 def box(ct: sitk.Image, grid: Grid, config: StageConfig) -> np.ndarray:
@@ -39,15 +41,27 @@ def box(ct: sitk.Image, grid: Grid, config: StageConfig) -> np.ndarray:
 
 
 def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig) -> np.ndarray:
-    """What it should answer: the highest of the Gaussians round all vertebrae, (z, y, x, 1)."""
+    """What it should answer, (z, y, x, 1): Gaussians round all vertebrae, merged.
+
+    Ours is the highest of them, the published one their sum, which the released weights' training
+    cut off and smoothed.
+    """
     answer = np.zeros(grid.shape, np.float32)
+    merge = np.maximum if config.protocol == "default" else np.add
     for center_mm in centers_mm.values():
-        np.maximum(answer, heatmap.gaussian(center_mm, config.sigma_mm, grid), out=answer)
+        one = heatmap.gaussian(center_mm, config.sigma_mm, grid, config.truncate_sigma)
+        merge(answer, one, out=answer)
+    if config.blur_vox:
+        answer = ndimage.gaussian_filter(answer, config.blur_vox, mode="nearest", truncate=4)
     return answer[..., None]
 
 
 def predict(ct: sitk.Image, model: Model) -> Spine:
     """The spine of a scan; BadInputError when nothing in it looks like one."""
+    return PREDICT[model.config.protocol](ct, model)
+
+
+def _predict_default(ct: sitk.Image, model: Model) -> Spine:
     grid = frame(ct, model.config)
     heat = expit(model.answer(box(ct, grid, model.config))[..., 0])
     peak = float(heat.max())
@@ -58,3 +72,18 @@ def predict(ct: sitk.Image, model: Model) -> Spine:
         )
     center_mm = heatmap.center_of_mass(heat, grid)
     return Spine(center_mm, peak, volume.from_array(heat.astype(np.float32), grid))
+
+
+def _predict_published(ct: sitk.Image, model: Model) -> Spine:
+    """The centre of mass of the whole heatmap on the scan's grid, as released for VerSe 2019."""
+    upright = volume.Upright.of(volume.whole_numbers(ct))
+    grid = frame(upright.image, model.config)
+    heat = model.answer(box(upright.image, grid, model.config))[..., 0]
+    center_mm = heatmap.center_on(heat, grid, Grid.of(upright.image))
+    if not np.isfinite(center_mm).all():
+        raise BadInputError("shows no spine: the network's responses sum to nothing.")
+    image = upright.in_world(volume.from_array(heat, grid))
+    return Spine(upright.to_world(center_mm), float(heat.max()), image)
+
+
+PREDICT = {"default": _predict_default, "published": _predict_published}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from versectl import cases, recording
-from versectl.augment import Ranges
+from versectl.config import Ranges, StageConfig
 from versectl.scan import Subject
 
 #: chosen: how many samples come from bodies of a kind, beside the others.
@@ -42,11 +42,19 @@ class Synthetic:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The cases with CT, label map and centroids in a folder in VerSe layout."""
+    """The cases with CT, label map and centroids in a folder in VerSe layout.
+
+    prepared : folder for what is made once of each case.
+    names : of the cases to take; all if there are none.
+    """
 
     folder: Path
+    config: StageConfig
+    prepared: Path
+    names: frozenset[str] = frozenset()
 
     def __call__(self) -> list[Subject]:
         """The subjects."""
         found = cases.with_labels(self.folder)
-        return [recording.subject(case, Ranges()) for case in found]
+        chosen = [case for case in found if not self.names or case.name in self.names]
+        return [recording.subject(case, self.config, self.prepared) for case in chosen]

@@ -4,6 +4,7 @@ The network, its loss and this loop use Keras 3 only, so that any of its backend
 """
 
 import csv
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from versectl import feed, losses, networks, weights
+from versectl import feed, learner, weights
 from versectl.config import StageConfig
 from versectl.errors import BadInputError
 from versectl.files import replacing
+from versectl.learner import Learner
+from versectl.samples import Sample
 from versectl.scan import Subject
 
 
@@ -47,21 +50,25 @@ def train(
     subjects : makes the subjects, once in every worker process; must be picklable.
     report : is handed every line of the log.
     """
-    network = compiled(config)
-    checkpoint = run.out / f"{config.stage}.checkpoint.weights.h5"
+    learner.spread(config.training.batch)
+    network = learner.compiled(config)
+    checkpoint = checkpoint_of(run.out, config.stage)
     _check_start(checkpoint, run.resume)
     if run.resume:
         network.load_weights(checkpoint)
     first = int(network.optimizer.iterations.numpy()) if run.resume else 0
-    fresh = feed.made(config, subjects, run.workers, (run.seed, first // config.training.repeats))
+    shown_before = first * config.training.batch // config.training.repeats
+    fresh = feed.made(config, subjects, run.workers, (run.seed, shown_before))
     rng = np.random.default_rng([run.seed, first])
     shown = feed.replayed(fresh, config.training.repeats, rng)
+    if first >= config.training.steps:  # stopped between the checkpoint and the weights, perhaps
+        weights.save(learner.averaged(network), config, run.out)
     started, waited, recent = time.monotonic(), 0.0, []
     for step in range(first + 1, config.training.steps + 1):
         before = time.monotonic()
-        sample = next(shown)
+        batch = stacked(list(itertools.islice(shown, config.training.batch)))
         waited += time.monotonic() - before
-        recent.append(float(network.train_on_batch(sample.seen[None], sample.wanted[None])))
+        recent.append(float(network.train_on_batch(*batch)))
         if step % run.checkpoint_every == 0 or step == config.training.steps:
             _save(network, config, checkpoint)
             seconds = time.monotonic() - started
@@ -78,39 +85,30 @@ def train(
     return network
 
 
-def compiled(config: StageConfig) -> keras.Model:
-    """A fresh network with optimiser and loss: Adam, cosine decay, clipping, moving average."""
-    network = networks.build(config.network)
-    training = config.training
-    warm_up = max(training.steps // 50, 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        training.learning_rate / 10,
-        training.steps - warm_up,
-        alpha=0.01,
-        warmup_target=training.learning_rate,
-        warmup_steps=warm_up,
-    )
-    optimizer = keras.optimizers.Adam(
-        schedule,
-        global_clipnorm=training.clip_norm,
-        use_ema=True,
-        ema_momentum=training.ema_momentum,
-    )
-    # XLA makes 3-D convolutions on CPUs many times slower under TensorFlow.
-    jit = False if keras.backend.backend() == "tensorflow" else "auto"
-    network.compile(optimizer, loss=losses.of_stage(config.stage), jit_compile=jit)
-    optimizer.build(network.trainable_variables)
-    return network
+def checkpoint_of(out: Path, stage: str) -> Path:
+    """Where a stage's checkpoint is kept."""
+    return out / f"{stage}.checkpoint.weights.h5"
 
 
-def _save(network: keras.Model, config: StageConfig, checkpoint: Path) -> None:
+def told(line: dict[str, float], config: StageConfig) -> str:
+    """A line of the log in words."""
+    return (
+        f"step {line['step']} of {config.training.steps}: loss {line['loss']:.4f}, "
+        f"waited for samples {line['waited']:.0%} of the time, {line['left_s'] / 60:.0f} min left"
+    )
+
+
+def stacked(samples: list[Sample]) -> tuple[np.ndarray | None, ...]:
+    """Samples as a batch: seen, wanted, and where answers count or None."""
+    seen, wanted, counts = zip(*samples, strict=True)
+    return np.stack(seen), np.stack(wanted), None if counts[0] is None else np.stack(counts)
+
+
+def _save(network: Learner, config: StageConfig, checkpoint: Path) -> None:
     """The checkpoint holds everything; the weights are the moving averages."""
     with replacing(checkpoint, ".weights.h5") as temporary:
         network.save_weights(temporary)
-    averaged = networks.build(config.network)
-    averaged.set_weights(network.get_weights())
-    network.optimizer.finalize_variable_values(averaged.trainable_variables)
-    weights.save(averaged, config, checkpoint.parent)
+    weights.save(learner.averaged(network), config, checkpoint.parent)
 
 
 def _check_start(checkpoint: Path, resume: bool) -> None:

@@ -19,7 +19,7 @@ class Choice:
     data : folder in VerSe layout; None for synthetic CT.
     labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
         parametric bodies and as many with casts of the label maps' vertebrae, kept in `out`.
-    steps : in place of the preset's.
+    steps, batch : in place of the preset's.
     """
 
     out: Path
@@ -28,6 +28,7 @@ class Choice:
     bodies: int
     preset: str
     steps: int | None
+    batch: int | None
     workers: int
     seed: int
     resume: bool
@@ -37,32 +38,27 @@ def run(stage: str, choice: Choice, precision: str, tell: Callable[[str], None])
     """Train a stage as chosen; a line for every checkpoint is told."""
     networks.compute_in(precision)
     stage_config = configured(stage, choice)
-    source = subjects(stage, choice)
+    source = subjects(stage_config, choice)
     where = train.Run(choice.out, choice.seed, choice.workers, choice.resume)
-    train.train(stage_config, source, where, lambda line: tell(told(line, stage_config)))
+    train.train(stage_config, source, where, lambda line: tell(train.told(line, stage_config)))
 
 
 def configured(stage: str, choice: Choice) -> StageConfig:
-    """The preset's configuration with the number of steps asked for."""
+    """The preset's configuration with the numbers of steps and samples in a batch asked for."""
     stage_config = PRESETS[choice.preset][stage]
-    steps = choice.steps or stage_config.training.steps
-    return replace(stage_config, training=replace(stage_config.training, steps=steps))
+    asked = {"steps": choice.steps, "batch": choice.batch}
+    chosen = {name: value for name, value in asked.items() if value}
+    return replace(stage_config, training=replace(stage_config.training, **chosen))
 
 
-def subjects(stage: str, choice: Choice) -> Recorded | Synthetic:
+def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
     """Recorded cases, or the bodies of the stage's bank, which is filled first."""
     if choice.data is not None:
-        return Recorded(choice.data)
+        return Recorded(choice.data, stage_config, choice.out / "prepared")
     from versectl.synth import bank
 
-    plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage], choice.labels)
+    plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage_config.stage], choice.labels)
     folder = choice.out / f"bodies_{plan.spacing_mm:g}mm"
-    return Synthetic(tuple(bank.prepare(folder, plan)), named=stage != "segmentation")
-
-
-def told(line: dict[str, float], stage_config: StageConfig) -> str:
-    """A line of the log in words."""
-    return (
-        f"step {line['step']} of {stage_config.training.steps}: loss {line['loss']:.4f}, "
-        f"waited for samples {line['waited']:.0%} of the time, {line['left_s'] / 60:.0f} min left"
+    return Synthetic(
+        tuple(bank.prepare(folder, plan)), named=stage_config.stage != "segmentation"
     )

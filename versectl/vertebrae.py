@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import heatmap, labels, sequence, volume
+from versectl import heatmap, labels, published_sequence, sequence, volume
 from versectl.config import StageConfig
 from versectl.model import Model
+from versectl.published_sequence import Peak
 from versectl.sequence import Candidate
 from versectl.volume import Grid
 
@@ -18,6 +19,13 @@ READ_MM = 6.0
 
 #: chosen: maxima of a single name's heatmap count from here.
 FAINT = 0.02
+
+#: released: of a name's maxima those count that exceed this share of the highest, and this far
+#: from a higher one.
+SHARE, APART_VOX = 0.1, 7.0
+
+#: Protocol -> heatmaps of what the network answers.
+READ = {"default": np.exp, "published": lambda answer: answer}
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,14 @@ def frame(center_mm: np.ndarray, length_mm: float, config: StageConfig) -> Grid:
     return Grid.centered(center_mm, (x, y, max(z, length_vox)), (config.spacing_mm,) * 3)
 
 
+def frame_published(center_mm: np.ndarray, scan: Grid, config: StageConfig) -> Grid:
+    """The same as released for VerSe 2019: from the scan's lowest voxel on, no longer than it."""
+    x, y, _ = config.size_vox
+    grid = Grid.centered((*center_mm[:2], 0.0), (x, y, 1), (config.spacing_mm,) * 3)
+    length_vox = int(np.ceil(scan.size_vox[2] * scan.spacing_mm[2] / config.spacing_mm))
+    return Grid((x, y, length_vox), grid.spacing_mm, (*grid.origin_mm[:2], scan.origin_mm[2]))
+
+
 def answer_grid(grid: Grid, config: StageConfig) -> Grid:
     """The coarser grid the network answers on: a voxel per patch."""
     patch = config.network.patch_vox
@@ -50,18 +66,32 @@ def box(ct: sitk.Image, grid: Grid, config: StageConfig) -> np.ndarray:
 
 
 def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig) -> np.ndarray:
-    """What it should answer: a Gaussian per vertebra, (z, y, x, 26) on the answer's grid."""
+    """What it should answer: a Gaussian per vertebra, (z, y, x, outputs) on the answer's grid."""
     coarse = answer_grid(grid, config)
-    answer = np.zeros((*coarse.shape, len(labels.CHANNELS)), np.float32)
+    answer = np.zeros((*coarse.shape, config.network.outputs), np.float32)
     for label, center_mm in centers_mm.items():
-        if grid.contains(center_mm):
-            channel = labels.CHANNELS.index(label)
+        channel = labels.CHANNELS.index(label)
+        if grid.contains(center_mm) and channel < config.network.outputs:
             answer[..., channel] = heatmap.gaussian(center_mm, config.sigma_mm, coarse)
     return answer
 
 
+def points(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig) -> np.ndarray:
+    """The same without a width: (outputs, 4), z, y, x in voxels and 1; all 0 where none is."""
+    found = np.zeros((config.network.outputs, 4), np.float32)
+    for label, center_mm in centers_mm.items():
+        channel = labels.CHANNELS.index(label)
+        if grid.contains(center_mm) and channel < len(found):
+            found[channel] = *grid.to_vox(center_mm)[::-1], 1
+    return found
+
+
 def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
     """The vertebrae of a scan from head to foot, given the centre of its spine."""
+    return PREDICT[model.config.protocol](ct, center_mm, model)
+
+
+def _predict_default(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
     low_mm, high_mm = volume.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
     grid = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
@@ -74,23 +104,56 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Ve
     }
 
 
+def _predict_published(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
+    """As released for VerSe 2019: all 25 vertebrae when none is found."""
+    upright = volume.Upright.of(volume.whole_numbers(ct))
+    scan = Grid.of(upright.image)
+    grid = frame_published(upright.from_world(center_mm), scan, model.config)
+    heat = respond(box(upright.image, grid, model.config), model)
+    found = published_sequence.best(
+        peaks_of_names(heat, grid, model.config.threshold), len(heat) * grid.spacing_mm[2]
+    )
+    return {
+        labels.CHANNELS[channel]: Vertebra(upright.to_world(peak.point_mm), peak.value)
+        for channel, peak in found.items()
+    }
+
+
 def respond(seen: np.ndarray, model: Model) -> np.ndarray:
-    """Heatmaps (z, y, x, 26) of a long box: tiles along z, merged by their maximum."""
+    """Heatmaps (z, y, x, outputs) of a box of any length: tiles along z, merged by their maximum.
+
+    A box shorter than a tile is filled up at both ends, which are cut off again.
+    """
     patch, length = model.config.network.patch_vox, model.config.size_vox[2]
+    lacking = max(length - len(seen), 0)
+    front = (lacking + 1) // 2
+    padding = ((front, lacking - front), *[(0, 0)] * 3)
+    filled = np.pad(seen, padding, constant_values=model.config.padding)
     merged = None
-    for start in tile_starts(seen.shape[0], length):
-        heat = np.exp(model.answer(seen[start : start + length]))
+    for start in tile_starts(len(filled), length, model.config.tile_step_vox):
+        heat = READ[model.config.protocol](model.answer(filled[start : start + length]))
         if merged is None:
-            merged = np.zeros((seen.shape[0] // patch, *heat.shape[1:]), np.float32)
+            merged = np.zeros((len(filled) // patch, *heat.shape[1:]), np.float32)
         part = merged[start // patch : (start + length) // patch]
         np.maximum(part, heat, out=part)
-    return merged
+    return merged[front // patch :][: len(seen) // patch]
 
 
-def tile_starts(size_vox: int, tile_vox: int) -> list[int]:
-    """Where tiles begin: half a tile apart, the last one ending at the end."""
+def tile_starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
+    """Where tiles begin: a step apart, the last one ending at the end."""
     last = size_vox - tile_vox
-    return [*range(0, last, tile_vox // 2), last]
+    return [*range(0, last, step_vox), last]
+
+
+def peaks_of_names(heat: np.ndarray, grid: Grid, threshold: float) -> list[list[Peak]]:
+    """Per name the maxima of its heatmap, each with its point, as published."""
+    return [
+        [
+            Peak(value, grid.to_mm(place[::-1]))
+            for value, place in heatmap.maxima(one, threshold, SHARE, APART_VOX)
+        ]
+        for one in np.moveaxis(heat, -1, 0)
+    ]
 
 
 def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate]:
@@ -110,3 +173,6 @@ def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate
             center_mm = grid.to_mm(heatmap.refine(response, zyx)[::-1])
             found.append(Candidate(center_mm, float(anywhere[tuple(zyx)]), responses))
     return found
+
+
+PREDICT = {"default": _predict_default, "published": _predict_published}

@@ -37,6 +37,9 @@ CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 #: Air, and what lies outside a scan.
 AIR_HU = -1024.0
 
+#: What networks see as 1.
+UNIT_HU = 2048.0
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -56,6 +59,11 @@ class Grid:
             float(c - (n - 1) / 2 * s) for c, n, s in zip(center_mm, size_vox, spacing, strict=True)
         )
         return cls(tuple(int(n) for n in size_vox), spacing, origin)
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> "Grid":
+        """The grid of an image whose axes are the world's."""
+        return cls(image.GetSize(), image.GetSpacing(), image.GetOrigin())
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -104,6 +112,24 @@ def read_ct(path: Path) -> sitk.Image:
     _check_hounsfield(sitk.GetArrayViewFromImage(image), path)
     kind = image.GetPixelID()
     return image if kind == sitk.sitkInt16 else sitk.Cast(image, sitk.sitkFloat32)
+
+
+def read_frame(path: Path) -> sitk.Image:
+    """An image of zeros on a file's grid, from its header alone."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with silence.libraries():
+            reader.ReadImageInformation()
+        _check_header(reader, path)
+    except RuntimeError as error:
+        raise BadInputError(f"{path} {_reason(error)}.") from error
+    image = sitk.Image(reader.GetSize()[:3], sitk.sitkUInt8)
+    image.SetSpacing(reader.GetSpacing()[:3])
+    image.SetOrigin(reader.GetOrigin()[:3])
+    matrix = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)[:3, :3]
+    image.SetDirection(matrix.ravel().tolist())
+    return image
 
 
 def read_labels(path: Path) -> sitk.Image:
@@ -197,14 +223,66 @@ def center(image: sitk.Image) -> np.ndarray:
     return to_mm(image, (np.array(image.GetSize()) - 1) / 2)
 
 
+@dataclass(frozen=True)
+class Upright:
+    """A scan with axes in LPS order, as if they were LPS exactly and its first voxel the origin.
+
+    So the published method sees a scan, however oblique it is.
+
+    image : the scan in that frame.
+    matrix, origin_mm : from there to the world: a rotation (3, 3), and the first voxel (3,).
+    """
+
+    image: sitk.Image
+    matrix: np.ndarray
+    origin_mm: np.ndarray
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> "Upright":
+        """The scan in its upright frame."""
+        turned = sitk.DICOMOrient(image, "LPS")
+        matrix = np.array(turned.GetDirection()).reshape(3, 3)
+        origin_mm = np.array(turned.GetOrigin())
+        turned.SetOrigin((0.0, 0.0, 0.0))
+        turned.SetDirection(np.eye(3).ravel().tolist())
+        return cls(turned, matrix, origin_mm)
+
+    def to_world(self, point_mm: np.ndarray) -> np.ndarray:
+        """A point (3,) of the frame in the world."""
+        return self.matrix @ point_mm + self.origin_mm
+
+    def from_world(self, point_mm: np.ndarray) -> np.ndarray:
+        """A point (3,) of the world in the frame."""
+        return np.linalg.solve(self.matrix, point_mm - self.origin_mm)
+
+    def in_world(self, image: sitk.Image) -> sitk.Image:
+        """An image of the frame, moved to where it lies in the world."""
+        moved = sitk.Image(image)
+        moved.SetOrigin(self.to_world(np.array(image.GetOrigin())).tolist())
+        moved.SetDirection(self.matrix.ravel().tolist())
+        return moved
+
+
+def whole_numbers(image: sitk.Image) -> sitk.Image:
+    """A CT as int16, fractions cut off."""
+    if image.GetPixelID() == sitk.sitkInt16:
+        return image
+    limits = np.iinfo(np.int16)
+    return sitk.Cast(sitk.Clamp(image, sitk.sitkFloat32, limits.min, limits.max), sitk.sitkInt16)
+
+
 def resample(
-    image: sitk.Image, grid: Grid, interpolator: int = sitk.sitkLinear, outside: float = AIR_HU
+    image: sitk.Image,
+    grid: Grid,
+    interpolator: int = sitk.sitkLinear,
+    outside: float = AIR_HU,
+    moved: sitk.Transform | None = None,
 ) -> sitk.Image:
-    """The image on a grid; voxels beyond the image get the value `outside`."""
+    """The image on a grid, moved or not; voxels beyond the image get the value `outside`."""
     return sitk.Resample(
         image,
         grid.size_vox,
-        sitk.Transform(),
+        moved or sitk.Transform(),
         interpolator,
         grid.origin_mm,
         grid.spacing_mm,
@@ -226,8 +304,11 @@ def crop(image: sitk.Image, lowest_mm: Sequence[float], highest_mm: Sequence[flo
 def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
     """A float32 image clamped to air below, then Gaussian-smoothed with a width in millimetres.
 
-    An axis of fewer than four voxels is left as it is: the recursive filter needs four.
+    An axis of fewer than four voxels is left as it is: the recursive filter needs four. A width of
+    0 leaves all as it is.
     """
+    if not sigma_mm:
+        return image
     floor = sitk.Clamp(sitk.Cast(image, sitk.sitkFloat32), lowerBound=AIR_HU)
     for axis, size in enumerate(image.GetSize()):
         if size >= 4:
@@ -250,7 +331,7 @@ def seen(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray:
     margin_mm = 4 * smoothing_mm + np.array(grid.spacing_mm)
     near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
     hounsfield = to_array(resample(smooth(near, smoothing_mm), grid))
-    return np.clip(hounsfield / 2048.0, -1.0, 1.0)
+    return np.clip(hounsfield / UNIT_HU, -1.0, 1.0)
 
 
 def _read_3d(path: Path) -> sitk.Image:

@@ -7,13 +7,18 @@ import json
 import warnings
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from versectl import config, files, networks
 from versectl.config import StageConfig
 from versectl.errors import WeightsError
 from versectl.model import Model
+
+#: How volumes can be framed and answers be read.
+PROTOCOLS = ("default", "published")
 
 
 def default_folder() -> Path:
@@ -33,8 +38,43 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
     """A stage's network, checked against its SHA-256, ready to answer.
 
     precision : Keras' dtype for computing: float32, bfloat16 or float16.
-    Raises WeightsError when a file is missing, altered, or does not fit.
+    Raises WeightsError when a file is missing, altered, or does not fit, and when nothing is known
+    of the steps round the network.
     """
+    described = describe(folder, stage)
+    if described.config.protocol not in PROTOCOLS:
+        raise WeightsError(
+            f"{described.file} is a network of {described.config.protocol!r}, which no command "
+            "runs; versectl.weights.load_network gives it to your own program."
+        )
+    network = _filled(described, precision)
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        out = network.predict_on_batch(seen[None].astype(np.float32))
+        return np.asarray(out[0], np.float32)
+
+    return Model(described.config, answer, described.sha256)
+
+
+def load_network(folder: Path | None, stage: str, precision: str = "float32") -> keras.Model:
+    """A stage's network alone, callable on an array (1, z, y, x, inputs).
+
+    Its answer is the network's own, before any sigmoid. Sizes must be multiples of the
+    configuration's divisor. Raises WeightsError as `load` does.
+    """
+    return _filled(describe(folder, stage), precision)
+
+
+class Described(NamedTuple):
+    """A stage's weights as their description tells of them, file and SHA-256 checked."""
+
+    config: StageConfig
+    file: Path
+    sha256: str
+
+
+def describe(folder: Path | None, stage: str) -> Described:
+    """What a folder says of its weights for a stage; WeightsError when a file is not whole."""
     folder = default_folder() if folder is None else Path(folder)
     settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
     for path in (settings, file):
@@ -48,10 +88,19 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
     sha256 = files.sha256(file)
     if sha256 != recorded:
         raise WeightsError(f"{file} is damaged: its SHA-256 is not the recorded one; get it again.")
-    return Model(stage_config, _answering(stage_config, file, precision), sha256)
+    return Described(stage_config, file, sha256)
 
 
-def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path) -> None:
+def summary(folder: Path | None) -> list[str]:
+    """A line per stage that the folder has weights for."""
+    folder = default_folder() if folder is None else Path(folder)
+    there = [stage for stage in config.STAGES if (folder / f"{stage}.json").is_file()]
+    if not there:
+        raise WeightsError(f"{folder} holds no weights (spine.json, spine.weights.h5 and so on).")
+    return [_line(describe(folder, stage)) for stage in there]
+
+
+def save(network: keras.Model, stage_config: StageConfig, folder: Path) -> None:
     """Write the weights and configuration of a network; an optimiser it has would come along."""
     file = folder / f"{stage_config.stage}.weights.h5"
     with files.replacing(file, ".weights.h5") as temporary:
@@ -60,20 +109,23 @@ def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path)
     files.write_json(content, folder / f"{stage_config.stage}.json")
 
 
-def _answering(stage_config: StageConfig, file: Path, precision: str):
-    """The network as a function (z, y, x, inputs) -> (z, y, x, outputs), float32."""
+def _filled(described: Described, precision: str) -> keras.Model:
     networks.compute_in(precision)
-    network = networks.build(stage_config.network)
+    network = networks.build(described.config.network)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers it finds no weights for; they would stay random.
             warnings.simplefilter("error", UserWarning)
-            network.load_weights(file)
+            network.load_weights(described.file)
     except (ValueError, OSError, KeyError, UserWarning) as error:
-        raise WeightsError(f"{file} does not fit its configuration: {error}.") from error
+        raise WeightsError(f"{described.file} does not fit its configuration: {error}.") from error
+    return network
 
-    def answer(seen: np.ndarray) -> np.ndarray:
-        out = network.predict_on_batch(seen[None].astype(np.float32))
-        return np.asarray(out[0], np.float32)
 
-    return answer
+def _line(described: Described) -> str:
+    network = described.config.network
+    megabytes = described.file.stat().st_size / 1e6
+    return (
+        f"{described.config.stage:<12}  {network.kind:<9}  {described.config.protocol:<13}  "
+        f"{megabytes:5.1f} MB  sha256 {described.sha256}"
+    )

@@ -1,0 +1,101 @@
+"""Every stage, as published but small, learns three cases by heart; slow."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests import bodies
+from versectl import (
+    cases,
+    centroids,
+    config,
+    segmentation,
+    spine,
+    train,
+    vertebrae,
+    volume,
+    weights,
+)
+from versectl.config import Ranges, StageConfig
+from versectl.model import Model
+from versectl.subjects import Recorded
+from versectl.synth import dataset
+
+pytestmark = pytest.mark.slow
+
+STILL = Ranges(0.0, 0.0, 0.0, flips=False)
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """A folder of three cases, and of each the CT, label map and centres."""
+    folder = tmp_path_factory.mktemp("known")
+    most, dataset.MOST_VOXELS = dataset.MOST_VOXELS, 4e5
+    for seed in (1, 2, 3):
+        made = dataset.scan(bodies.body(), np.random.default_rng(seed))
+        dataset.save(made, folder, f"sub-verse{seed:03d}")
+    dataset.MOST_VOXELS = most
+    found = []
+    for case in cases.with_labels(folder):
+        ct = volume.read_ct(case.ct)
+        points_mm = centroids.to_world(centroids.read(case.centroids), ct)
+        found.append((ct, volume.read_labels(case.labels), points_mm))
+    return folder, found
+
+
+def learned(folder, out, stage, changes, training) -> Model:
+    """The stage trained on the folder's cases; small, and without distortion or dropout."""
+    released = config.RELEASED[stage]
+    network = replace(
+        released.network,
+        filters=(8,) * 3,
+        dropout=0.0,
+        spatial_filters=min(released.network.spatial_filters, 8),
+    )
+    still = replace(
+        released.training, ranges=STILL, optimizer="adam", boundaries=(), l2=0.0, **training
+    )
+    chosen: StageConfig = replace(released, network=network, training=still, **changes)
+    train.train(
+        chosen, Recorded(folder, chosen, out / "prepared"), train.Run(out, workers=1), print
+    )
+    return weights.load(out, stage)
+
+
+def test_the_spine_is_found_within_8_mm(known, tmp_path):
+    folder, scans = known
+    changes = {"size_vox": (16, 16, 32)}
+    model = learned(folder, tmp_path, "spine", changes, {"steps": 500, "learning_rate": 3e-3})
+    for ct, _, points_mm in scans:
+        wanted_mm = np.mean(list(points_mm.values()), axis=0)
+        found_mm = spine.predict(ct, model).center_mm
+        assert np.linalg.norm((found_mm - wanted_mm)[:2]) < 8
+
+
+def test_every_vertebra_is_named_and_found_within_2_mm(known, tmp_path):
+    folder, scans = known
+    changes = {"size_vox": (32, 32, 48), "spacing_mm": 4.0, "sigma_mm": 12.0, "tile_step_vox": 24}
+    # Adam is at home with larger steps, and with them a weaker pull on the widths.
+    training = {"steps": 600, "learning_rate": 2e-3, "sigma_l2": 1.0}
+    model = learned(folder, tmp_path, "vertebrae", changes, training)
+    for ct, _, points_mm in scans:
+        middle_mm = np.mean(list(points_mm.values()), axis=0)
+        found = vertebrae.predict(ct, middle_mm, model)
+        assert sorted(found) == sorted(points_mm)
+        for label, point_mm in points_mm.items():
+            assert np.linalg.norm(found[label].center_mm - point_mm) < 2
+
+
+def test_every_mask_overlaps_by_95_percent(known, tmp_path):
+    folder, scans = known
+    changes = {"size_vox": (48, 64, 32), "spacing_mm": 1.6, "sigma_mm": 4.8}
+    model = learned(
+        folder, tmp_path, "segmentation", changes, {"steps": 500, "learning_rate": 3e-3}
+    )
+    for ct, label_map, points_mm in scans:
+        found = volume.to_array(segmentation.predict(ct, points_mm, model))
+        truth = volume.to_array(label_map)
+        for label in points_mm:
+            a, b = found == label, truth == label
+            assert 2 * np.count_nonzero(a & b) / (a.sum() + b.sum()) > 0.95

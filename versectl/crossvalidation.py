@@ -1,0 +1,183 @@
+"""Cross-validation: every fold's networks are trained on the other folds and tested on it.
+
+Each stage is tested from the truth of the stage before, as in the paper's Table 1, and all of them
+one after the other. Whatever is done already is kept, so that an interrupted run goes on.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from versectl import (
+    batch,
+    cases,
+    casework,
+    centroids,
+    challenge,
+    config,
+    files,
+    labels,
+    networks,
+    results,
+    train,
+    volume,
+    weights,
+)
+from versectl.cases import Case
+from versectl.casework import Desk
+from versectl.config import StageConfig
+from versectl.errors import BadInputError
+from versectl.model import Model
+from versectl.subjects import Recorded
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a user chooses.
+
+    data : folder with CT, masks and centroids in a VerSe layout.
+    folds : JSON file, a list of lists of case names; each fold is tested once.
+    fold : the only one to do, counted from 0; None for all.
+    steps : in place of the preset's.
+    """
+
+    data: Path
+    folds: Path
+    out: Path
+    fold: int | None
+    preset: str
+    steps: int | None
+    workers: int
+    seed: int
+
+    @property
+    def truth(self) -> Path:
+        """Masks, body centres and spines' centres of the cases tested so far."""
+        return self.out / "truth"
+
+    @property
+    def from_truth(self) -> Path:
+        """Results of each stage given the truth of the stage before."""
+        return self.out / "from_truth"
+
+    @property
+    def end_to_end(self) -> Path:
+        """Results of all stages one after the other."""
+        return self.out / "end_to_end"
+
+    def stage(self, stage: str) -> StageConfig:
+        """The preset's configuration with the number of steps asked for."""
+        chosen = config.PRESETS[self.preset][stage]
+        steps = self.steps or chosen.training.steps
+        return replace(chosen, training=replace(chosen.training, steps=steps))
+
+
+def run(plan: Plan, precision: str, tell: Callable[[str], None]) -> None:
+    """Train and test the folds; BadInputError when cases are missing or in two folds."""
+    networks.compute_in(precision)
+    folds = read_folds(plan.folds, cases.with_labels(plan.data))
+    numbers = range(len(folds)) if plan.fold is None else [plan.fold]
+    if plan.fold is not None and not 0 <= plan.fold < len(folds):
+        raise BadInputError(f"{plan.folds} has folds 0 to {len(folds) - 1}, not {plan.fold}.")
+    for number in numbers:
+        others = [case for i, fold in enumerate(folds) if i != number for case in fold]
+        out = plan.out / f"fold{number}"
+        for stage in config.STAGES:
+            tell(f"fold {number}, {stage}: training on {len(others)} cases")
+            train_stage(plan, stage, (out, others), tell)
+        models = cache(partial(weights.load, out, precision=precision))
+        for case in folds[number]:
+            test(case, plan, models, f"fold {number}, ")
+
+
+def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
+    """The cases of each fold; a name may lack what VerSe's releases put before and behind it."""
+    by_key = {cases.key(case.name): case for case in found}
+    try:
+        names = [[str(name) for name in fold] for fold in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInputError(
+            f'{path} is no list of folds, each a list of case names: [["a", "b"], ["c"]].'
+        ) from error
+    every = [cases.key(name) for fold in names for name in fold]
+    missing = [key for key in every if key not in by_key]
+    if missing:
+        raise BadInputError(f"{path} names {missing[0]}, which has no CT and label map there.")
+    twice = [key for key in every if every.count(key) > 1]
+    if twice or len(names) < 2:
+        fault = f"names {twice[0]} twice" if twice else "has fewer than 2 folds"
+        raise BadInputError(f"{path} {fault}.")
+    return [[by_key[cases.key(name)] for name in fold] for fold in names]
+
+
+def train_stage(
+    plan: Plan, stage: str, given: tuple[Path, Sequence[Case]], tell: Callable[[str], None]
+) -> None:
+    """Train a stage on cases, or go on from its checkpoint; the weights are in a folder."""
+    out, known = given
+    chosen = plan.stage(stage)
+    names = frozenset(case.name for case in known)
+    source = Recorded(plan.data, chosen, plan.out / "prepared", names)
+    resume = train.checkpoint_of(out, stage).is_file()
+    where = train.Run(out, plan.seed, plan.workers, resume)
+    train.train(chosen, source, where, lambda line: tell(train.told(line, chosen)))
+
+
+def test(case: Case, plan: Plan, models: Callable[[str], Model], prefix: str) -> None:
+    """Predict a held-out case in both ways; a failure is told, and counted in the tables."""
+    write_truth(case, plan.truth)
+    paths = results.Paths(plan.truth, case.name)
+    spine, points = ({case.name: paths.of(stage)} for stage in ("spine", "vertebrae"))
+    from_truth = Desk(plan.from_truth, models)
+    end_to_end = Desk(plan.end_to_end, models)
+    for name, work, desk in (
+        ("vertebrae from truth", casework.localize_vertebrae, replace(from_truth, given=spine)),
+        ("masks from truth", casework.segment, replace(from_truth, given=points)),
+        ("end to end", casework.run_all, end_to_end),
+    ):
+        first_line = partial(_first_line, work, desk)
+        batch.attempt(case, first_line, f"{prefix}{name}, ")
+
+
+def _first_line(work: Callable[[Case, Desk], str], desk: Desk, case: Case) -> str:
+    return work(case, desk).splitlines()[0]
+
+
+def write_truth(case: Case, out: Path) -> None:
+    """Write a case's truth as results are written: its mask, body centres, and spine's centre."""
+    paths = results.Paths(out, case.name)
+    if all(paths.of(stage).exists() for stage in config.STAGES):
+        return
+    frame = volume.read_frame(case.ct)
+    points_mm = challenge.read_points(case.centroids, frame, challenge.meant_by(case.centroids))
+    points_mm = {label: point for label, point in points_mm.items() if label in labels.ORDER}
+    volume.write(volume.read_labels(case.labels), paths.of("segmentation"))
+    centroids.write(centroids.from_world(points_mm, frame), paths.of("vertebrae"))
+    middle_mm = np.mean(list(points_mm.values()), axis=0)
+    files.write_json({"center_mm": middle_mm}, paths.of("spine"))
+
+
+def spine_errors_mm(plan: Plan) -> dict[str, float]:
+    """Case -> distance of the found spine to the true one in x and y, as the paper counts it."""
+    errors: dict[str, float] = {}
+    for name, case in cases.find(plan.truth, ("spine",)).items():
+        found = results.Paths(plan.end_to_end, name).of("spine")
+        if found.is_file():
+            a, b = (json.loads(path.read_text())["center_mm"] for path in (case.spine, found))
+            errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))
+    return errors
+
+
+def spine_line(errors_mm: Mapping[str, float], tested: int) -> str:
+    """The first stage's result in words."""
+    if not errors_mm:
+        return f"spine: none of {tested} found"
+    values = np.array(list(errors_mm.values()))
+    return (
+        f"spine: {len(values)} of {tested} found, point error in x and y "
+        f"{values.mean():.2f} ± {values.std():.2f} mm"
+    )
