@@ -5,7 +5,6 @@ one {"label": 20, "X": 91.1, "Y": 40.0, "Z": 95.0} is a vertebral body's centre 
 that image (Sekuboyina et al. 2021).
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def read(path: Path) -> Centroids:
     Raises BadInputError when the file is not VerSe's subject format.
     """
     try:
-        entries = json.loads(Path(path).read_text())
+        entries = files.read_json(path)
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

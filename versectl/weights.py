@@ -3,17 +3,20 @@
 Weights are data: the file holds arrays only, the network is built from the configuration.
 """
 
-import json
 import warnings
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from versectl import config, files, networks
+from versectl import config, files
 from versectl.config import StageConfig
 from versectl.errors import WeightsError
 from versectl.model import Model
+
+if TYPE_CHECKING:
+    import keras
 
 
 def default_folder() -> Path:
@@ -29,29 +32,38 @@ def default_folder() -> Path:
         ) from error
 
 
+def describe(folder: Path | None, stage: str) -> tuple[StageConfig, str]:
+    """Configuration and recorded SHA-256 of a stage's weights; TensorFlow is not needed.
+
+    Raises WeightsError when a file is missing or the description is none.
+    """
+    folder = default_folder() if folder is None else Path(folder)
+    settings = folder / f"{stage}.json"
+    for path in (settings, folder / f"{stage}.weights.h5"):
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
+    try:
+        content = files.read_json(settings)
+        return config.from_json(content["config"]), str(content["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{settings} is no description of weights; get it again.") from error
+
+
 def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
     """A stage's network, checked against its SHA-256, ready to answer.
 
     precision : Keras' dtype for computing: float32, bfloat16 or float16.
     Raises WeightsError when a file is missing, altered, or does not fit.
     """
-    folder = default_folder() if folder is None else Path(folder)
-    settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
-    for path in (settings, file):
-        if not path.is_file():
-            raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
-    try:
-        content = json.loads(settings.read_text())
-        stage_config, recorded = config.from_json(content["config"]), content["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{settings} is no description of weights; get it again.") from error
+    stage_config, recorded = describe(folder, stage)
+    file = (default_folder() if folder is None else Path(folder)) / f"{stage}.weights.h5"
     sha256 = files.sha256(file)
     if sha256 != recorded:
         raise WeightsError(f"{file} is damaged: its SHA-256 is not the recorded one; get it again.")
     return Model(stage_config, _answering(stage_config, file, precision), sha256)
 
 
-def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path) -> None:
+def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> None:
     """Write the weights and configuration of a network; an optimiser it has would come along."""
     file = folder / f"{stage_config.stage}.weights.h5"
     with files.replacing(file, ".weights.h5") as temporary:
@@ -62,6 +74,8 @@ def save(network: networks.keras.Model, stage_config: StageConfig, folder: Path)
 
 def _answering(stage_config: StageConfig, file: Path, precision: str):
     """The network as a function (z, y, x, inputs) -> (z, y, x, outputs), float32."""
+    from versectl import networks  # Keras takes seconds
+
     networks.compute_in(precision)
     network = networks.build(stage_config.network)
     try:
