@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "labels", "plan"},
     {"config", "files", "outcome", "silence", "staging"},
     {"metaimage", "model", "nifti"},
-    {"volume"},
+    {"portions", "volume"},
     {"cases", "centroids", "device", "heatmap", "sequence"},
     {"spine", "vertebrae", "segmentation"},
     {"pipeline", "preview"},

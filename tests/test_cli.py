@@ -217,8 +217,8 @@ def test_an_interrupt_ends_with_130(run, ct_file, out, monkeypatch):
 
 TERMINATED = """
 import sys, time
-from types import SimpleNamespace
-from versectl import cli, models, spine, volume
+from versectl import cli, config, models, spine, volume
+from versectl.model import Model
 
 def slow(image, path, **_):
     open(path, "wb").write(b"half")
@@ -227,7 +227,7 @@ def slow(image, path, **_):
 
 class Fake:
     def __init__(self, *_): pass
-    def __call__(self, stage): return SimpleNamespace(sha256="")
+    def __call__(self, stage): return Model(config.DEFAULT[stage], None)
     def sha256(self, stage): return ""
 
 volume.sitk.WriteImage = slow

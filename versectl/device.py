@@ -61,6 +61,15 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
 
 
+def visible_gpus(nodes: Path = Path("/dev")) -> tuple[str, ...]:
+    """Numbers or names of the NVIDIA GPUs this process may use, found without TensorFlow."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return tuple(gpu for gpu in chosen.split(",") if gpu not in ("", "-1"))
+    numbers = (node.name.removeprefix("nvidia") for node in nodes.glob("nvidia*"))
+    return tuple(sorted((n for n in numbers if n.isdecimal()), key=int))
+
+
 def _gpu_capability(memory_mb: int | None) -> tuple[int, int] | None:
     """Compute capability of the first visible GPU, its memory limited; None without one."""
     with silence.libraries():

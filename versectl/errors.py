@@ -22,6 +22,12 @@ class DeviceError(SetupError):
     exit_code = 2
 
 
+class ClusterError(SetupError):
+    """Dask is not installed, or no scheduler answers."""
+
+    exit_code = 2
+
+
 class BadInputError(VersectlError):
     """A file, folder or volume that versectl cannot work on."""
 

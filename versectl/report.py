@@ -30,7 +30,7 @@ def done(case_name: str, ct: sitk.Image, result: Result, record: Mapping) -> dic
     return {
         "case": case_name,
         "status": DONE,
-        "warnings": warnings(vertebrae),
+        "warnings": warnings(vertebrae) + _portioned(record.get("portions", {})),
         "vertebrae": vertebrae,
         "spine": {
             "center_mm": np.round(result.spine.center_mm, 2),
@@ -108,6 +108,14 @@ def warnings(vertebrae: list[dict]) -> list[str]:
         if below["label"] not in labels.SUCCESSORS.get(above["label"], ()):
             told.append(f"There is a gap between {above['name']} and {below['name']}.")
     return told
+
+
+def _portioned(portions: Mapping[str, int]) -> list[str]:
+    """One sentence for every stage that did not fit into memory whole."""
+    return [
+        f"The {stage} was computed in {count} portions, for want of memory; it may differ a little."
+        for stage, count in portions.items()
+    ]
 
 
 def versions() -> dict[str, str]:

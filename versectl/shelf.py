@@ -4,13 +4,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import SimpleITK as sitk
 
-from versectl import files, outcome, pipeline, report, results, volume
+from versectl import files, outcome, pipeline, portions, report, results, volume
 from versectl.cases import Case
 from versectl.config import STAGES
 from versectl.errors import BadInputError, VersectlError
@@ -103,7 +104,10 @@ class Shelf:
         model = self._timed("load", self.desk.models, stage)
         self.hear(stage)
         self.weights[stage] = model.sha256
-        found = self._timed(stage, predict, ct, *inputs, model)
+        with_model = partial(predict, ct, *inputs)
+        found, count = self._timed(stage, portions.fitting, with_model, model)
+        if count > 1:
+            self.portions[stage] = count
         self.made[stage] = results.as_stored(stage, found, ct)
         return self.made[stage]
 
@@ -155,6 +159,7 @@ class Shelf:
             "outputs": {path.name: files.sha256(path) for path in outputs},
             "weights_sha256": self.weights,
             "kept": list(self.kept),
+            "portions": self.portions,
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
             "peak_memory_mb": report.peak_memory_mb(),
         }

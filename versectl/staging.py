@@ -25,7 +25,7 @@ HIDDEN = ".versectl"
 
 
 #: A run that was just killed may need a moment to die.
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 
 
 class BusyError(VersectlError):
