@@ -31,11 +31,18 @@ def run(source: Path, desk: Desk, plan: Plan = EVERYTHING) -> None:
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
     What stops every case, missing weights say, ends the batch at once.
     """
-    todo = chosen(source, desk.out, plan)
+    alone = Path(source).is_file() and plan.manifest is None
+    table = None if alone else desk.out / ledger.name(plan.shard)
+    conclude(run_cases(chosen(source, desk.out, plan), desk, plan, table))
+
+
+def run_cases(
+    todo: Sequence[Case], desk: Desk, plan: Plan = EVERYTHING, table: Path | None = None
+) -> list[Outcome]:
+    """Do the desk's task for these cases, tell of each, and list them in the table."""
     for stage in desk.task.makes:
         desk.models.sha256(stage)  # before anything is begun
-    alone = Path(source).is_file() and plan.manifest is None
-    book = ledger.Ledger(None if alone else desk.out / ledger.name(plan.shard))
+    book = ledger.Ledger(table)
     try:
         with (
             Progress(len(todo)) as progress,
@@ -48,7 +55,7 @@ def run(source: Path, desk: Desk, plan: Plan = EVERYTHING) -> None:
                 book.add(one)
     finally:
         staging.sweep(desk.out)
-    conclude(book.outcomes)
+    return book.outcomes
 
 
 def chosen(source: Path, out: Path, plan: Plan) -> list[Case]:

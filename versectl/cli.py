@@ -83,6 +83,18 @@ def level(value: int) -> Callable:
     return lambda _ctx, _parameter, given: log.setLevel(value) if given else None
 
 
+def check_slug(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """The slug, if it is one: small letters, digits and dashes lead to no other folder."""
+    if value is not None and not re.fullmatch(r"[a-z0-9-]+", value):
+        raise click.BadParameter(f"{value!r} is not made of small letters, digits and dashes.")
+    return value
+
+
+def slug(name: str, default: str | None, help_text: str) -> Callable:
+    """An option that names a socket of a grand challenge."""
+    return option(name, default=default, show_default=True, callback=check_slug, help=help_text)
+
+
 def parse_shard(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> object:
     """The pair (i, N) of i/N, counted from 1; None stays."""
     if value is None:
@@ -359,6 +371,45 @@ def collect(out: Path, csv: Path | None, rows: str) -> None:
     path = csv or out / "collected.csv"
     count = overview.write_csv(overview.read(out), rows, path)
     log.info("%d %s in %s", count, rows, path)
+
+
+@main.command()
+@adding(*IN_OUT, *NETWORK, *TONE)
+@option(
+    "--layout",
+    type=click.Choice(["verse2019", "verse2020"]),
+    required=True,
+    help="IN/<id>.nii.gz, or IN/<subject>/<id>.nii.gz.",
+)
+@gathered(Settings, "settings")
+def challenge(source: Path, out: Path, layout: str, settings: Settings) -> None:
+    """Do a VerSe challenge's hidden test: writes <id>_seg.nii.gz and <id>_ctd.json.
+
+    The centroids are in the challenge's own axes and millimetres.
+    """
+    from versectl import challenge
+
+    desk = settings.desk(challenge.workplace(out), "RUN_ALL")
+    challenge.run(source, out, challenge.LAYOUTS[layout], desk)
+
+
+@main.command()
+@adding(*NETWORK, *TONE)
+@option("--input", type=FILE, default=Path("/input"), show_default=True)
+@option("--output", type=FILE, default=Path("/output"), show_default=True)
+@slug("--ct", None, "Socket of the CT; any image if not given.")
+@slug("--segmentation", "vertebrae", "Socket of the label map.")
+@slug("--centroids", "vertebral-bodies", "Socket of the centroids.")
+@slug("--report", "versectl-report", "Socket of the report.")
+@option("--host", default="0.0.0.0", show_default=True)
+@option("--port", type=click.IntRange(1, 65535), default=4743, show_default=True)
+@gathered(Settings, "settings")
+def serve_challenge(settings: Settings, host: str, port: int, **sockets: object) -> None:
+    """Answer grand-challenge.org: GET /health, POST /invoke; from --input to --output."""
+    from versectl import serve
+
+    desk = settings.desk(Path(), "RUN_ALL")
+    serve.serve(serve.Sockets(**sockets), desk, host, port)
 
 
 @main.command()
