@@ -255,6 +255,8 @@ def seen(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray:
 
 def _read_3d(path: Path) -> sitk.Image:
     """One 3-D scalar image; BadInputError says what else the file is. The header comes first."""
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # ITK would crash
+        raise BadInputError(f"{path} has bytes in its name that are no letters; rename it.")
     if not path.is_file():
         raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
     if not path.name.endswith(SUFFIXES):
