@@ -56,6 +56,9 @@ SAYS = {
     "nrrd_named.nii.gz": "not in the format its name says",
     "elsewhere.mhd": "damaged or cut off",
     "rgb.nrrd": "colour or vector image",
+    "nowhere.nii": "no finite place in the world",
+    "many_axes.mha": "a strange number of axes",
+    "no_text.mha": "its header is no text",
     "mr.nii.gz": "not Hounsfield units",
     "far.nii.gz": "not Hounsfield units",
 }
@@ -206,6 +209,9 @@ MAKERS = {
     "packed_twice.nii.gz": packed_twice,
     "nrrd_named.nii.gz": named_otherwise(".nrrd"),
     "elsewhere.mhd": edit_after(b"ElementDataFile = ", b"ElementDataFile = ../../"),
+    "nowhere.nii": nifti_edit(308, (0, -128)),  # an infinity: ITK would compute for ever
+    "many_axes.mha": edit(b"NDims = 3", b"NDims = 999999999993"),  # ITK would crash
+    "no_text.mha": edit(b"CenterOfRotation = 0", b"CenterOfRotation = \xff"),
     "rgb.nrrd": imaged(lambda ct: sitk.Compose(ct, ct, ct)),
     "mr.nii.gz": drawn(lambda array: np.abs(array)),
     "far.nii.gz": drawn(lambda array: array.astype(np.float32) * 1e9),

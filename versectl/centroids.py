@@ -76,7 +76,7 @@ def read(path: Path) -> Centroids:
             f'{path} is not VerSe\'s centroid format: a list of {{"direction": [..]}} and then '
             '{"label", "X", "Y", "Z"} entries is needed.'
         ) from error
-    if len(direction) != 3 or len({*direction, *map(OPPOSITE.get, direction)}) != 6:
+    if len(direction) != 3 or {*direction, *map(OPPOSITE.get, direction)} != set(OPPOSITE):
         raise BadInputError(f"{path} has direction {list(direction)}; use letters like P, I, R.")
     finite = {label: point for label, point in points.items() if all(map(math.isfinite, point))}
     return Centroids(direction, finite)

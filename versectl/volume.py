@@ -266,6 +266,7 @@ def _read_3d(path: Path) -> sitk.Image:
     reader.SetFileName(str(path))
     with silence.libraries():
         try:
+            (nifti if path.name.endswith(NIFTI) else metaimage).check(path)  # before ITK trusts it
             reader.ReadImageInformation()
             _check_header(reader, path)
             image = _read_voxels(reader, path)
@@ -278,7 +279,6 @@ def _read_3d(path: Path) -> sitk.Image:
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
     if not path.name.endswith(NIFTI):
-        metaimage.check(path)
         return reader.Execute()
     voxels = nifti.voxels(path).reshape(reader.GetSize()[::-1])
     image = sitk.GetImageFromArray(voxels, isVector=False)
