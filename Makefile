@@ -2,7 +2,9 @@
 # make test   the fast tests
 # make lint   style
 # make check-slow, make check-real   minutes long; the latter needs real CT in ../shared
-# make image-test   builds the container image and runs it on a case; CT=... takes your scan
+# make fuzz   thousands of damaged files for the readers; COUNT=... of each kind
+# make audit  known weaknesses of the pinned requirements; asks the network
+# make image-test   builds the container image and compares its answers; CT=... takes your scans
 # make bench  seconds per stage and memory on a synthetic case
 # make bench-metrics  seconds and memory of the metrics beside other libraries
 # make clean  removes what the targets made, the environment too
@@ -12,7 +14,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint check-slow check-real image-test bench bench-metrics clean
+.PHONY: demo test lint check-slow check-real fuzz audit image-test bench bench-metrics clean
 
 demo: $(READY)
 	rm -rf demo
@@ -36,8 +38,17 @@ check-slow: $(READY)
 check-real: $(READY)
 	$(BIN)/python -m pytest -m real -rs
 
-image-test:
-	tests/image_test.sh $(CT)
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz.py $(COUNT)
+
+# In an environment of its own: it is no part of what it looks at.
+audit: $(READY)
+	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit \
+	  && build/audit/bin/python -m pip install --quiet pip-audit==2.10.1; }
+	build/audit/bin/pip-audit --requirement requirements.txt
+
+image-test: $(READY)
+	VERSECTL=$(CURDIR)/$(BIN)/versectl tests/image_test.sh $(CT)
 
 bench: $(READY)
 	rm -rf demo/bench

@@ -13,8 +13,8 @@ import SimpleITK as sitk
 
 from versectl import cases, labels, volume
 from versectl.cases import Case
-from versectl.challenge import read_points
 from versectl.errors import BadInputError
+from versectl.landmarks import read_points
 
 
 @dataclass(frozen=True)

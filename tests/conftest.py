@@ -1,10 +1,9 @@
 """Phantoms drawn by the tests: lopsided and anisotropic, so that a swapped axis shows."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import SimpleITK as sitk
 from click.testing import CliRunner, Result
 from scipy import ndimage
 
-import versectl
 from versectl import config, vertebrae, volume
 from versectl.model import Model
 
@@ -93,22 +91,18 @@ def bright(seen: np.ndarray) -> np.ndarray:
     return np.where(seen > 0.2, 4.0, -9.0).astype(np.float32)
 
 
-def in_order(stage_config: config.StageConfig) -> Callable[[np.ndarray], np.ndarray]:
+def in_order(seen: np.ndarray, stage_config: config.StageConfig) -> np.ndarray:
     """A network for the second stage: bright blocks, highest first, are T12, L1, L2; logarithms.
 
     It knows the scan only by what it sees.
     """
-
-    def answer(seen: np.ndarray) -> np.ndarray:
-        grid = volume.Grid(seen.shape[2::-1], (stage_config.spacing_mm,) * 3, (0.0, 0.0, 0.0))
-        blocks, count = ndimage.label(seen[..., 0] > 0.2)
-        centers_vox = ndimage.center_of_mass(blocks > 0, blocks, range(1, count + 1))
-        highest_first = sorted(centers_vox, key=lambda zyx: -zyx[0])
-        points_mm = [grid.to_mm(np.array(zyx)[::-1]) for zyx in highest_first]
-        found_mm = dict(zip(CENTERS_MM, points_mm, strict=False))
-        return np.log(vertebrae.target(found_mm, grid, stage_config) + 1e-9)
-
-    return answer
+    grid = volume.Grid(seen.shape[2::-1], (stage_config.spacing_mm,) * 3, (0.0, 0.0, 0.0))
+    blocks, count = ndimage.label(seen[..., 0] > 0.2)
+    centers_vox = ndimage.center_of_mass(blocks > 0, blocks, range(1, count + 1))
+    highest_first = sorted(centers_vox, key=lambda zyx: -zyx[0])
+    points_mm = [grid.to_mm(np.array(zyx)[::-1]) for zyx in highest_first]
+    found_mm = dict(zip(CENTERS_MM, points_mm, strict=False))
+    return np.log(vertebrae.target(found_mm, grid, stage_config) + 1e-9)
 
 
 def pointed_at(seen: np.ndarray) -> np.ndarray:
@@ -119,17 +113,36 @@ def pointed_at(seen: np.ndarray) -> np.ndarray:
     return np.where(wanted, 9.0, -9.0).astype(np.float32)[..., None]
 
 
+class Phantoms(dict):
+    """A model per stage that finds the phantom's blocks, in boxes smaller than the real ones.
+
+    Can be handed to another process, as the real ones can.
+    """
+
+    def __init__(self) -> None:
+        spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))
+        vertebrae_config = replace(config.DEFAULT["vertebrae"], size_vox=(64, 64, 96))
+        segmentation_config = replace(config.DEFAULT["segmentation"], size_vox=(64, 96, 48))
+        named = partial(in_order, stage_config=vertebrae_config)
+        super().__init__(
+            spine=Model(spine_config, bright, "a" * 64),
+            vertebrae=Model(vertebrae_config, named, "b" * 64),
+            segmentation=Model(segmentation_config, pointed_at, "c" * 64),
+        )
+
+    def __call__(self, stage: str) -> Model:
+        return self[stage]
+
+    def __reduce__(self) -> tuple:
+        return type(self), ()
+
+    def sha256(self, stage: str) -> str:
+        return self[stage].sha256
+
+
 @pytest.fixture(scope="session")
-def models() -> dict[str, Model]:
-    """A model per stage that finds the phantom's blocks, in boxes smaller than the real ones."""
-    spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))
-    vertebrae_config = replace(config.DEFAULT["vertebrae"], size_vox=(64, 64, 96))
-    segmentation_config = replace(config.DEFAULT["segmentation"], size_vox=(64, 96, 48))
-    return {
-        "spine": Model(spine_config, bright, "a" * 64),
-        "vertebrae": Model(vertebrae_config, in_order(vertebrae_config), "b" * 64),
-        "segmentation": Model(segmentation_config, pointed_at, "c" * 64),
-    }
+def models() -> Phantoms:
+    return Phantoms()
 
 
 def dice(one: sitk.Image, other: sitk.Image, label: int) -> float:
@@ -153,12 +166,9 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(models: dict[str, Model], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(models: Phantoms, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The command line with the phantom's networks in place of TensorFlow's."""
-    from versectl import cli, device
+    from versectl import cli
 
-    weights = SimpleNamespace(load=lambda _folder, stage, _precision: models[stage])
-    monkeypatch.setattr(device, "prepare", lambda _device, _precision: "float32")
-    monkeypatch.setitem(sys.modules, "versectl.weights", weights)
-    monkeypatch.setattr(versectl, "weights", weights, raising=False)
+    monkeypatch.setattr("versectl.models.Models", lambda *_settings: models)
     return lambda *words: CliRunner().invoke(cli.main, [str(word) for word in words])

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Builds the container image and uses it as a stranger: any user id, no network, nothing writable
-# but /tmp and the data. With docker where an engine runs, else with buildah, as root.
-# usage: tests/image_test.sh [CT]    without a CT a synthetic one is made
-# BUILD_OPTIONS, from the environment, go to the build: --build-arg BASE_IMAGE=debian:12
+# Builds the container image and uses it as a stranger: a random user id, a read-only root, no
+# network, 64 MB of /dev/shm. What it answers has to be what versectl answers outside, to the last
+# voxel. With docker where an engine runs, else with buildah, as root.
+#
+# usage: tests/image_test.sh [CT]...    beside a synthetic CT, do these scans as well
+# VERSECTL       the versectl outside the image; default: the one on the PATH
+# BUILD_OPTIONS  go to the build, as --build-arg BASE_IMAGE=debian:12
 set -eu
 
-image=versectl-image-test
-user=12345
-source=$(dirname "$0")/..
+image=verse-seg-test
+versectl=${VERSECTL-versectl}
+source=$(cd "$(dirname "$0")/.." && pwd)
+user=$(shuf -i 20000-60000 -n 1)
 data=$(mktemp -d)
 container=
 
@@ -19,28 +23,59 @@ trap tidy EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# The image's root, read-only, in name spaces of its own: what `docker run` does, without an engine.
+# shellcheck disable=SC2016  # expanded inside
+enclosed='
+root=$1 data=$2 user=$3 && shift 3
+mount --make-rprivate /
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o size=64m,mode=1777 shm "$root/dev/shm"
+mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+mount --bind "$data" "$root/data"
+mount -o remount,ro,bind "$root"
+exec chroot --userspec="$user:$user" "$root" /usr/bin/env -i "$@"
+'
+
 # shellcheck disable=SC2086  # BUILD_OPTIONS are several words
 if docker info >/dev/null 2>&1; then
     docker build ${BUILD_OPTIONS-} --tag $image "$source"
     run() {
-        docker run --rm --user $user:$user --network none --read-only --tmpfs /tmp \
-            --volume "$data:/data" $image "$@"
+        docker run --rm --name $image --user "$user:$user" --network none --read-only \
+            --tmpfs /tmp --volume "$data:/data" $image "$@"
+    }
+    terminate() {
+        docker kill --signal TERM $image >/dev/null
     }
 else
     export BUILDAH_ISOLATION="${BUILDAH_ISOLATION-chroot}" # needs no runtime, works in a container
     buildah build ${BUILD_OPTIONS-} --tag $image "$source"
     container=$(buildah from $image)
-    entrypoint=$(buildah inspect --format '{{index .OCIv1.Config.Entrypoint 0}}' "$container")
+    root=$(buildah mount "$container")
+    mkdir -p "$root/data"
+    configured() { buildah inspect --format "$1" "$container"; }
+    environment=$(configured '{{range .OCIv1.Config.Env}}{{.}} {{end}}')
+    entrypoint=$(configured '{{index .OCIv1.Config.Entrypoint 0}}')
+    case $(configured '{{.OCIv1.Config.User}}') in
+    '' | 0* | root*) fail "the image runs as root by default" ;;
+    esac
     run() {
-        unshare --net buildah run --user $user:$user --volume "$data:/data" \
-            "$container" -- "$entrypoint" "$@"
+        # shellcheck disable=SC2086  # one word per variable
+        unshare --net --mount --pid --fork sh -euc "$enclosed" sh "$root" "$data" "$user" \
+            $environment "$entrypoint" "$@"
+    }
+    terminate() {
+        # run() is the shell in the background, its child unshare, whose child the program
+        unshare=$(pgrep -P "$running")
+        kill -TERM "$(pgrep -P "$unshare")"
     }
 fi
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 
 expect() { # the exit code, then what the image is given
     wanted=$1 && shift
@@ -49,26 +84,54 @@ expect() { # the exit code, then what the image is given
     [ $code -eq "$wanted" ] || fail "versectl $* ended with $code, not $wanted"
 }
 
+same() { # two folders: the results of every case
+    for file in "$1"/*_spine.json "$1"/*_ctd.json "$1"/*_seg.nii.gz; do
+        cmp "$file" "$2/$(basename "$file")" || fail "$(basename "$file") is another one outside"
+    done
+}
+
 chmod 755 "$data"
-mkdir -m 777 "$data/in" "$data/out" # mktemp's folder belongs to us, not to $user
+mkdir -m 777 "$data/in" "$data/out" "$data/stopped" "$data/outside" # mktemp's folder is ours
 echo "no CT" >"$data/broken.nii.gz"
 
+echo "== errors have their exit codes"
 expect 0 --help >/dev/null
 expect 2 run-all /data/in
+expect 2 run-all /data/in /data/out --device tpu
 expect 3 run-all /data/missing.nii.gz /data/out
 expect 3 run-all /data/broken.nii.gz /data/out
 rm -rf "$data"/out/*
+expect 0 synth /data/in --count 1 --seed 7
+expect 3 run-all /data/in /opt/out # which is read-only
+[ $# -eq 0 ] || install -m 644 "$@" "$data/in"
 
-if [ $# -gt 0 ]; then
-    install -m 644 "$1" "$data/in"
-else
-    expect 0 synth /data/in --count 1 --seed 7
-fi
-expect 0 run-all /data/in /data/out --preview
-
-for result in spine.json ctd.json seg.nii.gz report.json preview.png; do
-    [ -s "$(echo "$data"/out/*_$result)" ] || fail "no $result"
+echo "== a signal reaches the program, which leaves nothing half-done"
+run run-all /data/in /data/stopped --device cpu &
+running=$!
+until [ -d "$data/stopped/.versectl" ]; do
+    kill -0 $running 2>/dev/null || fail "the run ended before it was terminated"
+    sleep 0.2
 done
-foreign=$(find "$data/out" -type f ! -user $user)
+terminate
+code=0
+wait $running || code=$?
+[ $code -eq 143 ] || fail "terminated, it ended with $code, not 143"
+[ ! -e "$data/stopped/.versectl" ] || fail "terminated, it left files behind"
+
+echo "== a batch, and the same outside"
+expect 0 run-all /data/in /data/out --preview --device cpu --precision float32
+"$versectl" run-all "$data/in" "$data/outside" --device cpu --precision float32
+same "$data/outside" "$data/out"
+foreign=$(find "$data/out" -type f ! -user "$user")
 [ -z "$foreign" ] || fail "not owned by $user: $foreign"
-echo "The image builds and runs."
+[ "$(find "$data/out" -name '*_preview.png' -size +0 | wc -l)" -eq $(($# + 1)) ] || fail "no pictures"
+
+echo "== what is done is kept"
+expect 0 run-all /data/in /data/out --device cpu --precision float32 >"$data/told"
+[ "$(grep -c kept "$data/told")" -eq $(($# + 1)) ] || fail "a finished case was done again"
+
+if ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then
+    echo "== a GPU that is not there is told"
+    expect 2 run-all /data/in /data/out --overwrite --device gpu
+fi
+echo "The image builds, runs as $user without network or a writable root, and answers as outside."

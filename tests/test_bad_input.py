@@ -1,5 +1,6 @@
 """Bad input: one line that says what, where and what to do, exit code 3, nothing half-written."""
 
+import gzip
 import json
 
 import nibabel
@@ -46,6 +47,20 @@ SAYS = {
     "sheared.mha": "not at right angles",
     "no_extent.mha": "spacing of 0",
     "no_spine.nii.gz": "shows no spine",
+    "scan.dcm": "is no volume versectl reads",
+    "folder.nii.gz": "holds no CT",
+    "zeros.nii.gz": "not in the format its name says",
+    "huge.nii": "damaged or cut off",
+    "negative.nii": "is not recognized as a NIFTI file",
+    "packed_twice.nii.gz": "not in the format its name says",
+    "nrrd_named.nii.gz": "not in the format its name says",
+    "elsewhere.mhd": "damaged or cut off",
+    "rgb.nrrd": "colour or vector image",
+    "nowhere.nii": "no finite place in the world",
+    "many_axes.mha": "a strange number of axes",
+    "no_text.mha": "its header is no text",
+    "mr.nii.gz": "not Hounsfield units",
+    "far.nii.gz": "not Hounsfield units",
 }
 
 
@@ -110,6 +125,44 @@ def imaged(change):
     return lambda ct, path: sitk.WriteImage(change(ct), str(path))
 
 
+def nifti_edit(offset, numbers):
+    """A maker: an uncompressed NIfTI with 16-bit numbers of its header changed."""
+
+    def make(ct, path):
+        sitk.WriteImage(ct, str(path))
+        content = bytearray(path.read_bytes())
+        content[offset : offset + 2 * len(numbers)] = np.array(numbers, "<i2").tobytes()
+        path.write_bytes(content)
+
+    return make
+
+
+def packed_twice(ct, path):
+    sitk.WriteImage(ct, str(path))
+    path.write_bytes(gzip.compress(path.read_bytes()))
+
+
+def named_otherwise(suffix):
+    """A maker: a whole file under another format's name."""
+
+    def make(ct, path):
+        other = path.with_name(f"other{suffix}")
+        sitk.WriteImage(ct, str(other))
+        other.rename(path)
+
+    return make
+
+
+def edit_after(old, new):
+    """A maker: a MetaImage in two files, with a word of the header changed."""
+
+    def make(ct, path):
+        sitk.WriteImage(ct, str(path))
+        path.write_bytes(path.read_bytes().replace(old, new))
+
+    return make
+
+
 MAKERS = {
     "missing.nii.gz": lambda _ct, _path: None,
     "empty": lambda _ct, path: path.mkdir(),
@@ -148,6 +201,20 @@ MAKERS = {
     "sheared.mha": edit(b"TransformMatrix = 1 0 0", b"TransformMatrix = 1 0.2 0"),
     "no_extent.mha": edit(b"ElementSpacing = 2 1.5", b"ElementSpacing = 2 0"),
     "no_spine.nii.gz": drawn(lambda array: np.where(array > 0, 200, array).astype(np.int16)),
+    "scan.dcm": lambda _ct, path: path.write_bytes(bytes(128) + b"DICM"),
+    "folder.nii.gz": lambda _ct, path: path.mkdir(),
+    "zeros.nii.gz": lambda _ct, path: path.write_bytes(bytes(5000)),
+    "huge.nii": nifti_edit(42, (30000, 30000, 30000)),
+    "negative.nii": nifti_edit(42, (-40, 36, 47)),
+    "packed_twice.nii.gz": packed_twice,
+    "nrrd_named.nii.gz": named_otherwise(".nrrd"),
+    "elsewhere.mhd": edit_after(b"ElementDataFile = ", b"ElementDataFile = ../../"),
+    "nowhere.nii": nifti_edit(308, (0, -128)),  # an infinity: ITK would compute for ever
+    "many_axes.mha": edit(b"NDims = 3", b"NDims = 999999999993"),  # ITK would crash
+    "no_text.mha": edit(b"CenterOfRotation = 0", b"CenterOfRotation = \xff"),
+    "rgb.nrrd": imaged(lambda ct: sitk.Compose(ct, ct, ct)),
+    "mr.nii.gz": drawn(lambda array: np.abs(array)),
+    "far.nii.gz": drawn(lambda array: array.astype(np.float32) * 1e9),
 }
 
 

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from click.testing import CliRunner
 
 from tests.conftest import CENTERS_MM, PIR, draw
-from versectl import casework, centroids, challenge, cli, crossvalidation, volume
+from versectl import casework, centroids, cli, crossvalidation, landmarks, volume
 from versectl.cases import Case
 from versectl.errors import BadInputError
 
@@ -67,7 +67,7 @@ def test_centroids_as_downloaded_are_read_by_their_name(data, year):
     number = list(LAYOUTS).index(year)
     path = data / LAYOUTS[year][2].format(f"verse00{number}")
     ct, _ = draw(direction=PIR)
-    read = challenge.read_points(path, ct, challenge.meant_by(path))
+    read = landmarks.read_points(path, ct, landmarks.meant_by(path))
     for label, point_mm in CENTERS_MM.items():
         assert read[label] == pytest.approx(point_mm, abs=0.01)
 

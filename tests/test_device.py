@@ -25,3 +25,15 @@ def test_cpu_flags_are_read_as_linux_names_them(tmp_path):
     )
     assert {"fpu", "avx2", "amx_bf16"} <= device.cpu_flags(tmp_path / "cpuinfo")
     assert device.cpu_flags(tmp_path / "none") == frozenset()
+
+
+def test_visible_gpus_are_those_of_the_environment_or_of_the_machine(tmp_path, monkeypatch):
+    for name in ("nvidia0", "nvidia10", "nvidia2", "nvidiactl", "nvidia-uvm", "null"):
+        (tmp_path / name).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert device.visible_gpus(tmp_path) == ("0", "2", "10")
+    assert device.visible_gpus(tmp_path / "none") == ()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-8a")
+    assert device.visible_gpus(tmp_path) == ("3", "GPU-8a")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert device.visible_gpus(tmp_path) == ()

@@ -61,7 +61,7 @@ def test_a_centre_without_a_voxel_is_told(result):
     assert told(result) == ["L3 has a centre but no voxel."]
 
 
-def test_a_file_that_is_no_report_is_not_done(tmp_path):
-    for text in ("", "[]", "{}", '{"status": "failed"}', "5"):
-        (tmp_path / "a_report.json").write_text(text)
-        assert not report.is_done(tmp_path / "a_report.json")
+def test_a_file_that_is_no_report_tells_nothing(tmp_path):
+    for text in ("", "[]", "{}", '{"status": "done"}', "5", "[" * 100_000, "\xff"):
+        (tmp_path / "a_report.json").write_text(text, "latin-1")
+        assert report.read(tmp_path / "a_report.json") == {}

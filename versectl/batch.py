@@ -1,89 +1,133 @@
-"""Many cases, one after the other: a failure costs that case only, and is told and counted."""
+"""Many cases: which ones, done how, and what came of them; one's failure costs that case only."""
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from versectl import cases
+from versectl import cases, casework, ledger, manifest, outcome, staging
 from versectl.cases import Case
-from versectl.casework import Desk
-from versectl.errors import PartialFailureError, SetupError, VersectlError, explain
+from versectl.crew import SEATS, Crew
+from versectl.errors import PartialFailureError
+from versectl.outcome import Outcome
+from versectl.plan import EVERYTHING, Plan
+from versectl.shelf import Desk
 
 log = logging.getLogger(__name__)
 
 #: How far a case is when a stage begins, of all its time; for the bar only.
-BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "preview": 0.95}
+BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "write": 0.9}
+
+#: Told of each step of each case as it begins.
+Hear = Callable[[Case, str], None]
 
 
-class Failure(NamedTuple):
-    """A case that could not be done, and why."""
-
-    case: Case
-    error: VersectlError
-
-
-def run(source: Path, work: Callable[[Case, Desk], str], desk: Desk) -> None:
-    """Do the work for every CT of a file, folder or tree, leaving aside what lies in `out`."""
-    todo = cases.with_ct(source, apart_from=desk.out)
-    progress = Progress(len(todo))
-    run_cases(todo, lambda case: work(case, replace(desk, begin=progress.stage)), progress)
-
-
-def run_cases(todo: Sequence[Case], work: Callable[[Case], str], progress: "Progress") -> None:
-    """Do the work for every case and tell of each in one line.
+def run(source: Path, desk: Desk, plan: Plan = EVERYTHING) -> None:
+    """Do the desk's task for the CTs of a file, folder or tree, leaving aside what lies in OUT.
 
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
-    Missing weights end the batch at once: every case needs them.
+    What stops every case, missing weights say, ends the batch at once.
     """
-    failures = []
-    with progress:
-        for number, case in enumerate(todo, 1):
-            progress.case(number - 1, case)
-            failure = attempt(case, work, f"[{number}/{len(todo)}] " if todo[1:] else "")
-            failures += [failure] if failure else []
-    if len(todo) == 1 and failures:
-        raise failures[0].error
-    if failures:
-        names = ", ".join(failure.case.name for failure in failures[:5])
-        more = f" and {len(failures) - 5} more" if failures[5:] else ""
-        raise PartialFailureError(
-            f"{len(failures)} of {len(todo)} cases failed: {names}{more}; the rest is done."
-        )
+    alone = Path(source).is_file() and plan.manifest is None
+    table = None if alone else desk.out / ledger.name(plan.shard)
+    conclude(run_cases(chosen(source, desk.out, plan), desk, plan, table))
 
 
-def attempt(case: Case, work: Callable[[Case], str], prefix: str) -> Failure | None:
-    """Do the work for one case; the failure if it failed."""
+def run_cases(
+    todo: Sequence[Case], desk: Desk, plan: Plan = EVERYTHING, table: Path | None = None
+) -> list[Outcome]:
+    """Do the desk's task for these cases, tell of each, and list them in the table."""
+    for stage in desk.task.makes:
+        desk.models.sha256(stage)  # before anything is begun
+    book = ledger.Ledger(table)
     try:
-        log.info("%s%s: %s", prefix, case.name, work(case))
-    except SetupError:
-        raise
-    except Exception as error:
-        told = named(explain(error), case)
-        if prefix:  # a single case's failure is told where the command ends
-            log.error("%s%s failed: %s", prefix, case.name, told)
-            log.debug("Details", exc_info=True)
-        return Failure(case, told)
-    return None
+        with (
+            Progress(len(todo)) as progress,
+            book,
+            closing(outcomes(todo, desk, plan, progress.step)) as done,
+        ):
+            for number, one in enumerate(done, 1):
+                progress.over(number)
+                tell(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
+                book.add(one)
+    finally:
+        staging.sweep(desk.out)
+    return book.outcomes
 
 
-def named(error: VersectlError, case: Case) -> VersectlError:
-    """The error with the case's file in its message."""
-    if str(case.ct) in str(error):
-        return error
-    told = type(error)(f"{case.ct}: {error}")
-    told.__cause__ = error
-    return told
+def chosen(source: Path, out: Path, plan: Plan) -> list[Case]:
+    """The plan's cases, in order of name, or of the manifest."""
+    if plan.manifest is None:
+        todo = cases.with_ct(source, apart_from=out)
+    else:
+        todo = manifest.read(plan.manifest, Path(source))
+    if plan.shard is not None:
+        number, of = plan.shard
+        todo = todo[number - 1 :: of]
+    return todo[: plan.limit]
+
+
+def outcomes(todo: Sequence[Case], desk: Desk, plan: Plan, hear: Hear) -> Iterator[Outcome]:
+    """What comes of each case, as soon as it is known.
+
+    A single case has no others to protect and is done in this process.
+    """
+    if plan.scheduler or plan.local_workers:
+        from versectl import cluster
+
+        return cluster.outcomes(todo, desk, plan.timeout_s, plan.scheduler or plan.local_workers)
+    if len(todo) == 1 and plan.timeout_s is None:
+        return here(todo, desk, hear)
+    return crewed(todo, desk, plan.timeout_s, hear)
+
+
+def here(todo: Sequence[Case], desk: Desk, hear: Hear) -> Iterator[Outcome]:
+    """What comes of each case, done in this process."""
+    for case in todo:
+        yield casework.do(case, desk, partial(hear, case))
+
+
+def crewed(
+    todo: Sequence[Case], desk: Desk, timeout_s: float | None, hear: Hear
+) -> Iterator[Outcome]:
+    """What comes of each case in a process of its own; one is read while another computes."""
+    with ThreadPoolExecutor(SEATS) as threads, Crew(desk, timeout_s, hear) as crew:
+        yield from threads.map(crew.do, todo)
+
+
+def tell(one: Outcome, prefix: str) -> None:
+    """Tell of a case in one line, and of what deserves a look; a single failure is told at last."""
+    if one.error is None:
+        log.info("%s%s: %s", prefix, one.name, one.line)
+    elif prefix:
+        log.error("%s%s failed: %s", prefix, one.name, one.line)
+    if one.details:
+        log.debug("%s", one.details)
+    for note in one.notes:
+        log.info("  look: %s", note)
+
+
+def conclude(done: Sequence[Outcome]) -> None:
+    """End as the outcomes ask: quietly, with a single case's error, or with those of a batch."""
+    failed = [one for one in done if one.status == outcome.FAILED]
+    if failed and len(done) == 1:
+        raise failed[0].error
+    if failed:
+        names = ", ".join(one.name for one in failed[:5])
+        more = f" and {len(failed) - 5} more" if failed[5:] else ""
+        raise PartialFailureError(
+            f"{len(failed)} of {len(done)} cases failed: {names}{more}; the rest is done."
+        )
 
 
 class Progress:
     """A bar on a terminal; nothing elsewhere, where lines tell enough."""
 
     def __init__(self, total_cases: int) -> None:
-        self.total_cases = total_cases
-        self.before, self.name = 0, ""
+        self.total_cases, self.done = total_cases, 0
         self.bar = None
 
     def __enter__(self) -> "Progress":
@@ -98,15 +142,15 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def case(self, before: int, case: Case) -> None:
-        """A case begins; so many before it are over."""
-        self.before, self.name = before, case.name
-        self._show(case.name, before)
+    def over(self, done: int) -> None:
+        """So many cases are over."""
+        self.done = done
+        self._show("", done)
 
-    def stage(self, stage: str) -> None:
-        """A stage of the present case begins."""
-        log.debug("%s: %s", self.name, stage)
-        self._show(f"{self.name}: {stage}", self.before + BEGINS.get(stage, 0.0))
+    def step(self, case: Case, step: str) -> None:
+        """A step of a case begins."""
+        log.debug("%s: %s", case.name, step)
+        self._show(f"{case.name}: {step}", self.done + BEGINS.get(step, 0.0))
 
     def _show(self, text: str, done: float) -> None:
         if self.bar is not None:

@@ -95,7 +95,9 @@ def parse(file_name: str) -> tuple[str, str] | None:
     """
     for ending, suffixes, holds in ENDINGS:
         suffix = next((s for s in suffixes if file_name.endswith(s)), None)
-        match = suffix and re.fullmatch(rf"(.+?)(?:{ending})", file_name.removesuffix(suffix))
+        match = suffix and re.fullmatch(
+            rf"(.+?)(?:{ending})", file_name.removesuffix(suffix), re.DOTALL
+        )
         if match:
             return match[1], holds
     return None

@@ -5,7 +5,6 @@ one {"label": 20, "X": 91.1, "Y": 40.0, "Z": 95.0} is a vertebral body's centre 
 that image (Sekuboyina et al. 2021).
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def read(path: Path) -> Centroids:
     Raises BadInputError when the file is not VerSe's subject format.
     """
     try:
-        entries = json.loads(Path(path).read_text())
+        entries = files.read_json(path)
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -77,7 +76,7 @@ def read(path: Path) -> Centroids:
             f'{path} is not VerSe\'s centroid format: a list of {{"direction": [..]}} and then '
             '{"label", "X", "Y", "Z"} entries is needed.'
         ) from error
-    if len(direction) != 3 or len({*direction, *map(OPPOSITE.get, direction)}) != 6:
+    if len(direction) != 3 or {*direction, *map(OPPOSITE.get, direction)} != set(OPPOSITE):
         raise BadInputError(f"{path} has direction {list(direction)}; use letters like P, I, R.")
     finite = {label: point for label, point in points.items() if all(map(math.isfinite, point))}
     return Centroids(direction, finite)

@@ -1,102 +1,71 @@
-"""Centroid files of any VerSe release: the subject-based one names its axes, the others do not."""
+"""Results under the names, and in the axes, that the VerSe challenges wanted.
 
-import json
-import math
-from collections.abc import Mapping
+verse2019 : IN holds <id>.nii.gz; OUT gets <id>_seg.nii.gz and <id>_ctd.json.
+verse2020 : IN holds <subject>/<id>.nii.gz; OUT gets <subject>/<id>_seg.nii.gz and _ctd.json.
+
+Their centroid files are lists of {"label", "X", "Y", "Z"} in millimetres from an edge of the
+volume, without a direction; which edges differs between the two.
+"""
+
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import SimpleITK as sitk
-
-from versectl import centroids, volume
+from versectl import batch, centroids, files, landmarks, outcome, results, staging, volume
+from versectl.cases import Case
 from versectl.errors import BadInputError
+from versectl.shelf import Desk
 
-#: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
-CHALLENGE_AXES = {
-    "verse19": ("I", "P", "L"),  # from the superior, anterior, right edge
-    "verse20": ("P", "I", "R"),  # from the anterior, superior, left edge
+
+class Layout(NamedTuple):
+    """How a challenge hands scans over and wants results.
+
+    pattern : of the scans below IN. points : whose centroid files, one of landmarks.CHALLENGE_AXES.
+    """
+
+    pattern: str
+    points: str
+
+
+LAYOUTS = {
+    "verse2019": Layout("*.nii.gz", "verse19"),
+    "verse2020": Layout("*/*.nii.gz", "verse20"),
 }
 
-#: How a centroid file may be meant; a file that names its axes is read by them in any case.
-FORMATS = ("subject", *CHALLENGE_AXES)
 
-#: From how many landmarks on a spine is certainly longest from head to foot.
-ENOUGH_FOR_AN_AXIS = 6
+def workplace(out: Path) -> Path:
+    """Where versectl's own results lie, reports included; out of the challenge's sight."""
+    return out / staging.HIDDEN / "challenge"
 
 
-def read_points(path: Path, frame: sitk.Image, meant: str = "subject") -> dict[int, np.ndarray]:
-    """Label -> world point of a centroid file that belongs to the image `frame`.
+def run(source: Path, out: Path, layout: Layout, desk: Desk) -> None:
+    """Do every scan and hand the results over as the layout has it.
 
-    Raises BadInputError when the file names no axes and `meant` does not say which they are.
+    What was done is handed over although other cases failed.
+    Raises what batch.conclude() raises, BadInputError when there is no scan.
     """
-    entries = _entries_without_axes(path)
-    if entries is None:
-        return centroids.to_world(centroids.read(path), frame)
-    positions_mm = _positions(entries, path)
-    if not positions_mm:
-        return {}
-    if meant not in CHALLENGE_AXES:
-        raise BadInputError(
-            f'{path} has no "direction"; say which challenge it is from: '
-            f"{' or '.join(CHALLENGE_AXES)}."
-        )
-    _check_long_axis(positions_mm, meant, path)
-    return _challenge_points(positions_mm, CHALLENGE_AXES[meant], frame)
+    scans = sorted(file for file in Path(source).glob(layout.pattern) if file.is_file())
+    ours = [scan for scan in scans if not scan.name.startswith(".")]
+    if not ours:
+        raise BadInputError(f"{source} holds no {layout.pattern}.")
+    todo = [Case(case_name(scan, source), scan) for scan in ours]
+    done = batch.run_cases(todo, desk)
+    for case, one in zip(todo, done, strict=True):
+        if one.status in (outcome.DONE, outcome.KEPT):
+            hand_over(case, desk.out, out / case.ct.parent.relative_to(source), layout)
+    batch.conclude(done)
 
 
-def meant_by(path: Path) -> str:
-    """Which challenge's files have such a name, as downloaded."""
-    return "verse20" if path.name.endswith("_iso-ctd.json") else "verse19"
+def case_name(scan: Path, source: Path) -> str:
+    """A name no other scan has: two subjects may use the same file name."""
+    return "_".join(scan.relative_to(source).parts).removesuffix(".nii.gz")
 
 
-def _entries_without_axes(path: Path) -> list | None:
-    """The entries of a JSON list that names no axes; None for any other file."""
-    try:
-        entries = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(entries, list):
-        return None
-    names_axes = any(isinstance(entry, dict) and "direction" in entry for entry in entries[:1])
-    return None if names_axes else entries
-
-
-def _positions(entries: list, path: Path) -> dict[int, tuple[float, float, float]]:
-    """Label -> X, Y, Z; entries that are NaN count as absent."""
-    try:
-        positions = {
-            int(entry["label"]): tuple(float(entry[axis]) for axis in "XYZ") for entry in entries
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f'{path} is no list of "label", "X", "Y", "Z" entries.') from error
-    return {label: point for label, point in positions.items() if all(map(math.isfinite, point))}
-
-
-def _check_long_axis(
-    positions_mm: Mapping[int, tuple[float, float, float]], meant: str, path: Path
-) -> None:
-    """A spine runs from head to foot: the cheap way to notice the other challenge's axes."""
-    if len(positions_mm) < ENOUGH_FOR_AN_AXIS:
-        return
-    longest = int(np.argmax(np.ptp(list(positions_mm.values()), axis=0)))
-    if CHALLENGE_AXES[meant][longest] != "I":
-        raise BadInputError(f"{path} runs along {'XYZ'[longest]}; that cannot be {meant}.")
-
-
-def _challenge_points(
-    positions_mm: Mapping[int, tuple[float, float, float]],
-    axes: tuple[str, str, str],
-    frame: sitk.Image,
-) -> dict[int, np.ndarray]:
-    oriented = sitk.DICOMOrient(frame, "LPS")
-    spacing_mm = np.array(oriented.GetSpacing())
-    extent_mm = spacing_mm * oriented.GetSize()  # not size - 1: so the challenge's files flip
-    points = {}
-    for label, position_mm in positions_mm.items():
-        along = dict(zip(axes, position_mm, strict=True))
-        lps_mm = [
-            along[toward] if toward in along else extent - along[centroids.OPPOSITE[toward]]
-            for toward, extent in zip("LPS", extent_mm, strict=True)
-        ]
-        points[label] = volume.to_mm(oriented, np.array(lps_mm) / spacing_mm)
-    return points
+def hand_over(case: Case, made: Path, out: Path, layout: Layout) -> None:
+    """Copy a finished case's masks and centroids to where the challenge looks for them."""
+    paths = results.Paths(made, case.name)
+    scan_id = case.ct.name.removesuffix(".nii.gz")
+    label_map = volume.read_labels(paths.of("segmentation"))
+    points_mm = centroids.to_world(centroids.read(paths.of("vertebrae")), label_map)
+    volume.write(label_map, out / f"{scan_id}_seg.nii.gz")
+    listed = landmarks.entries(points_mm, label_map, layout.points)
+    files.write_json(listed, out / f"{scan_id}_ctd.json")

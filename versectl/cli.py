@@ -13,7 +13,8 @@ from typing import NamedTuple
 import click
 
 from versectl import __version__, config
-from versectl.errors import explain
+from versectl.errors import explain, printable
+from versectl.plan import Plan
 
 log = logging.getLogger("versectl")
 
@@ -38,7 +39,7 @@ class Main(click.Group):
         except Exception as error:
             told = explain(error)
             log.debug("Details", exc_info=True)
-            click.echo(f"Error: {told}", err=True)
+            click.echo(f"Error: {printable(str(told))}", err=True)
             ctx.exit(told.exit_code)
 
 
@@ -48,7 +49,8 @@ class Echo(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record."""
         write = sys.modules["tqdm"].tqdm.write if "tqdm" in sys.modules else click.echo
-        write(self.format(record), sys.stderr if record.levelno > logging.INFO else sys.stdout)
+        shown = "\n".join(map(printable, self.format(record).splitlines()))
+        write(shown, sys.stderr if record.levelno > logging.INFO else sys.stdout)
 
 
 class Settings(NamedTuple):
@@ -59,19 +61,14 @@ class Settings(NamedTuple):
     precision: str
     overwrite: bool
 
-    def models(self) -> Callable:
-        """Stage -> its model, loaded when first asked for."""
+    gpu_memory_mb: int | None
 
-        @functools.cache
-        def load(stage: str) -> object:
-            from versectl import device
+    def desk(self, out: Path, task: str, **chosen: object) -> object:
+        """What batch.run needs for a command's task."""
+        from versectl import casework, models, shelf
 
-            precision = device.prepare(self.device, self.precision)  # before TensorFlow loads
-            from versectl import weights
-
-            return weights.load(self.weights, stage, precision)
-
-        return load
+        held = models.Models(self.weights, self.device, self.precision, self.gpu_memory_mb)
+        return shelf.Desk(out, getattr(casework, task), held, self.overwrite, **chosen)
 
 
 def option(*names: str, **settings: object) -> Callable:
@@ -84,6 +81,28 @@ def option(*names: str, **settings: object) -> Callable:
 def level(value: int) -> Callable:
     """A callback that tells no more than this log level when its flag is given."""
     return lambda _ctx, _parameter, given: log.setLevel(value) if given else None
+
+
+def check_slug(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """The slug, if it is one: small letters, digits and dashes lead to no other folder."""
+    if value is not None and not re.fullmatch(r"[a-z0-9-]+", value):
+        raise click.BadParameter(f"{value!r} is not made of small letters, digits and dashes.")
+    return value
+
+
+def slug(name: str, default: str | None, help_text: str) -> Callable:
+    """An option that names a socket of a grand challenge."""
+    return option(name, default=default, show_default=True, callback=check_slug, help=help_text)
+
+
+def parse_shard(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> object:
+    """The pair (i, N) of i/N, counted from 1; None stays."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", value)
+    if not match or int(match[1]) > int(match[2]):
+        raise click.BadParameter(f"{value!r} is not i/N with i from 1 to N.")
+    return int(match[1]), int(match[2])
 
 
 def check_device(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -140,6 +159,31 @@ NETWORK = (
         help="Numbers networks compute in; auto takes the fastest the device is good at.",
     ),
     option("--overwrite", is_flag=True, help="Make results anew that are there already."),
+    option(
+        "--gpu-memory-mb",
+        type=click.IntRange(min=256),
+        help="Take no more of the GPU's memory; without it as much as is needed.",
+    ),
+)
+
+#: For every command that works on a batch of cases.
+BATCH = (
+    option("--manifest", type=FILE, help="CSV of the cases: ct (path, from IN), case (name)."),
+    option(
+        "--shard", callback=parse_shard, metavar="i/N", help="Every N-th case from the i-th only."
+    ),
+    option("--limit", type=click.IntRange(min=1), help="No more cases than this."),
+    option(
+        "--timeout-s",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Give a case up that takes longer.",
+    ),
+    option("--scheduler", metavar="ADDRESS", help="Do the cases on this Dask cluster."),
+    option(
+        "--local-workers",
+        type=click.IntRange(min=1),
+        help="Do so many cases at a time, each in processes of its own (through Dask).",
+    ),
 )
 
 
@@ -191,15 +235,24 @@ def adding(*options: Callable) -> Callable:
     return lambda command: functools.reduce(lambda f, add: add(f), reversed(options), command)
 
 
+def gathered(kind: type, name: str) -> Callable:
+    """A decorator that hands a command the options of a named tuple as one argument."""
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def wrapper(**given: object) -> object:
+            gathered = kind(**{field: given.pop(field) for field in kind._fields})
+            return command(**given, **{name: gathered})
+
+        return wrapper
+
+    return decorate
+
+
 def common(command: Callable) -> Callable:
-    """Adds IN, OUT and the common options; these reach the command as `settings`."""
-
-    @functools.wraps(command)
-    def wrapper(**given: object) -> object:
-        settings = Settings(**{name: given.pop(name) for name in Settings._fields})
-        return command(settings=settings, **given)
-
-    return adding(*IN_OUT, *NETWORK, *TONE)(wrapper)
+    """Adds IN, OUT and the common options; these reach the command as `settings` and `plan`."""
+    collected = gathered(Settings, "settings")(gathered(Plan, "plan")(command))
+    return adding(*IN_OUT, *NETWORK, *BATCH, *TONE)(collected)
 
 
 @click.group(
@@ -225,67 +278,140 @@ def main() -> None:
 @main.command()
 @common
 @option("--heatmap", is_flag=True, help="Also write the network's answer, a NIfTI.")
-def localize_spine(source: Path, out: Path, heatmap: bool, settings: Settings) -> None:
+def localize_spine(source: Path, out: Path, heatmap: bool, settings: Settings, plan: Plan) -> None:
     """Find the spine: writes <case>_spine.json."""
-    from versectl import batch, casework
+    from versectl import batch
 
     extras = frozenset({"heatmap"} if heatmap else ())
-    desk = casework.Desk(out, settings.models(), settings.overwrite, extras=extras)
-    batch.run(source, casework.localize_spine, desk)
+    batch.run(source, settings.desk(out, "LOCALIZE_SPINE", extras=extras), plan)
 
 
 @main.command()
 @common
 @option("--spine", type=FILE, help="Folder of <case>_spine.json files; OUT if not given.")
-def localize_vertebrae(source: Path, out: Path, spine: Path | None, settings: Settings) -> None:
+def localize_vertebrae(
+    source: Path, out: Path, spine: Path | None, settings: Settings, plan: Plan
+) -> None:
     """Find and name the vertebrae: writes <case>_ctd.json.
 
     Reads the <case>_spine.json that localize-spine wrote and you may have corrected.
     """
-    from versectl import batch, casework, results
+    from versectl import batch, results
 
     given = results.given(spine, "spine")
-    desk = casework.Desk(out, settings.models(), settings.overwrite, given)
-    batch.run(source, casework.localize_vertebrae, desk)
+    batch.run(source, settings.desk(out, "LOCALIZE_VERTEBRAE", given=given), plan)
 
 
 @main.command()
 @common
 @option("--centroids", type=FILE, help="Folder of <case>_ctd.json files; OUT if not given.")
-def segment(source: Path, out: Path, centroids: Path | None, settings: Settings) -> None:
+def segment(
+    source: Path, out: Path, centroids: Path | None, settings: Settings, plan: Plan
+) -> None:
     """Segment the named vertebrae: writes <case>_seg.nii.gz.
 
     Reads the <case>_ctd.json that localize-vertebrae wrote and you may have corrected.
     """
-    from versectl import batch, casework, results
+    from versectl import batch, results
 
     given = results.given(centroids, "centroids")
-    desk = casework.Desk(out, settings.models(), settings.overwrite, given)
-    batch.run(source, casework.segment, desk)
+    batch.run(source, settings.desk(out, "SEGMENT", given=given), plan)
 
 
 @main.command()
 @common
 @option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png.")
-def run_all(source: Path, out: Path, preview: bool, settings: Settings) -> None:
-    """Find, name and segment: all results and <case>_report.json."""
-    from versectl import batch, casework
+def run_all(source: Path, out: Path, preview: bool, settings: Settings, plan: Plan) -> None:
+    """Find, name and segment: all results and <case>_report.json.
+
+    What OUT has whole already, from the same CT and by the same weights, is not done again.
+    """
+    from versectl import batch
 
     extras = frozenset({"preview"} if preview else ())
-    desk = casework.Desk(out, settings.models(), settings.overwrite, extras=extras)
-    batch.run(source, casework.run_all, desk)
+    batch.run(source, settings.desk(out, "RUN_ALL", extras=extras), plan)
 
 
 @main.command()
-@adding(*IN_OUT, *TONE)
-def preview(source: Path, out: Path) -> None:
+@adding(*IN_OUT, *BATCH[:3], *TONE)
+def preview(source: Path, out: Path, **chosen: object) -> None:
     """Draw the results in OUT over the CT: writes <case>_preview.png.
 
     Shows the sagittal and the coronal view along the spine, with masks, centres and names.
     """
-    from versectl import batch, casework
+    from versectl import batch, casework, shelf
 
-    batch.run(source, casework.draw, casework.Desk(out))
+    batch.run(source, shelf.Desk(out, casework.DRAW), Plan(**chosen))
+
+
+@main.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*TONE)
+@option("--json", is_flag=True, help="Print JSON instead of lines.")
+def status(out: Path, json: bool) -> None:
+    """Tell how far the batch in OUT is: done, failed, being worked on."""
+    from versectl import overview
+
+    click.echo(overview.text(overview.read(out), as_json=json))
+
+
+@main.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*TONE)
+@option("--csv", type=FILE, help="The file to write; OUT/collected.csv if not given.")
+@option(
+    "--rows",
+    type=click.Choice(["cases", "vertebrae"]),
+    default="cases",
+    show_default=True,
+    help="What each line is about.",
+)
+def collect(out: Path, csv: Path | None, rows: str) -> None:
+    """Gather all reports in OUT into one CSV."""
+    from versectl import overview
+
+    path = csv or out / "collected.csv"
+    count = overview.write_csv(overview.read(out), rows, path)
+    log.info("%d %s in %s", count, rows, path)
+
+
+@main.command()
+@adding(*IN_OUT, *NETWORK, *TONE)
+@option(
+    "--layout",
+    type=click.Choice(["verse2019", "verse2020"]),
+    required=True,
+    help="IN/<id>.nii.gz, or IN/<subject>/<id>.nii.gz.",
+)
+@gathered(Settings, "settings")
+def challenge(source: Path, out: Path, layout: str, settings: Settings) -> None:
+    """Do a VerSe challenge's hidden test: writes <id>_seg.nii.gz and <id>_ctd.json.
+
+    The centroids are in the challenge's own axes and millimetres.
+    """
+    from versectl import challenge
+
+    desk = settings.desk(challenge.workplace(out), "RUN_ALL")
+    challenge.run(source, out, challenge.LAYOUTS[layout], desk)
+
+
+@main.command()
+@adding(*NETWORK, *TONE)
+@option("--input", type=FILE, default=Path("/input"), show_default=True)
+@option("--output", type=FILE, default=Path("/output"), show_default=True)
+@slug("--ct", None, "Socket of the CT; any image if not given.")
+@slug("--segmentation", "vertebrae", "Socket of the label map.")
+@slug("--centroids", "vertebral-bodies", "Socket of the centroids.")
+@slug("--report", "versectl-report", "Socket of the report.")
+@option("--host", default="0.0.0.0", show_default=True)
+@option("--port", type=click.IntRange(1, 65535), default=4743, show_default=True)
+@gathered(Settings, "settings")
+def serve_challenge(settings: Settings, host: str, port: int, **sockets: object) -> None:
+    """Answer grand-challenge.org: GET /health, POST /invoke; from --input to --output."""
+    from versectl import serve
+
+    desk = settings.desk(Path(), "RUN_ALL")
+    serve.serve(serve.Sockets(**sockets), desk, host, port)
 
 
 @main.command()

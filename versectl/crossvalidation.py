@@ -7,7 +7,6 @@ one after the other. Whatever is done already is kept, so that an interrupted ru
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +16,20 @@ from versectl import (
     cases,
     casework,
     centroids,
-    challenge,
     config,
     files,
     labels,
+    landmarks,
     networks,
     results,
     train,
     volume,
-    weights,
 )
 from versectl.cases import Case
-from versectl.casework import Desk
 from versectl.config import StageConfig
 from versectl.errors import BadInputError
-from versectl.model import Model
+from versectl.models import Models
+from versectl.shelf import Desk
 from versectl.subjects import Recorded
 
 
@@ -89,9 +87,8 @@ def run(plan: Plan, precision: str, tell: Callable[[str], None]) -> None:
         for stage in config.STAGES:
             tell(f"fold {number}, {stage}: training on {len(others)} cases")
             train_stage(plan, stage, (out, others), tell)
-        models = cache(partial(weights.load, out, precision=precision))
         for case in folds[number]:
-            test(case, plan, models, f"fold {number}, ")
+            test(case, plan, Models(out, precision=precision), f"fold {number}, ")
 
 
 def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
@@ -127,24 +124,20 @@ def train_stage(
     train.train(chosen, source, where, lambda line: tell(train.told(line, chosen)))
 
 
-def test(case: Case, plan: Plan, models: Callable[[str], Model], prefix: str) -> None:
+def test(case: Case, plan: Plan, models: Models, prefix: str) -> None:
     """Predict a held-out case in both ways; a failure is told, and counted in the tables."""
     write_truth(case, plan.truth)
     paths = results.Paths(plan.truth, case.name)
     spine, points = ({case.name: paths.of(stage)} for stage in ("spine", "vertebrae"))
-    from_truth = Desk(plan.from_truth, models)
-    end_to_end = Desk(plan.end_to_end, models)
-    for name, work, desk in (
-        ("vertebrae from truth", casework.localize_vertebrae, replace(from_truth, given=spine)),
-        ("masks from truth", casework.segment, replace(from_truth, given=points)),
-        ("end to end", casework.run_all, end_to_end),
+    for name, desk in (
+        (
+            "vertebrae from truth",
+            Desk(plan.from_truth, casework.LOCALIZE_VERTEBRAE, models, given=spine),
+        ),
+        ("masks from truth", Desk(plan.from_truth, casework.SEGMENT, models, given=points)),
+        ("end to end", Desk(plan.end_to_end, casework.RUN_ALL, models)),
     ):
-        first_line = partial(_first_line, work, desk)
-        batch.attempt(case, first_line, f"{prefix}{name}, ")
-
-
-def _first_line(work: Callable[[Case, Desk], str], desk: Desk, case: Case) -> str:
-    return work(case, desk).splitlines()[0]
+        batch.tell(casework.do(case, desk), f"{prefix}{name}, ")
 
 
 def write_truth(case: Case, out: Path) -> None:
@@ -153,7 +146,7 @@ def write_truth(case: Case, out: Path) -> None:
     if all(paths.of(stage).exists() for stage in config.STAGES):
         return
     frame = volume.read_frame(case.ct)
-    points_mm = challenge.read_points(case.centroids, frame, challenge.meant_by(case.centroids))
+    points_mm = landmarks.read_points(case.centroids, frame, landmarks.meant_by(case.centroids))
     points_mm = {label: point for label, point in points_mm.items() if label in labels.ORDER}
     volume.write(volume.read_labels(case.labels), paths.of("segmentation"))
     centroids.write(centroids.from_world(points_mm, frame), paths.of("vertebrae"))

@@ -14,10 +14,11 @@ FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 BFLOAT16_CAPABILITY = (8, 0)
 
 
-def prepare(device: str, precision: str) -> str:
+def prepare(device: str, precision: str, gpu_memory_mb: int | None = None) -> str:
     """Set TensorFlow up for a device; the precision to compute in.
 
     device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto" or a type's name.
+    gpu_memory_mb : the most to take of the GPU's memory; None lets it grow as it is needed.
     Raises DeviceError when a GPU was asked for and none is visible. Call before TensorFlow loads.
     """
     quieten()
@@ -27,7 +28,7 @@ def prepare(device: str, precision: str) -> str:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     elif device.startswith("gpu:"):
         os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("gpu:")
-    capability = _gpu_capability()
+    capability = _gpu_capability(gpu_memory_mb)
     if device.startswith("gpu") and capability is None:
         raise DeviceError(
             f"--device {device}: no such GPU is visible to TensorFlow; "
@@ -60,12 +61,24 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
 
 
-def _gpu_capability() -> tuple[int, int] | None:
-    """Compute capability of the first visible GPU; None without one."""
+def visible_gpus(nodes: Path = Path("/dev")) -> tuple[str, ...]:
+    """Numbers or names of the NVIDIA GPUs this process may use, found without TensorFlow."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return tuple(gpu for gpu in chosen.split(",") if gpu not in ("", "-1"))
+    numbers = (node.name.removeprefix("nvidia") for node in nodes.glob("nvidia*"))
+    return tuple(sorted((n for n in numbers if n.isdecimal()), key=int))
+
+
+def _gpu_capability(memory_mb: int | None) -> tuple[int, int] | None:
+    """Compute capability of the first visible GPU, its memory limited; None without one."""
     with silence.libraries():
         import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return None
+    if memory_mb is not None:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
+        tf.config.set_logical_device_configuration(gpus[0], [limit])
     return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (7, 0))

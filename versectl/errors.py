@@ -1,5 +1,10 @@
 """Mistakes a user can fix, each with the exit code the command line ends with."""
 
+import errno
+
+#: No space, no quota, a file longer than is allowed.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class VersectlError(Exception):
     """Something went wrong that one line can explain: what, where, and what to do."""
@@ -17,14 +22,32 @@ class DeviceError(SetupError):
     exit_code = 2
 
 
+class ClusterError(SetupError):
+    """Dask is not installed, or no scheduler answers."""
+
+    exit_code = 2
+
+
 class BadInputError(VersectlError):
     """A file, folder or volume that versectl cannot work on."""
 
     exit_code = 3
 
 
+class OutputError(SetupError):
+    """The output folder cannot be written."""
+
+    exit_code = 3
+
+
 class PartialFailureError(VersectlError):
     """Some cases of a batch failed; the others are done."""
+
+    exit_code = 4
+
+
+class TimeLimitError(VersectlError):
+    """A case took longer than --timeout-s."""
 
     exit_code = 4
 
@@ -49,6 +72,11 @@ def explain(error: Exception) -> VersectlError:
     return told
 
 
+def printable(text: str) -> str:
+    """The text on one line, without what a terminal would obey: file names can hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def first_line(error: Exception) -> str:
     """The first line of an exception's message, without a full stop."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -61,6 +89,8 @@ def _told(error: Exception) -> VersectlError:
             "there is not enough memory; close other programs, crop the scan, "
             "or use a machine with more memory (--device cpu if the GPU was too small)."
         )
+    if isinstance(error, OSError) and error.errno in FULL:
+        return BadInputError(f"the disk is full ({error.strerror}); free some space or change OUT.")
     if isinstance(error, OSError) and error.filename is not None:
         return BadInputError(f"{error.filename}: {error.strerror}.")
     if isinstance(error, OSError):

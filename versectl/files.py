@@ -1,11 +1,12 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+import csv
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +39,35 @@ def write_json(content: object, path: Path) -> None:
         temporary.write_text(_layout(_plain(content)) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> object:
+    """The content of a JSON file; ValueError, with the reason, when it is none."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:
+    """Write a table; no cell of it is a formula to a spreadsheet."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: object) -> object:
+    """Text on one line; a sign that would begin a formula gets a quote before it."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(_unicode(value).split())
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+
+
+def _unicode(text: str) -> str:
+    """The text without the bytes of file names that are no characters."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
     digest = hashlib.sha256()
@@ -63,11 +93,13 @@ def _layout(content: object, indent: str = "") -> str:
 
 def _plain(content: object) -> object:
     if isinstance(content, Mapping):
-        return {str(key): _plain(value) for key, value in content.items()}
+        return {_unicode(str(key)): _plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_plain(value) for value in content]
     if hasattr(content, "tolist"):  # numpy numbers and arrays
         return _plain(content.tolist())
+    if isinstance(content, str):
+        return _unicode(content)
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

@@ -18,6 +18,17 @@ from versectl.errors import BadInputError
 #: Where ITK puts the first voxel: behind the header and four bytes that announce no extension.
 ITK_OFFSET = 352
 
+#: Of NIfTI-2, in bytes.
+LONGEST_HEADER = 540
+
+#: The fields that say where the voxels lie.
+PLACE = (
+    "pixdim",
+    *(f"quatern_{axis}" for axis in "bcd"),
+    *(f"qoffset_{axis}" for axis in "xyz"),
+    *(f"srow_{axis}" for axis in "xyz"),
+)
+
 #: What goes wrong when bytes are not what they should be.
 BROKEN = (EOFError, OSError, OverflowError, ValueError, zlib.error, HeaderDataError)
 
@@ -36,6 +47,22 @@ def voxels(path: Path) -> np.ndarray:
         return _scaled(stored, *header.get_slope_inter())
     except BROKEN as error:
         raise BadInputError(f"{path} is damaged or cut off ({error}); get it again.") from error
+
+
+def check(path: Path) -> None:
+    """Raises BadInputError when the place of the voxels is not finite: ITK would never end.
+
+    What is no NIfTI at all is left to ITK to tell.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            header = _header(file.read(LONGEST_HEADER))
+    except BROKEN:
+        return
+    if not all(np.isfinite(header[field]).all() for field in PLACE):
+        raise BadInputError(f"{path} has no finite place in the world; mend its header.")
 
 
 def is_whole(path: Path, voxel_bytes: int) -> bool:

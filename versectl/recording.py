@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import augment, challenge, files, volume
+from versectl import augment, files, landmarks, volume
 from versectl.cases import Case
 from versectl.config import Ranges, StageConfig
 from versectl.errors import BadInputError
@@ -36,7 +36,7 @@ def subject(case: Case, config: StageConfig, prepared: Path) -> Subject:
     if case.centroids is None:
         raise BadInputError(f"{case.name} has no centroid file; training needs <case>_ctd.json.")
     frame = volume.read_frame(case.ct)
-    points_mm = challenge.read_points(case.centroids, frame, challenge.meant_by(case.centroids))
+    points_mm = landmarks.read_points(case.centroids, frame, landmarks.meant_by(case.centroids))
     if config.protocol != "default":
         upright = Upright.of(frame)
         points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}

@@ -1,6 +1,5 @@
 """The report of one case: what was found, how sure, from what, by what, and what to look at."""
 
-import json
 import platform
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 import versectl
-from versectl import labels, volume
+from versectl import files, labels, volume
 from versectl.errors import VersectlError
 from versectl.pipeline import Result
 
@@ -31,7 +30,7 @@ def done(case_name: str, ct: sitk.Image, result: Result, record: Mapping) -> dic
     return {
         "case": case_name,
         "status": DONE,
-        "warnings": warnings(vertebrae),
+        "warnings": warnings(vertebrae) + _portioned(record.get("portions", {})),
         "vertebrae": vertebrae,
         "spine": {
             "center_mm": np.round(result.spine.center_mm, 2),
@@ -58,12 +57,16 @@ def failed(case_name: str, error: VersectlError, record: Mapping) -> dict:
     }
 
 
-def is_done(path: Path) -> bool:
-    """Whether the file is the report of a finished case."""
+def read(path: Path) -> dict:
+    """A report as done() or failed() made it; empty when there is none or it is something else."""
     try:
-        return json.loads(path.read_bytes())["status"] == DONE
-    except (KeyError, TypeError, ValueError):
-        return False
+        told = files.read_json(path)
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(told, dict) or told.get("status") not in (DONE, FAILED):
+        return {}
+    parts = ("input", "outputs", "weights_sha256")
+    return told if all(isinstance(told.get(part), dict) for part in parts) else {}
 
 
 def describe(result: Result) -> list[dict]:
@@ -105,6 +108,14 @@ def warnings(vertebrae: list[dict]) -> list[str]:
         if below["label"] not in labels.SUCCESSORS.get(above["label"], ()):
             told.append(f"There is a gap between {above['name']} and {below['name']}.")
     return told
+
+
+def _portioned(portions: Mapping[str, int]) -> list[str]:
+    """One sentence for every stage that did not fit into memory whole."""
+    return [
+        f"The {stage} was computed in {count} portions, for want of memory; it may differ a little."
+        for stage, count in portions.items()
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The results of one case in a folder: where each lies, how it is written and read back."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +85,7 @@ def _write_spine(found: Spine, ct: sitk.Image, path: Path) -> None:
 def _read_spine(ct: sitk.Image, path: Path) -> Spine:
     """The spine; center_mm counts, center_vox is only for the reader."""
     try:
-        content = json.loads(path.read_bytes())
+        content = files.read_json(path)
         center_mm = np.array(content["center_mm"], float)
         peak = content.get("peak")
         peak = float("nan") if peak is None else float(peak)

@@ -336,6 +336,8 @@ def seen(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray:
 
 def _read_3d(path: Path) -> sitk.Image:
     """One 3-D scalar image; BadInputError says what else the file is. The header comes first."""
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # ITK would crash
+        raise BadInputError(f"{path} has bytes in its name that are no letters; rename it.")
     if not path.is_file():
         raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
     if not path.name.endswith(SUFFIXES):
@@ -345,6 +347,7 @@ def _read_3d(path: Path) -> sitk.Image:
     reader.SetFileName(str(path))
     with silence.libraries():
         try:
+            (nifti if path.name.endswith(NIFTI) else metaimage).check(path)  # before ITK trusts it
             reader.ReadImageInformation()
             _check_header(reader, path)
             image = _read_voxels(reader, path)
@@ -357,7 +360,6 @@ def _read_3d(path: Path) -> sitk.Image:
 
 def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
     if not path.name.endswith(NIFTI):
-        metaimage.check(path)
         return reader.Execute()
     voxels = nifti.voxels(path).reshape(reader.GetSize()[::-1])
     image = sitk.GetImageFromArray(voxels, isVector=False)

@@ -3,19 +3,20 @@
 Weights are data: the file holds arrays only, the network is built from the configuration.
 """
 
-import json
 import warnings
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 
-from versectl import config, files, networks
+from versectl import config, files
 from versectl.config import StageConfig
 from versectl.errors import WeightsError
 from versectl.model import Model
+
+if TYPE_CHECKING:
+    import keras
 
 #: How volumes can be framed and answers be read.
 PROTOCOLS = ("default", "published")
@@ -47,7 +48,7 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
             f"{described.file} is a network of {described.config.protocol!r}, which no command "
             "runs; versectl.weights.load_network gives it to your own program."
         )
-    network = _filled(described, precision)
+    network = _filled(verified(described), precision)
 
     def answer(seen: np.ndarray) -> np.ndarray:
         out = network.predict_on_batch(seen[None].astype(np.float32))
@@ -56,17 +57,17 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
     return Model(described.config, answer, described.sha256)
 
 
-def load_network(folder: Path | None, stage: str, precision: str = "float32") -> keras.Model:
+def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":
     """A stage's network alone, callable on an array (1, z, y, x, inputs).
 
     Its answer is the network's own, before any sigmoid. Sizes must be multiples of the
     configuration's divisor. Raises WeightsError as `load` does.
     """
-    return _filled(describe(folder, stage), precision)
+    return _filled(verified(describe(folder, stage)), precision)
 
 
 class Described(NamedTuple):
-    """A stage's weights as their description tells of them, file and SHA-256 checked."""
+    """A stage's weights as their description tells of them."""
 
     config: StageConfig
     file: Path
@@ -74,21 +75,29 @@ class Described(NamedTuple):
 
 
 def describe(folder: Path | None, stage: str) -> Described:
-    """What a folder says of its weights for a stage; WeightsError when a file is not whole."""
+    """What a folder says of its weights for a stage; neither TensorFlow nor the arrays are needed.
+
+    Raises WeightsError when a file is missing or the description is none.
+    """
     folder = default_folder() if folder is None else Path(folder)
     settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
     for path in (settings, file):
         if not path.is_file():
             raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
     try:
-        content = json.loads(settings.read_text())
-        stage_config, recorded = config.from_json(content["config"]), content["sha256"]
+        content = files.read_json(settings)
+        return Described(config.from_json(content["config"]), file, str(content["sha256"]))
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{settings} is no description of weights; get it again.") from error
-    sha256 = files.sha256(file)
-    if sha256 != recorded:
-        raise WeightsError(f"{file} is damaged: its SHA-256 is not the recorded one; get it again.")
-    return Described(stage_config, file, sha256)
+
+
+def verified(described: Described) -> Described:
+    """The same, or WeightsError when the file is not the one described."""
+    if files.sha256(described.file) != described.sha256:
+        raise WeightsError(
+            f"{described.file} is damaged: its SHA-256 is not the recorded one; get it again."
+        )
+    return described
 
 
 def summary(folder: Path | None) -> list[str]:
@@ -97,10 +106,10 @@ def summary(folder: Path | None) -> list[str]:
     there = [stage for stage in config.STAGES if (folder / f"{stage}.json").is_file()]
     if not there:
         raise WeightsError(f"{folder} holds no weights (spine.json, spine.weights.h5 and so on).")
-    return [_line(describe(folder, stage)) for stage in there]
+    return [_line(verified(describe(folder, stage))) for stage in there]
 
 
-def save(network: keras.Model, stage_config: StageConfig, folder: Path) -> None:
+def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> None:
     """Write the weights and configuration of a network; an optimiser it has would come along."""
     file = folder / f"{stage_config.stage}.weights.h5"
     with files.replacing(file, ".weights.h5") as temporary:
@@ -109,7 +118,9 @@ def save(network: keras.Model, stage_config: StageConfig, folder: Path) -> None:
     files.write_json(content, folder / f"{stage_config.stage}.json")
 
 
-def _filled(described: Described, precision: str) -> keras.Model:
+def _filled(described: Described, precision: str) -> "keras.Model":
+    from versectl import networks  # Keras takes seconds
+
     networks.compute_in(precision)
     network = networks.build(described.config.network)
     try:
