@@ -80,7 +80,7 @@ def test_every_vertebra_is_named_and_found_within_2_mm(known, tmp_path):
     folder, scans = known
     changes = {"size_vox": (32, 32, 64), "spacing_mm": 4.0, "sigma_mm": 16.0, "tile_step_vox": 32}
     # Adam takes larger steps than Nesterov's method does here: a weaker pull on the widths.
-    training = {"steps": 700, "learning_rate": 2e-3, "sigma_l2": 0.02}
+    training = {"steps": 1500, "learning_rate": 2e-3, "sigma_l2": 0.02}
     model = learned(folder, tmp_path, "vertebrae", changes, training)
     for ct, _, points_mm in scans:
         middle_mm = np.mean(list(points_mm.values()), axis=0)
