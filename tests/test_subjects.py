@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,5 +14,15 @@ def test_real_anatomy_is_shown_more_often_than_parametric_however_many_bodies_th
     for file in files:
         bank.save(bodies.body(), file)
     made = subjects.Synthetic(files)()
-    assert [one.weight for one in made] == pytest.approx([2, 1, 1, *4 * [0.25]])
+    assert [one.weight for one in made] == pytest.approx([1, 1, 1, *4 * [0.25]])
     assert np.array_equal(made[0].low_mm, bodies.GRID.origin_mm)
+
+
+def test_bodies_without_ribs_and_sacrum_do_not_teach_names(tmp_path):
+    body = bodies.body()
+    bare = replace(body, kinds={n: kind for n, kind in body.kinds.items() if kind != "bone"})
+    files = (tmp_path / "labels-whole.json", tmp_path / "labels-bare.json")
+    for file, kept in zip(files, (body, bare), strict=True):
+        bank.save(kept, file)
+    assert [one.weight for one in subjects.Synthetic(files)()] == [0.5, 0.5]
+    assert [one.weight for one in subjects.Synthetic(files, named=True)()] == [1.0]

@@ -59,4 +59,5 @@ def subjects(stage_config: StageConfig, choice: Choice) -> Recorded | Synthetic:
 
     plan = bank.Plan(choice.bodies, choice.seed, BODY_MM[stage_config.stage], choice.labels)
     folder = choice.out / f"bodies_{plan.spacing_mm:g}mm"
-    return Synthetic(tuple(bank.prepare(folder, plan)))
+    named = stage_config.stage != "segmentation"
+    return Synthetic(tuple(bank.prepare(folder, plan)), named=named)

@@ -33,7 +33,7 @@ class Body:
 
     structures : uint8 (z, y, x); vertebrae carry their VerSe labels, other structures numbers
         from 30 on, 0 is what is not labelled.
-    kinds : structure number -> one of KINDS; has an entry for 0.
+    kinds : number of every structure that is there -> one of KINDS; has an entry for 0.
     centroids_mm : label -> centre of the vertebral body in the world, (3,), for every vertebra
         that lies completely on the grid.
     """
@@ -42,3 +42,8 @@ class Body:
     grid: Grid
     kinds: Mapping[int, str]
     centroids_mm: Mapping[int, np.ndarray]
+
+    @property
+    def has_other_bones(self) -> bool:
+        """Whether it shows any bone but vertebrae."""
+        return "bone" in self.kinds.values()

@@ -76,7 +76,9 @@ def read(path: Path) -> Body:
     far = far.repeat(2, 0).repeat(2, 1).repeat(2, 2)[tuple(map(slice, structures.shape))]
     centroids_mm = body_centers_mm(structures, grid)
     structures[(structures == 0) & (far > BEYOND_MM)] = BEYOND
-    return Body(structures, grid, {**kinds, 0: "tissue", BEYOND: "beyond"}, centroids_mm)
+    kinds = {**kinds, 0: "tissue", BEYOND: "beyond"}
+    shown = set(np.unique(structures).tolist()) | {0}
+    return Body(structures, grid, {n: k for n, k in kinds.items() if n in shown}, centroids_mm)
 
 
 def body_centers_mm(structures: np.ndarray, grid: Grid) -> dict[int, np.ndarray]:
