@@ -69,7 +69,7 @@ def learned(folder, out, stage, changes, training) -> Model:
 def test_the_spine_is_found_within_8_mm(known, tmp_path):
     folder, scans = known
     changes = {"size_vox": (16, 16, 32)}
-    model = learned(folder, tmp_path, "spine", changes, {"steps": 500, "learning_rate": 3e-3})
+    model = learned(folder, tmp_path, "spine", changes, {"steps": 1000, "learning_rate": 3e-3})
     for ct, _, points_mm in scans:
         wanted_mm = np.mean(list(points_mm.values()), axis=0)
         found_mm = spine.predict(ct, model).center_mm
@@ -95,7 +95,7 @@ def test_every_mask_overlaps_by_95_percent(known, tmp_path):
     folder, scans = known
     changes = {"size_vox": (48, 64, 32), "spacing_mm": 1.6, "sigma_mm": 4.8}
     model = learned(
-        folder, tmp_path, "segmentation", changes, {"steps": 500, "learning_rate": 3e-3}
+        folder, tmp_path, "segmentation", changes, {"steps": 1000, "learning_rate": 3e-3}
     )
     for ct, label_map, points_mm in scans:
         found = volume.to_array(segmentation.predict(ct, points_mm, model))
