@@ -76,15 +76,15 @@ def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
     data, tmp_path, monkeypatch
 ):
     out = tmp_path / "cv"
-    run_all, done = casework.run_all, []
+    do, done = casework.do, []
 
     def interrupted(case, desk):
         done.append(case.name)
-        if len(done) == 4:
+        if done.count(case.name) == 3 and len(set(done)) == 4:  # end to end, in the second fold
             raise KeyboardInterrupt
-        return run_all(case, desk)
+        return do(case, desk)
 
-    monkeypatch.setattr(casework, "run_all", interrupted)
+    monkeypatch.setattr(casework, "do", interrupted)
     assert command(data, out).exit_code == 130
     kept = {
         p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and "fold2" not in str(p)
@@ -92,12 +92,11 @@ def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
     assert not (out / "fold2").exists()
     assert len(list((out / "end_to_end").glob("*_report.json"))) == 3
 
-    monkeypatch.setattr(casework, "run_all", run_all)
+    monkeypatch.setattr(casework, "do", do)
     finished = command(data, out)
     assert finished.exit_code == 0, finished.output
     changed = [p for p, at in kept.items() if p.stat().st_mtime_ns != at]
-    # Only weights, written anew from the checkpoint in case the run had ended between the two.
-    assert all(re.search(r"fold\d/\w+\.(json|weights\.h5)$", str(p)) for p in changed)
+    assert changed == []
     assert len(list((out / "end_to_end").glob("*_report.json"))) == 6
     assert "spine: 6 of 6 found" in finished.stdout
     tables = finished.stdout.split("pooled over vertebrae, beside Table 1")[1:]

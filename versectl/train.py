@@ -61,7 +61,7 @@ def train(
     fresh = feed.made(config, subjects, run.workers, (run.seed, shown_before))
     rng = np.random.default_rng([run.seed, first])
     shown = feed.replayed(fresh, config.training.repeats, rng)
-    if first >= config.training.steps:  # stopped between the checkpoint and the weights, perhaps
+    if run.resume and not _has_weights(config, checkpoint):  # stopped between the two
         weights.save(learner.averaged(network), config, run.out)
     started, waited, recent = time.monotonic(), 0.0, []
     for step in range(first + 1, config.training.steps + 1):
@@ -109,6 +109,12 @@ def _save(network: Learner, config: StageConfig, checkpoint: Path) -> None:
     with replacing(checkpoint, ".weights.h5") as temporary:
         network.save_weights(temporary)
     weights.save(learner.averaged(network), config, checkpoint.parent)
+
+
+def _has_weights(config: StageConfig, checkpoint: Path) -> bool:
+    """Whether the weights beside a checkpoint are not older than it."""
+    saved = checkpoint.parent / f"{config.stage}.json"  # the last to be written
+    return saved.is_file() and saved.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
 
 
 def _check_start(checkpoint: Path, resume: bool) -> None:
