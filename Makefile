@@ -45,7 +45,7 @@ fuzz: $(READY)
 audit: $(READY)
 	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit \
 	  && build/audit/bin/python -m pip install --quiet pip-audit==2.10.1; }
-	build/audit/bin/pip-audit --requirement requirements.txt
+	build/audit/bin/pip-audit --strict --requirement requirements.txt
 
 image-test: $(READY)
 	VERSECTL=$(CURDIR)/$(BIN)/versectl tests/image_test.sh $(CT)

@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from versectl.errors import BadInputError
 
@@ -30,7 +31,15 @@ PLACE = (
 )
 
 #: What goes wrong when bytes are not what they should be.
-BROKEN = (EOFError, OSError, OverflowError, ValueError, zlib.error, HeaderDataError)
+BROKEN = (
+    EOFError,
+    OSError,
+    OverflowError,
+    ValueError,
+    zlib.error,
+    HeaderDataError,
+    WrapStructError,
+)
 
 
 def voxels(path: Path) -> np.ndarray:
