@@ -35,7 +35,7 @@ def test_a_gap_in_the_sequence_is_told(result):
 @pytest.mark.parametrize(("above", "below"), [(18, 20), (19, 28), (28, 20), (24, 25)])
 def test_anatomical_variants_are_no_gap(above, below):
     rows = [
-        {"label": x, "name": str(x), "peak": 1, "volume_ml": 1, "at_border": 0}
+        {"label": x, "name": str(x), "peak": 1, "sure": 1, "volume_ml": 1, "at_border": 0}
         for x in (above, below)
     ]
     assert report.warnings(rows) == []
@@ -54,6 +54,12 @@ def test_a_vertebra_at_any_face_of_the_scan_is_told(result, face, axis):
     np.moveaxis(array, axis, 0)[face[0], 5, 6] = 21
     cut = result._replace(label_map=volume.from_array(array, result.label_map))
     assert told(cut) == ["L2 touches the border of the scan and may be cut."]
+
+
+def test_names_that_may_all_be_one_level_off_are_told_once(result):
+    for label, center_mm in CENTERS_MM.items():
+        result.vertebrae[label] = pipeline.Vertebra(center_mm, 0.9, 0.61)
+    assert told(result) == ["The names are unsure: all of them may be one level off."]
 
 
 def test_a_centre_without_a_voxel_is_told(result):

@@ -21,6 +21,9 @@ PACKAGES = ("tensorflow", "keras", "SimpleITK", "numpy", "scipy")
 #: A heatmap response below this deserves a look.
 LOW_PEAK = 0.4
 
+#: chosen: names less sure than this may all be one level off.
+UNSURE = 0.95
+
 DONE, FAILED = "done", "failed"
 
 
@@ -70,7 +73,7 @@ def read(path: Path) -> dict:
 
 
 def describe(result: Result) -> list[dict]:
-    """One row per vertebra, head to foot; the peak is NaN where the centre came from a file."""
+    """One row per vertebra, head to foot; NaN is what a centre from a file does not tell."""
     values = sitk.GetArrayViewFromImage(result.label_map)
     counts = np.bincount(values.ravel(), minlength=256)
     at_border = border_labels(values)
@@ -81,6 +84,7 @@ def describe(result: Result) -> list[dict]:
             "name": labels.NAMES.get(label, str(label)),
             "center_mm": np.round(vertebra.center_mm, 2),
             "peak": round(vertebra.peak, 3),
+            "sure": round(vertebra.sure, 3),
             "volume_ml": round(counts[label] * voxel_ml, 3),
             "at_border": label in at_border,
         }
@@ -97,6 +101,8 @@ def border_labels(values: np.ndarray) -> set[int]:
 def warnings(vertebrae: list[dict]) -> list[str]:
     """One sentence for everything a reader should look at."""
     told = []
+    if any(row["sure"] < UNSURE for row in vertebrae):
+        told.append("The names are unsure: all of them may be one level off.")
     for row in vertebrae:
         if row["volume_ml"] == 0:
             told.append(f"{row['name']} has a centre but no voxel.")

@@ -30,10 +30,17 @@ READ = {"default": np.exp, "published": lambda answer: answer}
 
 @dataclass(frozen=True)
 class Vertebra:
-    """Centre of a vertebral body in the world (3,) and its heatmap's response there, 0..1."""
+    """A vertebra found.
+
+    center_mm : centre of its body in the world (3,).
+    peak : its heatmap's response there, 0..1.
+    sure : how sure its name is beside all names of the scan being one level off, 0..1. Both are
+        NaN where they are not known.
+    """
 
     center_mm: np.ndarray
     peak: float
+    sure: float = float("nan")
 
 
 def frame(center_mm: np.ndarray, length_mm: float, config: StageConfig) -> Grid:
@@ -98,9 +105,11 @@ def _predict_default(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dic
     heat = respond(box(ct, grid, model.config), model)
     found = candidates(heat, answer_grid(grid, model.config), model.config.threshold)
     inside = [c for c in found if np.all((c.center_mm >= low_mm) & (c.center_mm <= high_mm))]
+    run = sequence.best(inside)
+    sure = sequence.sureness(run) if run else 0.0
     return {
-        label: Vertebra(candidate.center_mm, float(candidate.responses[label]))
-        for label, candidate in sequence.best(inside).items()
+        label: Vertebra(candidate.center_mm, float(candidate.responses[label]), sure)
+        for label, candidate in run.items()
     }
 
 
