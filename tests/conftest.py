@@ -11,8 +11,9 @@ import SimpleITK as sitk
 from click.testing import CliRunner, Result
 from scipy import ndimage
 
-from versectl import config, vertebrae, volume
+from versectl import config, outcome, vertebrae, volume
 from versectl.model import Model
+from versectl.outcome import Outcome
 
 #: Three blocks as vertebrae: label -> centre in the world.
 CENTERS_MM = {
@@ -143,6 +144,11 @@ class Phantoms(dict):
 @pytest.fixture(scope="session")
 def models() -> Phantoms:
     return Phantoms()
+
+
+def ended(one: Outcome) -> str:
+    """How a case ended: what is kept was finished when the process beside it died."""
+    return outcome.DONE if one.status == outcome.KEPT else one.status
 
 
 def dice(one: sitk.Image, other: sitk.Image, label: int) -> float:

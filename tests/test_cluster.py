@@ -5,7 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import Phantoms, draw
+from conftest import Phantoms, draw, ended
 from test_crew import results
 
 from versectl import batch, casework, volume
@@ -49,7 +49,7 @@ def test_two_workers_do_what_one_process_does_although_one_is_killed(scans, tmp_
         if len(done) == 4:
             assert len(workers()) == 2
             workers()[0].kill()
-    assert sorted((one.name, one.status) for one in done) == [
+    assert sorted((one.name, ended(one)) for one in done) == [
         (one.name, one.status) for one in expected
     ]
     assert [one.status for one in expected].count("failed") == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BONE, Phantoms, draw
+from conftest import BONE, Phantoms, draw, ended
 
 from versectl import batch, casework, crew, files, outcome, volume
 from versectl.cases import Case
@@ -97,7 +97,7 @@ def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, 
     desk = Desk(tmp_path, casework.RUN_ALL, Trouble(harm))
     timeout_s = 15.0 if harm == "hang" else None
     done = list(batch.crewed(todo, desk, timeout_s, lambda *_: None))
-    assert [one.status for one in done] == ["done", "done", "failed", "done", "done"]
+    assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
     assert done[2].error.exit_code == code
     assert says in done[2].line
     told = json.loads((tmp_path / "case2_report.json").read_text())
