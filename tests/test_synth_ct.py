@@ -58,14 +58,15 @@ def test_smoothing_a_vertebra_trades_with_what_surrounds_it_and_leaves_no_holes_
     assert np.array_equal(rounded == 30, structures == 30)  # the rib keeps its shape
 
 
-def test_a_cortex_thinner_than_a_voxel_is_fainter_in_coarser_voxels():
+def test_a_cortex_thinner_than_a_voxel_is_fainter_in_coarser_voxels(monkeypatch):
+    monkeypatch.setattr(ct, "RIM_BEGINS", (-1.0, -1.0))  # all of a mask is bone
     structures = bodies.body().structures
 
     surface = ct._edge(structures) & (structures == 20)
 
     def surface_hu(spacing_mm):
         drawn = []
-        for seed in range(6):
+        for seed in range(20):
             hounsfield = np.full(structures.shape, 40.0, np.float32)
             sampling = (np.full(3, spacing_mm), np.random.default_rng(seed))
             ct._add_bone(hounsfield, structures, bodies.KINDS, sampling)
@@ -73,6 +74,24 @@ def test_a_cortex_thinner_than_a_voxel_is_fainter_in_coarser_voxels():
         return np.mean(drawn)
 
     assert surface_hu(4.0) < surface_hu(1.0) - 50
+
+
+def test_bone_fades_in_at_the_edge_of_its_mask_and_only_there():
+    structures = bodies.body().structures
+    x, y, z = np.rint(bodies.GRID.to_vox(bodies.CENTERS_MM[20])).astype(int)
+    middle, corner = (z, y, x), tuple(np.argwhere(structures == 20)[0])
+
+    def drawn(begins):
+        hounsfield = np.full(structures.shape, -5000.0, np.float32)
+        sampling = (np.ones(3), np.random.default_rng(8))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ct, "RIM_BEGINS", (begins, begins))
+            ct._add_bone(hounsfield, structures, bodies.KINDS, sampling)
+        return hounsfield
+
+    sharp, faded = drawn(-1.0), drawn(0.7)
+    assert faded[middle] == sharp[middle]
+    assert faded[corner] < sharp[corner] - 500
 
 
 def test_thick_slices_average_along_their_axis():
