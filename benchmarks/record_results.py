@@ -49,13 +49,17 @@ def main(kind: str, source: Path) -> None:
 def synthetic(source: Path, out: Path) -> str:
     """End to end on synthetic cases with truth."""
     call("run-all", source, out)
+    found = report.evaluate(out, source, COUNTED)
+    count = len(cases.with_labels(source))
     return (
         "\n".join(
             [
                 "# Held-out synthetic CT, end to end\n",
-                "```sh\nversectl synth heldout --count 12 --seed 1000"
+                f"```sh\nversectl synth heldout --count {count} --seed 1000"
                 "\npython benchmarks/record_results.py synthetic heldout\n```\n",
-                *scores(report.evaluate(out, source, COUNTED)),
+                *scores(found),
+                "\n## Per level\n",
+                *per_level(found),
                 "\n## Per case\n",
                 *per_case(source, out),
             ]
@@ -176,6 +180,19 @@ def scores(found: report.Report) -> list[str]:
             f"{labels.NAMES[r.label]} {r.dice:.2f}" for r in result.records if r.dice is not None
         )
         lines.append(f"\n{result.records[0].case}: Dice {each}")
+    return lines
+
+
+def per_level(found: report.Report) -> list[str]:
+    """A table of the scores of each vertebra."""
+    lines = ["| | vertebrae | " + " | ".join(name for _, name in SHOWN) + " |"]
+    lines.append("|---" * (len(SHOWN) + 2) + "|")
+    for label in labels.ORDER:
+        records = [record for record in found.records if record.label == label]
+        if records:
+            pooled = protocol.pooled(records)
+            cells = [f"{pooled[key].mean:.3f}" if pooled[key].n else "-" for key, _ in SHOWN]
+            lines.append(f"| {labels.NAMES[label]} | {len(records)} | " + " | ".join(cells) + " |")
     return lines
 
 
