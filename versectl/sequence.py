@@ -32,7 +32,7 @@ NEAREST_MM, FARTHEST_MM = 12.5, 50.0
 
 #: chosen: relative deviation from the usual distance that costs one unit. Between subjects the
 #: distances vary by 6.6 %, within one by 4 % (193 VerSe volumes); diseased spines by more.
-TOLERANCE = 0.25
+TOLERANCE = 0.2
 
 #: chosen: what it costs that vertebrae between two were not seen: once, and for each of them.
 GAP_COST, MISSED_COST = 1.5, 0.25
