@@ -1,5 +1,7 @@
 """A case's files come into the output folder together, whenever the run that makes them dies."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from versectl import staging
@@ -81,3 +83,17 @@ def test_a_folder_that_cannot_be_is_told(tmp_path):
 def test_a_name_too_long_costs_its_case_only(tmp_path):
     with pytest.raises(BadInputError, match="too long"), staging.claim(tmp_path, "a" * 300):
         pass
+
+
+def test_many_cases_may_come_and_go_at_once(tmp_path):
+    """Each removes the hidden folder when it is empty, just as another one needs it."""
+
+    def work(name):
+        for _ in range(300):
+            with staging.claim(tmp_path / "out", name) as place:
+                place.making.mkdir()
+        return name
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(work, "abc")) == ["a", "b", "c"]
+    assert not list((tmp_path / "out").iterdir())

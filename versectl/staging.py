@@ -23,6 +23,9 @@ from versectl.errors import BadInputError, OutputError, VersectlError
 #: The folder within OUT that holds all that is not a result.
 HIDDEN = ".versectl"
 
+#: The hidden folder may go with another case's last file at the moment it is wanted; at most as
+#: often in a row.
+TRIES = 100
 
 #: A run that was just killed may need a moment to die.
 PATIENCE_S = 3.0
@@ -103,19 +106,25 @@ def held(out: Path) -> list[str]:
 
 
 def _locked(place: Place) -> FileLock:
-    lock = FileLock(place.out / HIDDEN / f"{place.case_name}.lock", timeout=PATIENCE_S)
-    try:
-        (place.out / HIDDEN).mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError("left to the other run that works on it") from error
-    except FileNotFoundError:  # another run has just removed the empty folder
-        return _locked(place)
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise BadInputError("its name is too long for files; give it a shorter one.") from error
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{place.out}: results cannot be written there ({reason}); choose another OUT."
-        ) from error
+    hidden = place.out / HIDDEN
+    lock = FileLock(hidden / f"{place.case_name}.lock", timeout=PATIENCE_S)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            hidden.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            break
+        except Timeout as error:
+            raise BusyError("left to the other run that works on it") from error
+        except OSError as error:
+            if not (tries_left and isinstance(error, FileNotFoundError | FileExistsError)):
+                raise _unwritable(place, error) from error
     return lock
+
+
+def _unwritable(place: Place, error: OSError) -> VersectlError:
+    if error.errno == errno.ENAMETOOLONG:
+        return BadInputError("its name is too long for files; give it a shorter one.")
+    reason = error.strerror or str(error)
+    return OutputError(
+        f"{place.out}: results cannot be written there ({reason}); choose another OUT."
+    )
