@@ -60,7 +60,6 @@ class Settings(NamedTuple):
     device: str
     precision: str
     overwrite: bool
-
     gpu_memory_mb: int | None
 
     def desk(self, out: Path, task: str, **chosen: object) -> object:

@@ -12,9 +12,9 @@ TARGET_WEIGHT = 30.0
 
 #: Mass of a published heatmap's Gaussian (released).
 GAMMA = 1000.0
+
 #: chosen: voxels of two vertebrae in the second stage's target; a box with fewer counts less.
 TWO_VERTEBRAE_VOX = 60.0
-
 
 Loss = Callable[[KerasTensor, KerasTensor], KerasTensor]
 
@@ -26,7 +26,7 @@ def of_stage(config: StageConfig) -> Loss:
 
 def presence(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:
     """Weighted cross-entropy of logits with a heatmap in 0..1."""
-    return _weighted(wanted, ops.relu(logits) - logits * wanted + _softplus(-ops.abs(logits)))
+    return _weighted(wanted, _entropy(wanted, logits))
 
 
 def identification(wanted: KerasTensor, log_heatmaps: KerasTensor) -> KerasTensor:
@@ -45,10 +45,11 @@ def identification(wanted: KerasTensor, log_heatmaps: KerasTensor) -> KerasTenso
 
 def overlap(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:
     """Cross-entropy and soft Dice loss of logits with a mask."""
-    entropy = ops.mean(ops.relu(logits) - logits * wanted + _softplus(-ops.abs(logits)))
     answered = ops.sigmoid(logits)
     common = 2 * ops.sum(answered * wanted) + 1.0
-    return entropy + 1.0 - common / (ops.sum(answered) + ops.sum(wanted) + 1.0)
+    return (
+        cross_entropy(wanted, logits) + 1.0 - common / (ops.sum(answered) + ops.sum(wanted) + 1.0)
+    )
 
 
 def squares(wanted: KerasTensor, answered: KerasTensor) -> KerasTensor:
@@ -58,7 +59,7 @@ def squares(wanted: KerasTensor, answered: KerasTensor) -> KerasTensor:
 
 def cross_entropy(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:
     """Mean cross-entropy of logits with a mask (section 2.3)."""
-    return ops.mean(ops.relu(logits) - logits * wanted + _softplus(-ops.abs(logits)))
+    return ops.mean(_entropy(wanted, logits))
 
 
 def placed_squares(
@@ -101,8 +102,9 @@ def _weighted(wanted: KerasTensor, loss: KerasTensor) -> KerasTensor:
     return ops.sum(weight * loss) / ops.sum(weight)
 
 
-def _softplus(x: KerasTensor) -> KerasTensor:
-    return ops.log1p(ops.exp(x))
+def _entropy(wanted: KerasTensor, logits: KerasTensor) -> KerasTensor:
+    """Cross-entropy per voxel, finite for any logit."""
+    return ops.relu(logits) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))
 
 
 LOSSES = {
