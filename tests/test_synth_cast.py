@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,30 @@ def test_blending_gives_every_label_somebody_has_and_not_always_the_same_persons
     people = [{1: "a", 2: "a"}, {2: "b", 3: "b"}]
     drawn = [cast.blend(people, np.random.default_rng(seed)) for seed in range(20)]
     assert all(set(one) == {1, 2, 3} for one in drawn)
-    assert {one[2] for one in drawn} == {"a", "b"}
+    assert {one[2].one for one in drawn} == {"a", "b"}
+    assert all({one[2].one, one[2].other} == {"a", "b"} for one in drawn)
+    assert all(one[3].one == one[3].other == "b" for one in drawn)
+
+
+def test_a_mixture_lies_between_two_casts_brought_to_one_size(taken):
+    twice = replace(
+        taken[20], distance_mm=2 * taken[20].distance_mm, pitch_mm=2 * taken[20].pitch_mm
+    )
+    doubled = replace(
+        twice,
+        grid=Grid(
+            twice.grid.size_vox,
+            tuple(2 * s for s in twice.grid.spacing_mm),
+            tuple(2 * o for o in twice.grid.origin_mm),
+        ),
+    )
+    probe = points((21, 0, 0), (0, 30, -4), (5, 5, 5))
+    same = cast.Mixture(taken[20], doubled, 0.4)
+    assert same.pitch_mm == taken[20].pitch_mm
+    assert same.distance(probe, LEVEL) == pytest.approx(taken[20].distance(probe, LEVEL), abs=1e-4)
+    mixed = cast.Mixture(taken[20], taken[21], 0.5).distance(probe, LEVEL)
+    ends = [taken[n].distance(probe, LEVEL) for n in (20, 21)]
+    assert mixed == pytest.approx(np.mean(ends, axis=0), abs=0.2)
 
 
 def test_a_body_built_from_casts_shows_them_where_the_spine_puts_them(taken):

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from tests import bodies
-from versectl import volume
+from versectl import augment, volume
 from versectl.augment import Ranges
 from versectl.synth import ct
+from versectl.synth.body import Body
 from versectl.volume import Grid
 
 STILL = Ranges(0.0, 0.0, 0.0, flips=False)
@@ -48,6 +49,21 @@ def test_scans_differ_with_the_generator_and_only_with_it(made):
     other = ct.scan(bodies.body(), GRID, np.random.default_rng(9), STILL)
     assert np.array_equal(volume.to_array(again.ct), volume.to_array(made.ct))
     assert not np.array_equal(volume.to_array(other.ct), volume.to_array(made.ct))
+
+
+def test_organs_slip_along_the_spine_and_bone_disc_and_skin_stay():
+    body = bodies.body()
+    structures = body.structures.copy()
+    structures[40:50, 10:20, 20:36] = 32
+    kinds = {**bodies.KINDS, 32: "organ"}
+    with_organ = Body(structures, body.grid, kinds, body.centroids_mm)
+    where_mm = augment.sources_mm(augment.sample(np.random.default_rng(0), GRID, STILL), GRID)
+    here, up = (ct._slipped(with_organ, where_mm, by_mm) for by_mm in (0.0, 20.0))
+    assert np.array_equal(up[45:55] == 32, here[35:45] == 32)
+    assert (up == 32).any()
+    stays = np.isin(here, [n for n, kind in kinds.items() if kind not in ct.SLIPPERY])
+    assert np.array_equal(up[stays], here[stays])
+    assert np.isin(up[~stays], (31, 32)).all()
 
 
 def test_smoothing_a_vertebra_trades_with_what_surrounds_it_and_leaves_no_holes_of_air():
@@ -108,3 +124,11 @@ def test_noise_fields_have_unit_spread_and_the_width_asked_for():
     assert field.std() == pytest.approx(1.0, abs=1e-3)
     steps = [np.abs(np.diff(field, axis=a)).mean() for a in (2, 1, 0)]
     assert steps[0] < steps[1] < steps[2]
+
+
+def test_a_vertebra_whose_process_is_cut_has_its_centroid():
+    shallow = Grid((60, 42, 100), (2.0, 2.0, 2.0), (-51.0, -40.0, -20.0))  # to y = 42
+    made = ct.scan(bodies.body(), shallow, np.random.default_rng(8), STILL)
+    found = volume.to_array(made.labels)
+    assert (found[:, -1] == 19).any()
+    assert 19 in made.centroids_mm

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from versectl import segmentation, spine, vertebrae
+from versectl import oblique, segmentation, spine, vertebrae
 from versectl.config import StageConfig
 from versectl.errors import BadInputError
 from versectl.scan import Scan, Subject
@@ -26,6 +26,9 @@ POINT_ERROR_MM = 3.0
 #: chosen: how far a scan cropped round the spine goes from a vertebra's centre: to the right and to
 #: the left, to the front and to the back.
 CROPPED_MM = (((38, 120), (38, 120)), ((40, 120), (60, 140)))
+
+#: chosen: share of fields of view that lie askew.
+OBLIQUE = 0.4
 
 #: chosen: scans made before a subject is given up.
 TRIES = 30
@@ -85,7 +88,7 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
         (low_mm[2] + high_mm[2]) / 2 + rng.uniform(-slack_mm, slack_mm),
     )
     grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
-    return _vertebrae_on(grid, subject.scan(grid.within(low_mm, high_mm), rng), config)
+    return _vertebrae_on(grid, _scan(subject, grid.within(low_mm, high_mm), rng), config)
 
 
 def of_vertebrae_published(
@@ -117,7 +120,7 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         center_mm = subject.centroids_mm[label]
         low_mm, high_mm = field_of_view(subject, rng, center_mm)
         grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
-        scan = subject.scan(grid.within(low_mm, high_mm), rng)
+        scan = _scan(subject, grid.within(low_mm, high_mm), rng)
         if label in scan.centroids_mm:  # else the field of view cuts it
             return _segmentation_on(grid, scan, label, (config, rng))
     raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
@@ -145,6 +148,11 @@ def _segmentation_on(
         segmentation.box(scan.ct, given_mm, grid, config),
         segmentation.target(scan.labels, label, grid, config.blur_vox),
     )
+
+
+def _scan(subject: Subject, grid: Grid, rng: np.random.Generator) -> Scan:
+    scan = subject.scan(grid, rng)
+    return oblique.cut(scan, rng) if rng.random() < OBLIQUE else scan
 
 
 def field_of_view(

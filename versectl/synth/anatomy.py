@@ -13,7 +13,7 @@ from scipy import ndimage
 from versectl.labels import region
 from versectl.synth import cast, skeleton, soft, vertebra
 from versectl.synth.body import Body
-from versectl.synth.cast import Cast
+from versectl.synth.cast import Cast, Mixture
 from versectl.synth.posture import Spine
 from versectl.synth.shapes import (
     Balls,
@@ -45,7 +45,7 @@ def build(
     spine: Spine,
     rng: np.random.Generator,
     spacing_mm: float = 1.5,
-    casts: Mapping[int, Cast] | None = None,
+    casts: Mapping[int, Cast | Mixture] | None = None,
 ) -> Body:
     """The body round a spine, from the skull base to the thighs, on a cubic grid.
 
@@ -235,7 +235,7 @@ def _paint_canal_at(canvas: Canvas, frame: Frame, look: Look) -> None:
 
 
 def _cast_shapes(
-    spine: Spine, looks: Mapping[int, Look], casts: Mapping[int, Cast]
+    spine: Spine, looks: Mapping[int, Look], casts: Mapping[int, Cast | Mixture]
 ) -> dict[int, Distance]:
     """Label -> shape of a cast that fills its place in the spine, rippled like any other."""
     pitches_mm = dict(zip(spine.labels, cast.pitches_mm(spine.centers_mm), strict=True))

@@ -16,7 +16,7 @@ KINDS = (
     "bone",
     "cartilage",
     "disc",
-    "canal",  # spinal cord and what surrounds it
+    "canal",  # spinal cord and what surrounds it, and the brain
     "muscle",
     "fat",
     "organ",

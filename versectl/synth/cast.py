@@ -44,6 +44,27 @@ class Cast:
         ) * np.float32(min(scale))
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """A shape between two casts of the same vertebra: in part one person's, in part another's."""
+
+    one: Cast
+    other: Cast
+    share: float  # the other's
+
+    @property
+    def pitch_mm(self) -> float:
+        """Mean distance to the neighbours; the other is brought to the first one's size."""
+        return self.one.pitch_mm
+
+    def distance(self, p: Points, scale: Sequence[float]) -> np.ndarray:
+        """As of a cast."""
+        size = self.one.pitch_mm / self.other.pitch_mm
+        first = self.one.distance(p, scale)
+        second = self.other.distance(p, [s * size for s in scale])
+        return first + np.float32(self.share) * (second - first)
+
+
 def take(body: Body) -> dict[int, Cast]:
     """Label -> cast of every whole vertebra of a body that has a whole neighbour."""
     present = [label for label in labels.ORDER if label in body.centroids_mm]
@@ -66,11 +87,14 @@ def pitches_mm(centers_mm: np.ndarray) -> np.ndarray:
     return np.array([np.linalg.norm(centers_mm[a] - centers_mm[b]) / (b - a) for a, b in pairs])
 
 
-def blend(people: Sequence[Mapping[int, Cast]], rng: np.random.Generator) -> dict[int, Cast]:
-    """One cast per label: the first person of a random order that has the label gives it."""
-    blended: dict[int, Cast] = {}
-    for index in rng.permutation(len(people)):
-        blended = {**people[index], **blended}
+def blend(people: Sequence[Mapping[int, Cast]], rng: np.random.Generator) -> dict[int, Mixture]:
+    """A shape per label, between those of two people: the first that have it of a random order."""
+    share = rng.uniform(0, 0.5)
+    shuffled = [people[index] for index in rng.permutation(len(people))]
+    blended = {}
+    for label in sorted(set().union(*people)):
+        those = [person[label] for person in shuffled if label in person]
+        blended[label] = Mixture(those[0], those[min(1, len(those) - 1)], share)
     return blended
 
 

@@ -35,9 +35,18 @@ HOUNSFIELD = {
 
 BONES = ("vertebra", "bone")
 
+#: What slips along the spine, which neither names a level nor holds one: a kidney may lie two
+#: vertebrae higher in one person than in the next. Chosen: by how much, one standard deviation.
+SLIPPERY = ("tissue", "muscle", "fat", "organ", "vessel", "lung", "gas")
+SLIP_SD_MM = 20.0
+
 #: chosen: masks drawn by people reach a little beyond the bone. Bone fades in where so much of the
 #: surroundings, a Gaussian of this width, belongs to the mask; a half does at its edge.
 RIM_MM, RIM_BEGINS, RIM_WIDTH = 0.7, (0.3, 0.75), 0.25
+
+#: chosen: a vertebra whose area on the border is larger, beside its volume to the 2/3, is not
+#: whole. Cut processes are smaller than that, a cut body is not.
+MOST_CUT = 0.4
 
 #: chosen: share of scans with discs as bright as bone: calcified, or vertebrae grown together.
 FUSED = 0.04
@@ -60,7 +69,7 @@ def scan(body: Body, grid: Grid, rng: np.random.Generator, ranges: Ranges) -> Sc
     A vertebra that the grid's border cuts is in the label map but has no centroid.
     """
     warp = augment.sample(rng, grid, ranges)
-    structures = _look_up(body, augment.sources_mm(warp, grid))
+    structures = _slipped(body, augment.sources_mm(warp, grid), rng.normal(0, SLIP_SD_MM))
     if body.grid.spacing_mm[0] >= grid.spacing_mm[0]:
         structures = _rounded(structures, body.kinds)
     hounsfield = draw(structures, body.kinds, np.array(grid.spacing_mm), rng)
@@ -84,6 +93,15 @@ def draw(
     _add_bone(hounsfield, structures, kinds, (spacing_mm, rng))
     implants.add(hounsfield, np.isin(structures, list(labels.NAMES)), spacing_mm, rng)
     return _acquire(hounsfield, spacing_mm, rng)
+
+
+def _slipped(body: Body, where_mm: np.ndarray, by_mm: float) -> np.ndarray:
+    """The structures at world points (3, z, y, x), what is slippery so far above where it was."""
+    here = _look_up(body, where_mm)
+    there = _look_up(body, where_mm - np.array([0, 0, by_mm], np.float32)[:, None, None, None])
+    is_slippery = np.zeros(256, bool)
+    is_slippery[[number for number, kind in body.kinds.items() if kind in SLIPPERY]] = True
+    return np.where(is_slippery[here] & is_slippery[there], there, here)
 
 
 def _look_up(body: Body, where_mm: np.ndarray) -> np.ndarray:
@@ -133,7 +151,7 @@ def _complete(
         for axis in range(3)
         for at in (0, -1)
     )
-    whole = on_border <= 0.1 * counts ** (2 / 3)  # tips of processes may be cut
+    whole = on_border <= MOST_CUT * counts ** (2 / 3)
     return {
         label: center_mm
         for label, center_mm in zip(centroids_mm, moved, strict=True)
@@ -213,11 +231,11 @@ def _add_bone(
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
 
     core = (bone & ~_edge(structures)).astype(np.float32)
-    thickness_mm = rng.uniform(0.4, 2.0)
+    thickness_mm = rng.uniform(0.7, 2.0)  # thinner, nothing is left of it in coarse voxels
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
     cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
     cortex_share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
-    cortex = max(rng.uniform(250, 1300), interior + 100)
+    cortex = max(rng.uniform(350, 1300), interior + 150)
     drawn = trabecular + cortex_share * (cortex - trabecular)
     hounsfield[bone] += (bone_share * (drawn - hounsfield))[bone]
 

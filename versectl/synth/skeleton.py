@@ -83,7 +83,7 @@ def sample_build(rng: np.random.Generator) -> Build:
         chest_width=rng.normal(1, 0.06),
         chest_depth=rng.normal(1, 0.07),
         rib_drop=rng.uniform(0.8, 1.15),
-        last_rib=rng.uniform(0.25, 1.15),
+        last_rib=rng.uniform(0.15, 1.15),
         arms_up=rng.random() < 0.6,
         arms=rng.random() < 0.8,
         table=rng.random() < 0.8,

@@ -93,6 +93,8 @@ class Look:
     """One vertebra's own shape, without its neighbours; lengths in mm.
 
     fullness_mm : how much thicker all of it is than its table says, but towards the discs.
+    wings : right and left, what lies to the side of the body: how much longer than usual it is,
+        and how far it goes back and up for each mm to the side, compared to the usual.
     """
 
     label: int
@@ -108,6 +110,7 @@ class Look:
     concave: float
     lip: tuple[float, float]
     crush: tuple[float, float, float]
+    wings: tuple[Point, Point]
     waves: np.ndarray = field(repr=False)
 
     @property
@@ -135,13 +138,14 @@ def sample(label: int, size: float, fullness_mm: float, rng: np.random.Generator
         concave=rng.uniform(0.6, 2.0) * (1.0 if label > C7 else 0.4),
         lip=_sample_lip(rng),
         crush=_sample_crush(thoracic, rng),
+        wings=_sample_wings(label, rng),
         waves=_sample_waves(size, rng),
     )
 
 
 def _sample_lip(rng: np.random.Generator) -> tuple[float, float]:
     """Osteophytes: how far they stand out in mm, and towards which angle."""
-    reach = rng.uniform(2, 5) if rng.random() < 0.15 else rng.uniform(0, 1)
+    reach = rng.uniform(2, 8) if rng.random() < 0.15 else rng.uniform(0, 1)
     return float(reach), float(rng.uniform(0, 2 * np.pi))
 
 
@@ -151,6 +155,18 @@ def _sample_crush(thoracic: bool, rng: np.random.Generator) -> tuple[float, floa
         return (rng.uniform(0, 0.08 if thoracic else 0.02), 0.0, 0.0)
     whole = rng.uniform(0, 0.12)
     return (whole + rng.uniform(0.1, 0.4), whole + rng.uniform(0.0, 0.25), whole)
+
+
+def _sample_wings(label: int, rng: np.random.Generator) -> tuple[Point, Point]:
+    """No two people's transverse processes of the back's free vertebrae are alike, nor two sides.
+
+    Those that carry a rib by a joint go where the rib is.
+    """
+    free = region(label) == "lumbar" or label in (T12, T13)
+    least, most, tilt = (0.7, 1.4, 0.2) if free else (0.92, 1.08, 0.03)
+    both = np.array([rng.uniform(least, most), *rng.normal(0, tilt, 2)])
+    right, left = both + rng.normal(0, (0.06, 0.3 * tilt, 0.3 * tilt), (2, 3))
+    return tuple(right), tuple(left)
 
 
 def _sample_waves(size: float, rng: np.random.Generator) -> np.ndarray:
@@ -189,12 +205,21 @@ def canal_center(look: Look) -> float:
 
 
 def rippled(look: Look, p: Points) -> Points:
-    """Points moved by the vertebra's own gentle waves."""
-    moved = list(p)
+    """Points moved by the vertebra's own gentle waves, and off the usual course of its wings."""
+    moved = list(_unwinged(look, p))
     for dx, dy, dz, kx, ky, kz, phase in look.waves.astype(np.float32):
         wave = np.sin(kx * p[0] + ky * p[1] + kz * p[2] + phase)
         moved = [axis + d * wave for axis, d in zip(moved, (dx, dy, dz), strict=True)]
     return tuple(moved)
+
+
+def _unwinged(look: Look, p: Points) -> Points:
+    """Where points would be if the transverse processes were as usual."""
+    right, left = np.array(look.wings, np.float32)
+    beside = np.maximum(np.abs(p[0]) - np.float32(look.width / 2 + 2), 0)
+    longer, back, up = (np.where(p[0] > 0, b, a) for a, b in zip(right, left, strict=True))
+    usual = beside / longer
+    return p[0] + np.sign(p[0]) * (usual - beside), p[1] - back * usual, p[2] - up * usual
 
 
 def _body(look: Look, fit: Fit, p: Points) -> np.ndarray:

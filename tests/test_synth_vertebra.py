@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from versectl.labels import NUMBERS
+from versectl.synth import vertebra
+from versectl.synth.vertebra import Fit
+
+USUAL = (1.0, 0.0, 0.0)
+FIT = Fit((13.0, 0.0, 0.0), (-13.0, 0.0, 0.0))
+AXIS = np.arange(-62.0, 63.0, 1.5, dtype=np.float32)
+POINTS = tuple(np.meshgrid(AXIS, AXIS, AXIS, indexing="ij"))
+
+
+@pytest.fixture(scope="module")
+def look():
+    sampled = vertebra.sample(NUMBERS["L2"], 1.0, 0.5, np.random.default_rng(5))
+    return replace(sampled, wings=(USUAL, USUAL))
+
+
+def inside(look):
+    """Points (n, 3) of a vertebra."""
+    return np.stack([axis[vertebra.distance(look, FIT, POINTS) < 0] for axis in POINTS], axis=-1)
+
+
+def test_a_longer_wing_reaches_farther_on_its_own_side(look):
+    usual, longer = inside(look), inside(replace(look, wings=(USUAL, (1.4, 0.0, 0.0))))
+    assert longer[:, 0].max() > usual[:, 0].max() + 5
+    assert longer[:, 0].min() == usual[:, 0].min()
+
+
+def test_a_wing_that_goes_back_and_up_leaves_the_body_as_it_was(look):
+    tilted = inside(replace(look, wings=((1.0, 0.3, 0.4), USUAL)))
+    usual = inside(look)
+    beside = look.width / 2 + 2
+    assert np.array_equal(usual[usual[:, 0] > -beside], tilted[tilted[:, 0] > -beside])
+    tips = [points[points[:, 0] < -beside - 10].mean(axis=0) for points in (usual, tilted)]
+    assert tips[1][1] > tips[0][1] + 2
+    assert tips[1][2] > tips[0][2] + 3
+
+
+def test_free_wings_differ_between_people_more_than_between_sides():
+    rng = np.random.default_rng(0)
+    wings = np.array([vertebra.sample(NUMBERS["L1"], 1.0, 0.5, rng).wings for _ in range(300)])
+    assert np.ptp(wings[..., 0]) > 0.7
+    between_sides = np.std(wings[:, 0, 0] - wings[:, 1, 0])
+    assert 0 < between_sides < 0.5 * np.std(wings[:, 0, 0])
+    carrying = [vertebra.sample(NUMBERS["T7"], 1.0, 0.5, rng).wings[0][0] for _ in range(100)]
+    assert np.ptp(carrying) < 0.5

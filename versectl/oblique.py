@@ -1,0 +1,57 @@
+"""Fields of view that lie askew in a scan, as where it was resampled along a tilted spine."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from versectl import volume
+from versectl.scan import Scan
+from versectl.volume import Grid
+
+#: chosen: how far it is turned about each axis at most.
+ANGLE_DEG = 20.0
+
+#: chosen: its sides beside the scan's own.
+SHARES = (0.75, 1.05)
+
+#: chosen: a vertebra that lost more of its voxels is no longer whole; its processes may be cut.
+MOST_LOST = 0.2
+
+
+def cut(scan: Scan, rng: np.random.Generator) -> Scan:
+    """The scan with nothing but air, and no labels, beyond a box turned round its middle."""
+    angles_deg = rng.uniform(-ANGLE_DEG, ANGLE_DEG, 3)
+    turn = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+    grid = Grid.of(scan.ct)
+    outside = beyond(grid, turn, rng.uniform(*SHARES, 3))
+    hounsfield, found = volume.to_array(scan.ct), volume.to_array(scan.labels)
+    seen = np.where(outside, volume.AIR_HU, hounsfield).astype(hounsfield.dtype)
+    whole, lost = (np.bincount(part.ravel(), minlength=256) for part in (found, found[outside]))
+    return replace(
+        scan,
+        ct=volume.from_array(seen, grid),
+        labels=volume.from_array(np.where(outside, 0, found), grid),
+        centroids_mm={
+            label: center_mm
+            for label, center_mm in scan.centroids_mm.items()
+            if lost[label] <= MOST_LOST * whole[label]
+        },
+    )
+
+
+def beyond(grid: Grid, turn: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Which voxels (z, y, x) lie beyond a box round the grid's middle.
+
+    turn : (3, 3), its rows are the box's axes.
+    shares : (3,), its sides beside the grid's.
+    """
+    half_mm = (np.array(grid.size_vox) - 1) / 2 * grid.spacing_mm
+    x, y, z = (
+        np.linspace(-h, h, n, dtype=np.float32) for h, n in zip(half_mm, grid.size_vox, strict=True)
+    )
+    outside = np.zeros(grid.shape, bool)
+    for (along_x, along_y, along_z), limit_mm in zip(turn, half_mm * shares, strict=True):
+        away_mm = along_x * x + along_y * y[:, None] + along_z * z[:, None, None]
+        outside |= np.abs(away_mm) > limit_mm
+    return outside
