@@ -30,13 +30,15 @@ LAYERS = [
     {"batch", "serve"},
     {"challenge"},
     {"scan", "augment"},
-    {"recording", "samples"},
+    {"oblique", "recording"},
+    {"samples"},
     {"synth"},
     {"subjects"},
     {"feed"},
     {"learner"},
     {"train"},
     {"crossvalidation", "training"},
+    {"options"},
     {"cli"},
     {"__main__"},
 ]
@@ -102,8 +104,9 @@ def test_few_modules_know_keras(path):
         assert not known & {"keras", "tensorflow"}
 
 
-def test_the_command_line_loads_click_only():
-    names = loaded_at_once(ROOT / "versectl" / "cli.py") - {"versectl"}
+@pytest.mark.parametrize("name", ["cli.py", "options.py"])
+def test_the_command_line_loads_click_only(name):
+    names = loaded_at_once(ROOT / "versectl" / name) - {"versectl"}
     assert names <= {
         "click",
         "functools",

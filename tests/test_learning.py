@@ -53,8 +53,10 @@ def learned(folder, out, stage, changes, training) -> Model:
         dropout=0.0,
         spatial_filters=min(released.network.spatial_filters, 8),
     )
+    steps, rate = training["steps"], training["learning_rate"]
+    run_down = {"boundaries": (steps * 2 // 3,), "later_rates": (rate / 8,)}
     still = replace(
-        released.training, ranges=STILL, optimizer="adam", boundaries=(), l2=0.0, **training
+        released.training, ranges=STILL, optimizer="adam", l2=0.0, **run_down, **training
     )
     chosen: StageConfig = replace(released, network=network, training=still, **changes)
     train.train(
