@@ -162,11 +162,14 @@ class StageConfig:
     connectivity: int = 3
 
 
+#: What each stage sees: sections 2.1 to 2.3.
+_SPINE_BOX = {"stage": "spine", "size_vox": (64, 64, 128), "spacing_mm": 8.0}
+_VERTEBRAE_BOX = {"stage": "vertebrae", "size_vox": (96, 96, 128), "spacing_mm": 2.0}
+_SEGMENTATION_BOX = {"stage": "segmentation", "size_vox": (128, 128, 96), "spacing_mm": 1.0}
+
 DEFAULT = {
     "spine": StageConfig(
-        stage="spine",
-        size_vox=(64, 64, 128),  # section 2.1: 512 x 512 x 1024 mm
-        spacing_mm=8.0,  # section 2.1
+        **_SPINE_BOX,
         smoothing_mm=3.0,  # the released VerSe 2019 weights' preprocessing
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.3,  # chosen
@@ -174,9 +177,7 @@ DEFAULT = {
         training=TrainingConfig(steps=1500),
     ),
     "vertebrae": StageConfig(
-        stage="vertebrae",
-        size_vox=(96, 96, 128),  # section 2.2
-        spacing_mm=2.0,  # section 2.2
+        **_VERTEBRAE_BOX,
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=5.0,  # chosen: neighbours in the neck, 16 mm apart, stay two peaks
         threshold=0.05,  # chosen on synthetic CT of seed 2000; 0.25 released
@@ -190,9 +191,7 @@ DEFAULT = {
         training=TrainingConfig(steps=15000, learning_rate=5e-4),  # 1e-3 was not stable
     ),
     "segmentation": StageConfig(
-        stage="segmentation",
-        size_vox=(128, 128, 96),  # section 2.3
-        spacing_mm=1.0,  # section 2.3
+        **_SEGMENTATION_BOX,
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
@@ -256,9 +255,7 @@ _RELEASED_RANGES = replace(_RANGES, axis_share=1.0, shift_mm=30.0, bump_mm=25.0)
 #: The text of the paper; where it is silent, what was released.
 PAPER = {
     "spine": StageConfig(
-        stage="spine",
-        size_vox=(64, 64, 128),  # section 2.1
-        spacing_mm=8.0,  # section 2.1
+        **_SPINE_BOX,
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.0,  # the published method has none
@@ -272,9 +269,7 @@ PAPER = {
         protocol="published",
     ),
     "vertebrae": StageConfig(
-        stage="vertebrae",
-        size_vox=(96, 96, 128),  # section 2.2
-        spacing_mm=2.0,  # section 2.2
+        **_VERTEBRAE_BOX,
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=8.0,  # released: 4 voxels to begin with; learned
         threshold=0.25,  # released
@@ -291,9 +286,7 @@ PAPER = {
         tile_step_vox=32,  # section 3.1: tiles overlap by 96 voxels
     ),
     "segmentation": StageConfig(
-        stage="segmentation",
-        size_vox=(128, 128, 96),  # section 2.3
-        spacing_mm=1.0,  # section 2.3
+        **_SEGMENTATION_BOX,
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
