@@ -118,6 +118,19 @@ def test_thick_slices_average_along_their_axis():
     assert np.array_equal(ct._slices(7, 0.9, 0.5), np.eye(7, dtype=np.float32))
 
 
+def test_rings_depend_on_the_distance_from_one_axis_in_mm():
+    rng = np.random.default_rng(2)
+    square = ct._rings((60, 120), np.array([1.0, 2.0, 1.0]), np.random.default_rng(2))
+    axis_mm = rng.normal(0, 60, 2)
+    y, x = (np.arange(60) - 30) * 2.0 - axis_mm[0], (np.arange(120) - 60) * 1.0 - axis_mm[1]
+    radius_mm = np.hypot(y[:, None], x)
+    order = np.argsort(radius_mm, axis=None)
+    near = np.abs(np.diff(square.ravel()[order]))
+    assert near.max() < 3 * np.std(square)
+    assert np.median(near) < 0.1 * np.std(square)
+    assert 2 < np.std(square) < 60
+
+
 def test_noise_fields_have_unit_spread_and_the_width_asked_for():
     rng = np.random.default_rng(0)
     field = ct._field((40, 60, 80), np.array([12.0, 6.0, 3.0]), rng)

@@ -48,6 +48,9 @@ RIM_MM, RIM_BEGINS, RIM_WIDTH = 0.7, (0.3, 0.75), 0.25
 #: whole. Cut processes are smaller than that, a cut body is not.
 MOST_CUT = 0.4
 
+#: chosen: share of scans with rings round the scanner's axis.
+RINGS = 0.05
+
 #: chosen: share of scans with discs as bright as bone: calcified, or vertebrae grown together.
 FUSED = 0.04
 
@@ -271,9 +274,23 @@ def _acquire(
     seen, grain = sliced
     sigma_hu = np.exp(rng.uniform(np.log(3), np.log(70)))
     seen = seen + grain * np.float32(sigma_hu / max(grain.std(), 1e-3))
+    if rng.random() < RINGS:
+        seen = seen + _rings(seen.shape[1:], spacing_mm, rng)
     shade = _field(seen.shape, rng.uniform(40, 120) / spacing_mm, rng)
     seen = (seen + 1000) * (1 + rng.uniform(0, 0.03) * shade) - 1000 + rng.uniform(-15, 15)
     return np.clip(seen, -1024, 3071)
+
+
+def _rings(shape: tuple[int, int], spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What a detector that is off adds to every slice (y, x): rings round the scanner's axis."""
+    axis_mm = rng.normal(0, 60, 2)  # from the middle
+    y, x = (
+        (np.arange(n) - n / 2) * s - a
+        for n, s, a in zip(shape, spacing_mm[1::-1], axis_mm, strict=True)
+    )
+    radius_mm = np.hypot(y[:, None], x)
+    per_mm = rng.normal(0, rng.uniform(5, 40), int(radius_mm.max()) + 2)
+    return np.interp(radius_mm, np.arange(len(per_mm)), per_mm).astype(np.float32)
 
 
 def _slices(size: int, thickness_vox: float, offset: float) -> np.ndarray:
