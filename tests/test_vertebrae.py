@@ -20,8 +20,12 @@ def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
     ct, _ = phantom
     center_mm = np.mean(list(CENTERS_MM.values()), axis=0)
 
+    grid = frame_of(ct, center_mm)
+    plain = vertebrae.box(ct, grid, CONFIG)
+
     def always_right(seen):
-        return np.log(vertebrae.target(CENTERS_MM, frame_of(ct, center_mm), CONFIG) + 1e-9)
+        answer = np.log(vertebrae.target(CENTERS_MM, grid, CONFIG) + 1e-9)
+        return answer if np.array_equal(seen, plain) else answer[:, :, ::-1]
 
     found = vertebrae.predict(ct, center_mm, Model(CONFIG, always_right))
     assert list(found) == list(CENTERS_MM)
@@ -61,6 +65,20 @@ def test_tiles_are_merged_by_their_maximum():
 
     merged = vertebrae.respond(seen, Model(CONFIG, lambda tile: np.log(brightest_of_patch(tile))))
     assert merged == pytest.approx(brightest_of_patch(seen))
+
+
+def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
+    seen = np.zeros((128, 96, 96, 1), np.float32)
+    seen[:, :, 61] = 1  # 34 in the mirror
+
+    def sees_the_left_half(tile):
+        heat = np.zeros((64, 48, 48, 26))
+        heat[..., :24, 3] = tile[::2, ::2, :48:2, 0]
+        return np.log(heat + 1e-9)
+
+    heat = vertebrae.respond_both_ways(seen, Model(CONFIG, sees_the_left_half))
+    assert heat[..., 3].max() == pytest.approx(0.5)
+    assert set(np.argwhere(heat[..., 3] > 0.1)[:, 2]) == {30}
 
 
 def test_no_response_gives_no_vertebra(phantom):

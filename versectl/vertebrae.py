@@ -102,7 +102,7 @@ def _predict_default(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dic
     low_mm, high_mm = volume.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
     grid = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
-    heat = respond(box(ct, grid, model.config), model)
+    heat = respond_both_ways(box(ct, grid, model.config), model)
     found = candidates(heat, answer_grid(grid, model.config), model.config.threshold)
     inside = [c for c in found if np.all((c.center_mm >= low_mm) & (c.center_mm <= high_mm))]
     run = sequence.best(inside)
@@ -146,6 +146,12 @@ def respond(seen: np.ndarray, model: Model) -> np.ndarray:
         part = merged[start // patch : (start + length) // patch]
         np.maximum(part, heat, out=part)
     return merged[front // patch :][: len(seen) // patch]
+
+
+def respond_both_ways(seen: np.ndarray, model: Model) -> np.ndarray:
+    """Heatmaps of a box, the mean of those of the box and of its mirror image, turned back."""
+    mirrored = respond(np.ascontiguousarray(seen[:, :, ::-1]), model)[:, :, ::-1]
+    return (respond(seen, model) + mirrored) / 2
 
 
 def tile_starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
