@@ -84,7 +84,8 @@ def test_every_vertebra_is_named_and_found_within_2_mm(known, tmp_path):
     # The released models fill short scans up with what they never saw in training.
     changes["padding"] = config.PAPER["vertebrae"].padding
     # Adam takes larger steps than Nesterov's method does here: a weaker pull on the widths.
-    training = {"steps": 1500, "learning_rate": 2e-3, "sigma_l2": 0.02}
+    # Most of these vertebrae lie near their scans' ends, where the released ones do not learn.
+    training = {"steps": 1500, "learning_rate": 2e-3, "sigma_l2": 0.02, "top_and_bottom_mm": 0.0}
     model = learned(folder, tmp_path, "vertebrae", changes, training)
     for ct, _, points_mm in scans:
         middle_mm = np.mean(list(points_mm.values()), axis=0)
@@ -97,7 +98,8 @@ def test_every_vertebra_is_named_and_found_within_2_mm(known, tmp_path):
 
 def test_every_mask_overlaps_by_95_percent(known, tmp_path):
     folder, scans = known
-    changes = {"size_vox": (64, 80, 48), "spacing_mm": 1.2, "sigma_mm": 3.6}
+    # Smoothing, meant for rough annotations, would take these vertebrae's sharp edges off.
+    changes = {"size_vox": (64, 80, 48), "spacing_mm": 1.2, "sigma_mm": 3.6, "blur_vox": 0.0}
     model = learned(
         folder, tmp_path, "segmentation", changes, {"steps": 1000, "learning_rate": 3e-3}
     )

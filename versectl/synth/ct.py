@@ -42,7 +42,7 @@ SLIP_SD_MM = 20.0
 
 #: chosen: masks drawn by people reach a little beyond the bone. Bone fades in where so much of the
 #: surroundings, a Gaussian of this width, belongs to the mask; a half does at its edge.
-RIM_MM, RIM_BEGINS, RIM_WIDTH = 0.7, (0.3, 0.75), 0.25
+RIM_MM, RIM_BEGINS, RIM_WIDTH = 0.9, (0.4, 0.75), 0.25
 
 #: chosen: a vertebra whose area on the border is larger, beside its volume to the 2/3, is not
 #: whole. Cut processes are smaller than that, a cut body is not.
@@ -233,7 +233,8 @@ def _add_bone(
         size = width_mm / spacing_mm
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
 
-    core = (bone & ~_edge(structures)).astype(np.float32)
+    shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
+    core = ((shown > 0) & ~_edge(shown)).astype(np.float32)
     thickness_mm = rng.uniform(0.7, 2.0)  # thinner, nothing is left of it in coarse voxels
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
     cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
