@@ -104,7 +104,8 @@ def robust(source: Path, out: Path) -> str:
                 made[f"{case.name}_{variant.name}"] = variant
     for name, variant in made.items():
         volume.write(variant.ct, out / "in" / f"{name}_ct.nii.gz")
-    call("localize-vertebrae", out / "in", out / "out")
+    for command in ("localize-spine", "localize-vertebrae"):
+        call(command, out / "in", out / "out")
     lines = ["| variant | vertebrae | named right | all |", "|---|---|---|---|"]
     for name, variant in made.items():
         right = named_right(variant, out / "out" / f"{name}_ctd.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from versectl import cases, volume
+from versectl import cases, labels, volume
 
 SCANS = Path(__file__).parents[2] / "shared" / "data" / "ct"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "spine.json"
@@ -36,3 +36,18 @@ def test_every_scan_is_done_and_every_mask_lies_on_its_scan(out):
         assert volume.same_grid(masks, volume.read_ct(case.ct))
         found = set(np.unique(volume.to_array(masks)).tolist()) - {0}
         assert found <= {row["label"] for row in told["vertebrae"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("sub-verse006", "L4", "L5"),
+        ("sub-verse007", "T9", "L3"),
+        ("abdomen_3mm", "T12", "L5"),
+        ("ACRIN-FLT-Breast_013", "C1", "L5"),
+    ],
+)
+def test_all_vertebrae_are_found_and_named(out, name, first, last):
+    told = json.loads((out / f"{name}_report.json").read_text())
+    found = [row["label"] for row in told["vertebrae"]]
+    assert found == list(range(labels.NUMBERS[first], labels.NUMBERS[last] + 1))
