@@ -26,6 +26,9 @@ pytestmark = pytest.mark.slow
 
 STILL = Ranges(0.0, 0.0, 0.0, flips=False)
 
+#: Filters of each stage's network.
+WIDTH = {"spine": 8, "vertebrae": 12, "segmentation": 8}
+
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
@@ -44,9 +47,9 @@ def known(tmp_path_factory):
     return folder, found
 
 
-def learned(folder, out, stage, changes, training, width=8) -> Model:
+def learned(folder, out, stage, changes, training) -> Model:
     """The stage trained on the folder's cases; narrow, and without distortion or dropout."""
-    released = config.RELEASED[stage]
+    released, width = config.RELEASED[stage], WIDTH[stage]
     network = replace(
         released.network,
         filters=(width,) * 3,
@@ -97,7 +100,7 @@ def test_every_vertebra_is_named_and_found_within_2_mm(known, tmp_path):
         # Most of these vertebrae lie near their scans' ends, where the released ones do not learn.
         "top_and_bottom_mm": 0.0,
     }
-    model = learned(folder, tmp_path, "vertebrae", changes, training, width=12)
+    model = learned(folder, tmp_path, "vertebrae", changes, training)
     for ct, _, points_mm in scans:
         middle_mm = np.mean(list(points_mm.values()), axis=0)
         found = vertebrae.predict(ct, middle_mm, model)
