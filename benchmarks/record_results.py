@@ -106,6 +106,8 @@ def robust(source: Path, out: Path) -> str:
         volume.write(variant.ct, out / "in" / f"{name}_ct.nii.gz")
     for command in ("localize-spine", "localize-vertebrae"):
         call(command, out / "in", out / "out")
+    if not any((out / "out").glob("*_ctd.json")):
+        raise SystemExit("no variant was done: nothing was measured")
     lines = ["| variant | vertebrae | named right | all |", "|---|---|---|---|"]
     for name, variant in made.items():
         right = named_right(variant, out / "out" / f"{name}_ctd.json")

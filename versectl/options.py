@@ -47,16 +47,24 @@ def level(value: int) -> Callable:
     return lambda _ctx, _parameter, given: log.setLevel(value) if given else None
 
 
-def check_slug(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """The slug, if it is one: small letters, digits and dashes lead to no other folder."""
-    if value is not None and not re.fullmatch(r"[a-z0-9-]+", value):
-        raise click.BadParameter(f"{value!r} is not made of small letters, digits and dashes.")
-    return value
+def matching(pattern: str, described: str) -> Callable:
+    """A callback that refuses a value which is not as described; None stays."""
+
+    def check(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(pattern, value):
+            raise click.BadParameter(f"{value!r} is not {described}.")
+        return value
+
+    return check
+
+
+#: Of what leads to no other folder.
+SLUG = matching(r"[a-z0-9-]+", "made of small letters, digits and dashes")
 
 
 def slug(name: str, default: str | None, help_text: str) -> Callable:
     """An option that names a socket of a grand challenge."""
-    return option(name, default=default, show_default=True, callback=check_slug, help=help_text)
+    return option(name, default=default, show_default=True, callback=SLUG, help=help_text)
 
 
 def layout(name: str, help_text: str) -> Callable:
@@ -73,13 +81,6 @@ def parse_shard(_ctx: click.Context, _parameter: click.Parameter, value: str | N
     if not match or int(match[1]) > int(match[2]):
         raise click.BadParameter(f"{value!r} is not i/N with i from 1 to N.")
     return int(match[1]), int(match[2])
-
-
-def check_device(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """The value, if it is a device's name."""
-    if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", value):
-        raise click.BadParameter(f"{value!r} is not auto, cpu, gpu or gpu:N.")
-    return value
 
 
 #: What most commands work on.
@@ -117,7 +118,7 @@ NETWORK = (
         "--device",
         default="auto",
         show_default=True,
-        callback=check_device,
+        callback=matching(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N"),
         metavar="auto|cpu|gpu|gpu:N",
         help="Where networks compute.",
     ),

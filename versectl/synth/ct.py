@@ -35,8 +35,8 @@ HOUNSFIELD = {
 
 BONES = ("vertebra", "bone")
 
-#: What slips along the spine, which neither names a level nor holds one: a kidney may lie two
-#: vertebrae higher in one person than in the next. Chosen: by how much, one standard deviation.
+#: What slips along the spine, for it must not name a level: a kidney lies higher in one person than
+#: in the next. Chosen: how far, one standard deviation.
 SLIPPERY = ("tissue", "muscle", "fat", "organ", "vessel", "lung", "gas")
 SLIP_SD_MM = 20.0
 
