@@ -16,7 +16,7 @@ LAYERS = [
     {"metaimage", "model", "nifti"},
     {"portions", "volume"},
     {"cases", "centroids", "device", "heatmap", "published_sequence", "sequence"},
-    {"landmarks"},
+    {"landmarks", "tiles"},
     {"spine", "vertebrae", "segmentation"},
     {"pipeline", "preview"},
     {"results", "report"},

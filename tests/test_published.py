@@ -16,6 +16,7 @@ from versectl import (
     networks,
     segmentation,
     spine,
+    tiles,
     vertebrae,
     volume,
     weights,
@@ -99,21 +100,21 @@ def test_a_threshold_as_network_segments_every_block(direction):
     ],
 )
 def test_tiles_begin_where_the_released_inference_has_them(size, step, starts):
-    assert vertebrae.tile_starts(size, 128, step) == starts
+    assert tiles.starts(size, 128, step) == starts
 
 
 @pytest.mark.parametrize(("length", "front"), [(101, 14), (127, 1), (128, 0)])
 def test_a_short_box_is_padded_in_front_and_behind_and_cut_off_again(length, front):
     seen = np.random.default_rng(0).random((length, 8, 8, 1)).astype(np.float32) + 1
-    tiles = []
+    looked_at = []
 
     def same(tile):
-        tiles.append(tile)
+        looked_at.append(tile)
         return tile
 
     merged = vertebrae.respond(seen, Model(RELEASED["vertebrae"], same))
     assert np.array_equal(merged, seen)
-    assert np.flatnonzero(tiles[0][:, 0, 0, 0] > 0)[0] == front
+    assert np.flatnonzero(looked_at[0][:, 0, 0, 0] > 0)[0] == front
 
 
 def test_negative_responses_are_merged_to_zero_and_overlaps_to_the_larger():

@@ -41,20 +41,6 @@ def test_the_target_has_a_channel_per_label_and_none_for_absent_ones(phantom):
     assert [labels.CHANNELS[c] for c in np.flatnonzero(answer.max(axis=(0, 1, 2)))] == [19, 20, 21]
 
 
-def test_the_answer_grid_covers_the_box_with_voxels_in_the_middle_of_patches(phantom):
-    grid = frame_of(phantom[0])
-    coarse = vertebrae.answer_grid(grid, CONFIG)
-    assert coarse.to_mm([0, 0, 0]) == pytest.approx(grid.to_mm([0.5, 0.5, 0.5]))
-    assert coarse.to_mm([47, 47, 63]) == pytest.approx(grid.to_mm([94.5, 94.5, 126.5]))
-
-
-@pytest.mark.parametrize(
-    ("size", "starts"), [(128, [0]), (144, [0, 16]), (200, [0, 64, 72]), (304, [0, 64, 128, 176])]
-)
-def test_tiles_are_half_a_tile_apart_and_the_last_ends_at_the_end(size, starts):
-    assert vertebrae.tile_starts(size, 128, 64) == starts
-
-
 def test_tiles_are_merged_by_their_maximum():
     seen = np.random.default_rng(0).random((192, 8, 8, 1)).astype(np.float32)
 

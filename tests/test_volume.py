@@ -185,6 +185,14 @@ def test_a_grid_round_a_centre_has_it_in_its_middle():
     assert not grid.contains((1.0, 2.0, 9.1))
 
 
+def test_a_coarsened_grid_has_its_voxels_in_the_middle_of_those_it_merges():
+    grid = volume.Grid((97, 40, 128), (2.0, 1.5, 3.0), (-8.0, 3.0, 70.0))
+    coarse = grid.coarsened(2)
+    assert coarse.size_vox == (48, 20, 64)
+    assert coarse.to_mm([0, 0, 0]) == pytest.approx(grid.to_mm([0.5, 0.5, 0.5]))
+    assert coarse.to_mm([47, 19, 63]) == pytest.approx(grid.to_mm([94.5, 38.5, 126.5]))
+
+
 def test_grids_that_differ_are_told_apart(scan):
     other = sitk.Image(scan)
     assert volume.same_grid(scan, other)

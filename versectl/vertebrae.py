@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import heatmap, labels, published_sequence, sequence, volume
+from versectl import heatmap, labels, published_sequence, sequence, tiles, volume
 from versectl.config import StageConfig
 from versectl.model import Model
 from versectl.published_sequence import Peak
@@ -59,22 +59,14 @@ def frame_published(center_mm: np.ndarray, scan: Grid, config: StageConfig) -> G
     return Grid((x, y, length_vox), grid.spacing_mm, (*grid.origin_mm[:2], scan.origin_mm[2]))
 
 
-def answer_grid(grid: Grid, config: StageConfig) -> Grid:
-    """The coarser grid the network answers on: a voxel per patch."""
-    patch = config.network.patch_vox
-    size = tuple(n // patch for n in grid.size_vox)
-    origin_mm = tuple(grid.to_mm(np.full(3, (patch - 1) / 2)).tolist())
-    return Grid(size, tuple(s * patch for s in grid.spacing_mm), origin_mm)
-
-
 def box(ct: sitk.Image, grid: Grid, config: StageConfig) -> np.ndarray:
     """What the network sees: the scan on the grid, (z, y, x, 1)."""
     return volume.seen(ct, grid, config.smoothing_mm)[..., None]
 
 
 def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig) -> np.ndarray:
-    """What it should answer: a Gaussian per vertebra, (z, y, x, outputs) on the answer's grid."""
-    coarse = answer_grid(grid, config)
+    """What it should answer: a Gaussian per vertebra, (z, y, x, outputs), a voxel per patch."""
+    coarse = grid.coarsened(config.network.patch_vox)
     answer = np.zeros((*coarse.shape, config.network.outputs), np.float32)
     for label, center_mm in centers_mm.items():
         channel = labels.CHANNELS.index(label)
@@ -101,9 +93,13 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Ve
 def _predict_default(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
     low_mm, high_mm = volume.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
-    grid = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
-    heat = respond_both_ways(box(ct, grid, model.config), model)
-    found = candidates(heat, answer_grid(grid, model.config), model.config.threshold)
+    lane = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
+
+    def look(tile: Grid) -> np.ndarray:
+        return respond_both_ways(box(ct, tile, model.config), model)
+
+    heat, grid = tiles.follow(lane, center_mm, look, model.config)
+    found = candidates(heat, grid, model.config.threshold)
     inside = [c for c in found if np.all((c.center_mm >= low_mm) & (c.center_mm <= high_mm))]
     run = sequence.best(inside)
     sure = sequence.sureness(run) if run else 0.0
@@ -139,7 +135,7 @@ def respond(seen: np.ndarray, model: Model) -> np.ndarray:
     padding = ((front, lacking - front), *[(0, 0)] * 3)
     filled = np.pad(seen, padding, constant_values=model.config.padding)
     merged = None
-    for start in tile_starts(len(filled), length, model.config.tile_step_vox):
+    for start in tiles.starts(len(filled), length, model.config.tile_step_vox):
         heat = READ[model.config.protocol](model.answer(filled[start : start + length]))
         if merged is None:
             merged = np.zeros((len(filled) // patch, *heat.shape[1:]), np.float32)
@@ -152,12 +148,6 @@ def respond_both_ways(seen: np.ndarray, model: Model) -> np.ndarray:
     """Heatmaps of a box, the mean of those of the box and of its mirror image, turned back."""
     mirrored = respond(np.ascontiguousarray(seen[:, :, ::-1]), model)[:, :, ::-1]
     return (respond(seen, model) + mirrored) / 2
-
-
-def tile_starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
-    """Where tiles begin: a step apart, the last one ending at the end."""
-    last = size_vox - tile_vox
-    return [*range(0, last, step_vox), last]
 
 
 def peaks_of_names(heat: np.ndarray, grid: Grid, threshold: float) -> list[list[Peak]]:

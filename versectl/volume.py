@@ -97,6 +97,12 @@ class Grid:
         origin_mm = tuple(self.to_mm(np.full(3, (1 / factor - 1) / 2)).tolist())
         return Grid(size, tuple(s / factor for s in self.spacing_mm), origin_mm)
 
+    def coarsened(self, factor: int) -> "Grid":
+        """Voxels of this grid merged by `factor` a side; what is left over at its ends goes."""
+        size = tuple(n // factor for n in self.size_vox)
+        origin_mm = tuple(self.to_mm(np.full(3, (factor - 1) / 2)).tolist())
+        return Grid(size, tuple(s * factor for s in self.spacing_mm), origin_mm)
+
     def contains(self, point_mm: Sequence[float]) -> bool:
         """Whether the point lies inside a voxel of this grid."""
         at = self.to_vox(point_mm)
