@@ -76,19 +76,30 @@ def of_spine_published(subject: Subject, config: StageConfig, rng: np.random.Gen
 
 
 def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
-    """A tile somewhere along the spine of a field of view, and its vertebrae."""
-    low_mm, high_mm = field_of_view(subject, rng)
+    """A tile somewhere along the spine of a field of view, and its vertebrae.
+
+    Of two fields of view the shorter one: what shows few vertebrae is harder to name.
+    """
+    views_mm = [field_of_view(subject, rng) for _ in range(2)]
+    shorter_mm = min(views_mm, key=lambda view_mm: np.ptp(view_mm, axis=0)[2])
+    low_mm, high_mm = _part(*shorter_mm, config.size_vox[2] * config.spacing_mm, rng)
+    middle_mm = (low_mm + high_mm) / 2
     points_mm = np.array(list(subject.centroids_mm.values()))
-    visible = points_mm[np.all((points_mm >= low_mm) & (points_mm <= high_mm), axis=1)]
-    middle_mm = visible.mean(axis=0) if len(visible) else (low_mm + high_mm) / 2
-    half_mm = config.size_vox[2] * config.spacing_mm / 2
-    slack_mm = max((high_mm[2] - low_mm[2]) / 2 - half_mm, 0.0)
-    middle_mm = np.append(
-        middle_mm[:2] + rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2),
-        (low_mm[2] + high_mm[2]) / 2 + rng.uniform(-slack_mm, slack_mm),
-    )
+    shown_mm = points_mm[np.all((points_mm >= low_mm) & (points_mm <= high_mm), axis=1)]
+    if len(shown_mm):
+        middle_mm[:2] = shown_mm.mean(axis=0)[:2]
+    middle_mm[:2] += rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2)
     grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
     return _vertebrae_on(grid, _scan(subject, grid.within(low_mm, high_mm), rng), config)
+
+
+def _part(
+    low_mm: np.ndarray, high_mm: np.ndarray, length_mm: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A part of a field of view, no longer than that."""
+    slack_mm = max((high_mm - low_mm)[2] - length_mm, 0.0)
+    low_mm = low_mm + [0, 0, rng.uniform(0, slack_mm)]
+    return low_mm, np.array([*high_mm[:2], min(high_mm[2], low_mm[2] + length_mm)])
 
 
 def of_vertebrae_published(
