@@ -53,6 +53,15 @@ def test_vertebrae_are_about_as_large_as_those_of_real_label_maps(body, name, le
     assert least_ml < volume_ml < most_ml
 
 
+def test_vertebrae_hold_together_even_where_they_are_thinnest(spine):
+    fine = anatomy.build(spine, np.random.default_rng(4), 1.5)
+    for label in fine.centroids_mm:
+        thick = ndimage.binary_opening(fine.structures == label)
+        parts, _ = ndimage.label(thick)
+        sizes = np.bincount(parts.ravel())[1:]
+        assert sizes.max() > 0.9 * sizes.sum(), label
+
+
 def test_the_centre_of_the_atlas_lies_in_the_front_of_its_ring(body):
     ring = middle_mm(body, body.structures == NUMBERS["C1"])
     offset = body.centroids_mm[NUMBERS["C1"]] - ring

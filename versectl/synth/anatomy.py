@@ -157,6 +157,8 @@ def _joint_place(look: Look) -> tuple[np.ndarray, tuple[float, float, float]]:
         return np.array([17.5, 8.0, -9.0]) * look.thickness**0.5, (0.3, 0.0, 1.0)
     if look.label < C7:
         return np.array([wide / 2 + 7.5, look.depth / 2 + 0.35 * deep, 0.0]), (0.0, 0.7, 0.7)
+    if look.label == C7:  # halfway between the neck's joints and the thorax's
+        return np.array([wide / 2 + 7.0, look.depth / 2 + 0.7 * deep, -1.0]), (0.1, 0.8, 0.5)
     if look.region != "lumbar" and look.label != T12:
         side = 5.5 if look.label < T1 + 2 else 4.0
         return np.array([wide / 2 + side, look.depth / 2 + 0.75 * deep, 1.0]), (0.15, 0.95, 0.25)
