@@ -145,3 +145,13 @@ def test_a_vertebra_whose_process_is_cut_has_its_centroid():
     found = volume.to_array(made.labels)
     assert (found[:, -1] == 19).any()
     assert 19 in made.centroids_mm
+
+
+def test_no_marrow_is_darker_than_fat():
+    structures = bodies.body().structures
+    bone = np.isin(structures, list(bodies.CENTERS_MM))
+    for seed in range(20):
+        hounsfield = np.zeros(structures.shape, np.float32)
+        sampling = (np.full(3, 2.0), np.random.default_rng(seed))
+        ct._add_bone(hounsfield, structures, bodies.KINDS, sampling)
+        assert hounsfield[bone].min() >= ct.HOUNSFIELD["fat"][0]

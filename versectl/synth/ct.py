@@ -232,6 +232,7 @@ def _add_bone(
     for width_mm, most in zip(grains_mm, (90, 60, 100), strict=True):
         size = width_mm / spacing_mm
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
+    np.maximum(trabecular, HOUNSFIELD["fat"][0], out=trabecular)  # marrow is fat at the darkest
 
     shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
     core = ((shown > 0) & ~_edge(shown)).astype(np.float32)
