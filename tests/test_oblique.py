@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -46,7 +48,17 @@ def test_beyond_the_field_is_air_and_what_it_cuts_is_not_whole(seed):
     assert np.array_equal(found[seen == 40], volume.to_array(before.labels)[seen == 40])
     assert set(after.centroids_mm) <= {20, 24}
     assert 20 in after.centroids_mm
-    assert (24 in after.centroids_mm) == ((found == 24).sum() >= (1 - oblique.MOST_LOST) * 6**3)
+    left = (found == 24).sum() / 6**3
+    assert (24 in after.centroids_mm) == (left >= 1 - oblique.MOST_LOST)
+    assert (24 in after.cut_mm) == (1 - oblique.OUT_OF_VIEW <= left < 1 - oblique.MOST_LOST)
+
+
+def test_what_was_cut_before_never_becomes_whole():
+    before = scan()
+    cut_before = replace(before, centroids_mm={}, cut_mm=before.centroids_mm)
+    after = oblique.cut(cut_before, np.random.default_rng(1))
+    assert not after.centroids_mm
+    assert 20 in after.cut_mm
 
 
 def test_the_same_numbers_cut_the_same_field():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests import bodies
-from versectl import config, samples, volume
+from versectl import config, labels, samples, volume
 from versectl.augment import Ranges
 from versectl.scan import Scan
 from versectl.synth import ct
@@ -56,6 +56,22 @@ def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):
 def published(stage, **training):
     chosen = config.RELEASED[stage]
     return replace(chosen, training=replace(chosen.training, **training))
+
+
+def test_a_cut_vertebra_is_wanted_half_as_much_as_a_whole_one(subject):
+    def fixed(grid, rng):
+        empty = volume.from_array(np.zeros(grid.shape, np.int16), grid)
+        some, other = ({label: bodies.CENTERS_MM[label]} for label in (20, 21))
+        return Scan(empty, empty, some, cut_mm=other)
+
+    chosen = config.DEFAULT["vertebrae"]
+    still = replace(subject, scan=fixed)
+    wanted = samples.draw(still, chosen, np.random.default_rng(6)).wanted
+    highest = wanted.max(axis=(0, 1, 2))
+    whole, cut = (labels.CHANNELS.index(label) for label in (20, 21))
+    assert highest[whole] > 0.8
+    assert highest[cut] == pytest.approx(samples.CUT, abs=0.1)
+    assert np.delete(highest, [whole, cut]).max() == 0
 
 
 @pytest.mark.parametrize("stage", config.STAGES)

@@ -36,12 +36,14 @@ def test_bone_is_brighter_than_soft_tissue_and_that_than_air(made):
     assert hounsfield.max() <= 3071
 
 
-def test_a_vertebra_cut_by_the_border_has_voxels_but_no_centroid():
-    low = Grid((60, 70, 40), (2.0, 2.0, 2.0), (-51.0, -40.0, 88.0))  # from the middle of L1 up
+@pytest.mark.parametrize(("lowest_mm", "cut"), [(88.0, {20}), (94.0, set())])
+def test_a_vertebra_cut_by_the_border_has_voxels_but_no_centroid(lowest_mm, cut):
+    low = Grid((60, 70, 40), (2.0, 2.0, 2.0), (-51.0, -40.0, lowest_mm))  # L1's centre: 90 mm
     made = ct.scan(bodies.body(), low, np.random.default_rng(8), STILL)
     assert 20 in np.unique(volume.to_array(made.labels))
     assert 20 not in made.centroids_mm
     assert 19 in made.centroids_mm
+    assert set(made.cut_mm) == cut
 
 
 def test_scans_differ_with_the_generator_and_only_with_it(made):

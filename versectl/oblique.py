@@ -18,6 +18,9 @@ SHARES = (0.75, 1.05)
 #: chosen: a vertebra that lost more of its voxels is no longer whole; its processes may be cut.
 MOST_LOST = 0.2
 
+#: chosen: one that lost more than that is out of view.
+OUT_OF_VIEW = 0.5
+
 
 def cut(scan: Scan, rng: np.random.Generator) -> Scan:
     """The scan with nothing but air, and no labels, beyond a box turned round its middle."""
@@ -27,16 +30,17 @@ def cut(scan: Scan, rng: np.random.Generator) -> Scan:
     outside = beyond(grid, turn, rng.uniform(*SHARES, 3))
     hounsfield, found = volume.to_array(scan.ct), volume.to_array(scan.labels)
     seen = np.where(outside, volume.AIR_HU, hounsfield).astype(hounsfield.dtype)
-    whole, lost = (np.bincount(part.ravel(), minlength=256) for part in (found, found[outside]))
+    before, gone = (np.bincount(part.ravel(), minlength=256) for part in (found, found[outside]))
+    lost = gone / np.maximum(before, 1)
+    shown_mm = {**scan.centroids_mm, **scan.cut_mm}
+    whole = [label for label in scan.centroids_mm if lost[label] <= MOST_LOST]
+    partly = [label for label in shown_mm if label not in whole and lost[label] <= OUT_OF_VIEW]
     return replace(
         scan,
         ct=volume.from_array(seen, grid),
         labels=volume.from_array(np.where(outside, 0, found), grid),
-        centroids_mm={
-            label: center_mm
-            for label, center_mm in scan.centroids_mm.items()
-            if lost[label] <= MOST_LOST * whole[label]
-        },
+        centroids_mm={label: shown_mm[label] for label in whole},
+        cut_mm={label: shown_mm[label] for label in partly},
     )
 
 

@@ -30,6 +30,9 @@ CROPPED_MM = (((38, 120), (38, 120)), ((40, 120), (60, 140)))
 #: chosen: share of fields of view that lie askew.
 OBLIQUE = 0.4
 
+#: chosen: response that is wanted for a vertebra that is cut, but not as far as its centre.
+CUT = 0.5
+
 #: chosen: scans made before a subject is given up.
 TRIES = 30
 
@@ -90,7 +93,12 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
         middle_mm[:2] = shown_mm.mean(axis=0)[:2]
     middle_mm[:2] += rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2)
     grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
-    return _vertebrae_on(grid, _scan(subject, grid.within(low_mm, high_mm), rng), config)
+    scan = _scan(subject, grid.within(low_mm, high_mm), rng)
+    whole, cut = (
+        vertebrae.target(centers_mm, grid, config)
+        for centers_mm in (scan.centroids_mm, scan.cut_mm)
+    )
+    return Sample(vertebrae.box(scan.ct, grid, config), np.maximum(whole, CUT * cut))
 
 
 def _part(
@@ -110,10 +118,7 @@ def of_vertebrae_published(
     slack_mm = (subject.high_mm - subject.low_mm)[2] - config.size_vox[2] * config.spacing_mm
     middle_mm[2] = (subject.low_mm + subject.high_mm)[2] / 2 + rng.uniform(-0.5, 0.5) * slack_mm
     grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
-    return _vertebrae_on(grid, subject.scan(grid, rng), config)
-
-
-def _vertebrae_on(grid: Grid, scan: Scan, config: StageConfig) -> Sample:
+    scan = subject.scan(grid, rng)
     seen = vertebrae.box(scan.ct, grid, config)
     if not config.training.sigma_l2:
         return Sample(seen, vertebrae.target(scan.centroids_mm, grid, config))

@@ -1,7 +1,7 @@
 """A CT with its truth, and how subjects for training make one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
@@ -15,12 +15,14 @@ class Scan:
 
     depth_mm : (z, y, x), how far below the upper and above the lower end of what was scanned a
         voxel comes from, whichever is less; None where nothing ends there.
+    cut_mm : label -> centre (3,) of the vertebrae that are cut, but not as far as their centre.
     """
 
     ct: sitk.Image
     labels: sitk.Image
     centroids_mm: Mapping[int, np.ndarray]
     depth_mm: np.ndarray | None = None
+    cut_mm: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

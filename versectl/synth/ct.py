@@ -78,10 +78,12 @@ def scan(body: Body, grid: Grid, rng: np.random.Generator, ranges: Ranges) -> Sc
     hounsfield = draw(structures, body.kinds, np.array(grid.spacing_mm), rng)
     is_vertebra = np.isin(structures, list(labels.NAMES))
     label_map = np.where(is_vertebra, structures, 0).astype(np.uint8)
+    whole_mm, cut_mm = _shown(body.centroids_mm, warp, label_map, grid)
     return Scan(
         volume.from_array(np.rint(hounsfield).astype(np.int16), grid),
         volume.from_array(label_map, grid),
-        _complete(body.centroids_mm, warp, label_map, grid),
+        whole_mm,
+        cut_mm=cut_mm,
     )
 
 
@@ -141,12 +143,15 @@ def _rounded(structures: np.ndarray, kinds: Mapping[int, str]) -> np.ndarray:
     return rounded
 
 
-def _complete(
+def _shown(
     centroids_mm: Mapping[int, np.ndarray], warp: augment.Warp, label_map: np.ndarray, grid: Grid
-) -> dict[int, np.ndarray]:
-    """Centroids, in the distorted space, of the vertebrae whose bulk lies on the grid."""
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+    """Centroids on the grid, in the distorted space: of vertebrae whose bulk is on it, and others.
+
+    The others are cut.
+    """
     if not centroids_mm:
-        return {}
+        return {}, {}
     moved = augment.distorted_mm(warp, np.array(list(centroids_mm.values())))
     counts = np.bincount(label_map.ravel(), minlength=256)
     on_border = sum(
@@ -154,12 +159,12 @@ def _complete(
         for axis in range(3)
         for at in (0, -1)
     )
-    whole = on_border <= MOST_CUT * counts ** (2 / 3)
-    return {
-        label: center_mm
-        for label, center_mm in zip(centroids_mm, moved, strict=True)
-        if whole[label] and counts[label] and grid.contains(center_mm)
-    }
+    is_whole = on_border <= MOST_CUT * counts ** (2 / 3)
+    whole_mm, cut_mm = {}, {}
+    for label, center_mm in zip(centroids_mm, moved, strict=True):
+        if counts[label] and grid.contains(center_mm):
+            (whole_mm if is_whole[label] else cut_mm)[label] = center_mm
+    return whole_mm, cut_mm
 
 
 def _soft(
