@@ -62,6 +62,18 @@ def test_names_are_sure_when_only_they_fit_and_unsure_when_a_shift_fits_as_well(
     assert 0.4 < sequence.sureness(sequence.best(unsure)) < 0.7
 
 
+def test_many_vertebrae_that_hardly_prefer_a_level_are_no_surer_than_few():
+    def sureness_of(number):
+        names = [labels.NAMES[label] for label in range(10, 11 + number)]
+        heights = np.arange(number, 0, -1) * 24.0
+        pairs = zip(heights, names[:-1], names[1:], strict=True)
+        return sequence.sureness(
+            sequence.best([candidate(z, **{one: 0.55, other: 0.45}) for z, one, other in pairs])
+        )
+
+    assert 0.5 < sureness_of(8) < sureness_of(2) + 0.1 < 0.9
+
+
 def test_a_whole_spine_is_sure_of_its_names():
     heights = np.cumsum([0, *(sequence.DISTANCE_MM[label] for label in range(24, 1, -1))])
     names = [labels.NAMES[label] for label in range(24, 0, -1)]
