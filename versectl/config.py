@@ -188,7 +188,7 @@ DEFAULT = {
             filters=(32, 64, 96, 128),
             spatial_filters=64,
         ),
-        training=TrainingConfig(steps=20000, learning_rate=5e-4),  # 1e-3 was not stable
+        training=TrainingConfig(steps=28500, learning_rate=5e-4),  # 1e-3 was not stable
     ),
     "segmentation": StageConfig(
         **_SEGMENTATION_BOX,
@@ -196,7 +196,7 @@ DEFAULT = {
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
         network=NetworkConfig("unet", inputs=2, outputs=1, filters=(32, 48, 64, 64)),
-        training=TrainingConfig(steps=8000),
+        training=TrainingConfig(steps=10700),
     ),
 }
 
