@@ -47,8 +47,8 @@ LEAST_SHARE = 0.02
 #: only its neighbours tell is given.
 EXPLAINED = 1.0
 
-#: chosen: how much surer a name is for each unit that it weighs more than the next level; so that
-#: the wrong levels among held-out synthetic cases stay below the 0.95 at which a report warns.
+#: chosen: how much surer a name is for each unit that it weighs more than the next level; so that a
+#: report, which warns below 0.95, does so in the held-out synthetic cases with mostly wrong names.
 SHARPNESS = 4.0
 
 
