@@ -41,18 +41,6 @@ def test_the_target_has_a_channel_per_label_and_none_for_absent_ones(phantom):
     assert [labels.CHANNELS[c] for c in np.flatnonzero(answer.max(axis=(0, 1, 2)))] == [19, 20, 21]
 
 
-def test_tiles_are_merged_by_their_maximum():
-    seen = np.random.default_rng(0).random((192, 8, 8, 1)).astype(np.float32)
-
-    def brightest_of_patch(tile):
-        z, y, x = (n // 2 for n in tile.shape[:3])
-        patches = tile.reshape(z, 2, y, 2, x, 2).max(axis=(1, 3, 5))
-        return np.repeat(patches[..., None], 26, axis=-1)
-
-    merged = vertebrae.respond(seen, Model(CONFIG, lambda tile: np.log(brightest_of_patch(tile))))
-    assert merged == pytest.approx(brightest_of_patch(seen))
-
-
 def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
     seen = np.zeros((128, 96, 96, 1), np.float32)
     seen[:, :, 61] = 1  # 34 in the mirror

@@ -24,9 +24,6 @@ FAINT = 0.02
 #: from a higher one.
 SHARE, APART_VOX = 0.1, 7.0
 
-#: Protocol -> heatmaps of what the network answers.
-READ = {"default": np.exp, "published": lambda answer: answer}
-
 
 @dataclass(frozen=True)
 class Vertebra:
@@ -114,7 +111,7 @@ def _predict_published(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> d
     upright = volume.Upright.of(volume.whole_numbers(ct))
     scan = Grid.of(upright.image)
     grid = frame_published(upright.from_world(center_mm), scan, model.config)
-    heat = respond(box(upright.image, grid, model.config), model)
+    heat = respond_published(box(upright.image, grid, model.config), model)
     found = published_sequence.best(
         peaks_of_names(heat, grid, model.config.threshold), len(heat) * grid.spacing_mm[2]
     )
@@ -124,30 +121,28 @@ def _predict_published(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> d
     }
 
 
-def respond(seen: np.ndarray, model: Model) -> np.ndarray:
-    """Heatmaps (z, y, x, outputs) of a box of any length: tiles along z, merged by their maximum.
+def respond_both_ways(tile: np.ndarray, model: Model) -> np.ndarray:
+    """Heatmaps of a tile: the mean of those of it and of its mirror image, turned back."""
+    mirrored = np.exp(model.answer(np.ascontiguousarray(tile[:, :, ::-1])))[:, :, ::-1]
+    return (np.exp(model.answer(tile)) + mirrored) / 2
 
-    A box shorter than a tile is filled up at both ends, which are cut off again.
+
+def respond_published(seen: np.ndarray, model: Model) -> np.ndarray:
+    """Heatmaps (z, y, x, outputs) of a box of any length, from tiles in a straight line.
+
+    They are merged by their maximum, and 0. A box shorter than a tile is filled up at both ends,
+    which are cut off again.
     """
-    patch, length = model.config.network.patch_vox, model.config.size_vox[2]
+    length = model.config.size_vox[2]
     lacking = max(length - len(seen), 0)
     front = (lacking + 1) // 2
     padding = ((front, lacking - front), *[(0, 0)] * 3)
     filled = np.pad(seen, padding, constant_values=model.config.padding)
-    merged = None
+    merged = np.zeros((*filled.shape[:3], model.config.network.outputs), np.float32)
     for start in tiles.starts(len(filled), length, model.config.tile_step_vox):
-        heat = READ[model.config.protocol](model.answer(filled[start : start + length]))
-        if merged is None:
-            merged = np.zeros((len(filled) // patch, *heat.shape[1:]), np.float32)
-        part = merged[start // patch : (start + length) // patch]
-        np.maximum(part, heat, out=part)
-    return merged[front // patch :][: len(seen) // patch]
-
-
-def respond_both_ways(seen: np.ndarray, model: Model) -> np.ndarray:
-    """Heatmaps of a box, the mean of those of the box and of its mirror image, turned back."""
-    mirrored = respond(np.ascontiguousarray(seen[:, :, ::-1]), model)[:, :, ::-1]
-    return (respond(seen, model) + mirrored) / 2
+        part = merged[start : start + length]
+        np.maximum(part, model.answer(filled[start : start + length]), out=part)
+    return merged[front:][: len(seen)]
 
 
 def peaks_of_names(heat: np.ndarray, grid: Grid, threshold: float) -> list[list[Peak]]:
