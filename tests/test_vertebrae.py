@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import CENTERS_MM
-from versectl import config, labels, vertebrae, volume
+from versectl import config, heatmap, labels, sequence, vertebrae, volume
 from versectl.model import Model
 
 CONFIG = config.DEFAULT["vertebrae"]
@@ -60,3 +60,29 @@ def test_no_response_gives_no_vertebra(phantom):
         return np.full((*(n // 2 for n in seen.shape[:3]), 26), -30.0, np.float32)
 
     assert vertebrae.predict(phantom[0], np.zeros(3), Model(CONFIG, silent)) == {}
+
+
+def test_places_of_a_bent_neck_13_mm_apart_keep_their_own_names():
+    grid = volume.Grid((30, 30, 40), (4.0, 4.0, 4.0), (-50.0, -60.0, -70.0))
+    truth = {
+        label: np.array([1.7, -30.0 + 9.2 * step, 40.0 - 9.2 * step])
+        for step, label in enumerate(range(3, 8))  # C3 to C7
+    }
+    heat = np.zeros((*grid.shape, 26), np.float32)
+    for label, center_mm in truth.items():
+        heat[..., labels.CHANNELS.index(label)] = 0.8 * heatmap.gaussian(center_mm, 5.0, grid)
+    run = sequence.best(vertebrae.candidates(heat, grid, 0.05))
+    assert list(run) == list(truth)
+    for label, candidate in run.items():
+        assert candidate.center_mm == pytest.approx(truth[label], abs=3)
+
+
+def test_a_places_names_share_its_response_which_is_never_more_than_1():
+    grid = volume.Grid((20, 20, 20), (4.0, 4.0, 4.0), (0.0, 0.0, 0.0))
+    heat = np.zeros((*grid.shape, 26), np.float32)
+    there = heatmap.gaussian(np.array([41.0, 39.0, 42.0]), 5.0, grid)
+    heat[..., 3], heat[..., 4] = 0.9 * there, 0.3 * there  # from two tiles
+    for candidate in vertebrae.candidates(heat, grid, 0.05):
+        assert candidate.response == 1.0
+        assert candidate.responses[labels.CHANNELS[3]] == pytest.approx(0.75, abs=0.01)
+        assert sum(candidate.responses.values()) == pytest.approx(1.0)
