@@ -70,6 +70,21 @@ def test_only_the_largest_piece_answers(phantom):
     assert response[50, 50, 60] > 0.99
 
 
+def test_narrow_hollows_are_filled_barely_and_wide_ones_and_surroundings_stay():
+    response = np.zeros((40, 50, 60), np.float32)
+    response[5:35, 10:40, 10:50] = 0.9
+    response[15:18, 20:23, 20:23] = 0.2  # 3 voxels wide
+    response[20:30, 20:30, 35:45] = 0.2  # 10 voxels wide
+    response[5:8, 39:, 20:30] = 0.8  # a process that the box's border cuts
+    closed = segmentation.closed(response, 0.5)
+    assert np.all(closed[15:18, 20:23, 20:23] == np.float32(0.51))
+    assert np.all(closed[22:28, 22:28, 37:43] == np.float32(0.2))
+    elsewhere = np.ones(response.shape, bool)
+    elsewhere[15:18, 20:23, 20:23] = elsewhere[20:30, 20:30, 35:45] = False
+    elsewhere[3:10, 38:43, 18:32] = False  # the corner between body and process
+    assert np.array_equal(closed[elsewhere], response[elsewhere])
+
+
 def test_where_two_vertebrae_answer_the_stronger_wins_and_half_is_not_enough():
     label_map, strongest = np.zeros((2, 2, 2), np.uint8), np.full((2, 2, 2), 0.5, np.float16)
     where = (slice(0, 2), slice(0, 2), slice(0, 1))
