@@ -56,7 +56,9 @@ def test_a_spine_without_t12_and_one_with_t13_are_named_so():
 
 
 def test_no_place_is_left_out_to_reach_t13_at_a_lower_cost():
-    run = named([candidate(81, T11=1), candidate(54, T11=0.95, T12=0.05), candidate(25, T13=1)])
+    run = named(
+        [candidate(81, T11=1), candidate(54, 0.5, T11=0.95, T12=0.05), candidate(25, T13=1)]
+    )
     assert run == {"T11": 81, "T12": 54, "T13": 25}
 
 

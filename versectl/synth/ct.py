@@ -48,6 +48,13 @@ RIM_MM, RIM_BEGINS, RIM_WIDTH = 0.9, (0.4, 0.75), 0.25
 #: whole. Cut processes are smaller than that, a cut body is not.
 MOST_CUT = 0.4
 
+#: chosen: marrow of slender parts, such as processes, is darker than a body's, by up to so much.
+#: Slender is where a Gaussian of this width, at its highest so near, is hardly filled with bone.
+DARKER_HU, SLENDER_MM = 200.0, 5.0
+
+#: chosen: array axes across which slices are thick: axial, or sagittal as spines are often kept.
+SLICED = (0, 0, 0, 1, 2, 2, 2)
+
 #: chosen: share of scans with rings round the scanner's axis.
 RINGS = 0.05
 
@@ -237,6 +244,7 @@ def _add_bone(
     for width_mm, most in zip(grains_mm, (90, 60, 100), strict=True):
         size = width_mm / spacing_mm
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
+    trabecular -= rng.uniform(0, DARKER_HU) * _slender(bone, spacing_mm)
     np.maximum(trabecular, HOUNSFIELD["fat"][0], out=trabecular)  # marrow is fat at the darkest
 
     shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
@@ -248,6 +256,13 @@ def _add_bone(
     cortex = max(rng.uniform(350, 1300), interior + 150)
     drawn = trabecular + cortex_share * (cortex - trabecular)
     hounsfield[bone] += (bone_share * (drawn - hounsfield))[bone]
+
+
+def _slender(bone: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """How slender the bone round a voxel is: 0 in a lumbar body, 1 in a thin process."""
+    filled = _blur(bone.astype(np.float32), SLENDER_MM / spacing_mm)
+    reach = 2 * np.rint(SLENDER_MM / spacing_mm[::-1]).astype(int) + 1
+    return np.clip(2.0 * (0.9 - ndimage.maximum_filter(filled, tuple(reach))), 0, 1)
 
 
 def _edge(structures: np.ndarray) -> np.ndarray:
@@ -273,7 +288,7 @@ def _acquire(
         seen += rng.uniform(0.2, 1.0) * (seen - _blur(seen, 1.0 / spacing_mm))
     grain = rng.standard_normal(seen.shape, dtype=np.float32)
     grain = _blur(grain, rng.uniform(0.0, 0.8, 3))
-    axis = rng.choice([0, 0, 0, 1, 2])  # axial slices most often
+    axis = rng.choice(SLICED)
     thickness_mm = np.exp(rng.uniform(np.log(0.7), np.log(5.0)))
     slices = _slices(seen.shape[axis], thickness_mm / spacing_mm[2 - axis], rng.random())
     sliced = np.stack([seen, grain])
