@@ -44,6 +44,13 @@ def test_a_missed_vertebra_leaves_a_gap_not_a_shift():
     assert run == {"T11": 100, "T12": 70, "L2": 5}
 
 
+def test_a_gap_of_many_vertebrae_must_be_as_long_as_they_are():
+    upper = [candidate(212, T9=1), candidate(187, T10=1)]
+    # 155 mm below T10 is L3, whatever its heatmaps prefer a little.
+    lower = [candidate(32, L3=0.35, L4=0.65), candidate(-2, L4=0.35, L5=0.65)]
+    assert list(named(upper + lower)) == ["T9", "T10", "L3", "L4"]
+
+
 def test_a_false_place_too_near_another_is_left_out():
     run = named([candidate(64, T12=1), candidate(58, 0.4, L1=0.5), candidate(33, L1=1)])
     assert run == {"T12": 64, "L1": 33}
