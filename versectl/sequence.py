@@ -51,7 +51,7 @@ EXPLAINED = 1.0
 
 #: chosen: how much surer a name is for each unit that it weighs more than the next level; so that a
 #: report, which warns below 0.95, does so in the held-out synthetic cases with mostly wrong names.
-SHARPNESS = 4.0
+SHARPNESS = 3.0
 
 
 @dataclass(frozen=True)
