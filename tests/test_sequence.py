@@ -1,4 +1,5 @@
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ def test_a_gap_of_many_vertebrae_must_be_as_long_as_they_are():
     # 155 mm below T10 is L3, whatever its heatmaps prefer a little.
     lower = [candidate(32, L3=0.35, L4=0.65), candidate(-2, L4=0.35, L5=0.65)]
     assert list(named(upper + lower)) == ["T9", "T10", "L3", "L4"]
+
+
+def test_centres_placed_askew_in_a_short_neck_do_not_cost_it_a_vertebra():
+    names = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "T1"]
+    heights_mm = [103, 86, 70, 55, 37, 27, 16, 0]  # C5..C7 are 10 and 11 apart, usual are 16 and 18
+    seen_as = [0.6, 0.6, 0.6, 0.6, 0.6, 0.8, 0.8, 0.8]
+    places = [
+        candidate(z_mm, 0.7, **{name: share, lower: 1 - share})
+        for z_mm, share, (name, lower) in zip(
+            heights_mm, seen_as, pairwise([*names, "T2"]), strict=True
+        )
+    ]
+    assert list(named(places)) == names
 
 
 def test_a_false_place_too_near_another_is_left_out():
