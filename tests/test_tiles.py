@@ -90,7 +90,7 @@ def test_a_spine_that_ends_in_the_tile_stays_beside_it():
     assert below_mm == pytest.approx([*(middle_mm + [30, 20, 0])[:2], -500.0], abs=2)
 
 
-def test_tiles_are_merged_by_their_maximum_wherever_they_lie():
+def test_tiles_are_merged_by_their_mean_and_count_less_towards_their_ends():
     rng = np.random.default_rng(0)
     one, other = (
         tiles.Seen(rng.random((6, 5, 4, 3)).astype(np.float32), Grid((4, 5, 6), (4.0,) * 3, at_mm))
@@ -100,6 +100,15 @@ def test_tiles_are_merged_by_their_maximum_wherever_they_lie():
     assert (grid.size_vox, grid.origin_mm) == ((6, 8, 9), (0.0, 0.0, -20.0))
     wanted = np.zeros((9, 8, 6, 3), np.float32)
     wanted[:6, :5, 2:] = one.heat
-    wanted[3:, 3:, :4] = np.maximum(wanted[3:, 3:, :4], other.heat)
-    assert np.array_equal(heat, wanted)
-    assert np.array_equal(tiles.merged([other, one]).heat, heat)
+    wanted[3:, 3:, :4] = other.heat
+    for z, (count, count_other) in enumerate([(3, 1), (2, 2), (1, 3)]):  # thirds
+        both = count * one.heat[z + 3, 3:, :2] + count_other * other.heat[z, :2, 2:]
+        wanted[z + 3, 3:5, 2:4] = both / 4
+    assert heat == pytest.approx(wanted, abs=1e-6)
+    assert tiles.merged([other, one]).heat == pytest.approx(heat, abs=1e-6)
+
+
+def test_a_single_tile_stays_as_it_is_up_to_its_ends():
+    heat = np.random.default_rng(1).random((7, 3, 2, 4)).astype(np.float32)
+    grid = Grid((2, 3, 7), (4.0,) * 3, (5.0, -3.0, 80.0))
+    assert tiles.merged([tiles.Seen(heat, grid)]).heat == pytest.approx(heat, abs=1e-6)

@@ -33,7 +33,7 @@ def starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
 def follow(
     lane: Grid, center_mm: np.ndarray, look: Callable[[Grid], np.ndarray], config: StageConfig
 ) -> Seen:
-    """The heatmaps along a spine, merged by their maximum; 0 where no tile lies.
+    """The heatmaps along a spine, `merged`.
 
     lane : grid round the spine's centre, as wide as a tile and as long as the scan.
     center_mm : of the spine (3,); the tile nearest to it is the first, others follow up and down.
@@ -82,17 +82,32 @@ def onward_mm(seen: Seen, at_mm: np.ndarray, height_mm: float, threshold: float)
 
 
 def merged(tiles: list[Seen]) -> Seen:
-    """All tiles on one grid that holds them, by their maximum; they lie on common voxels."""
+    """All tiles on one grid that holds them, which lie on common voxels; 0 where no tile lies.
+
+    The mean of the tiles, each counting less from its middle to its upper and lower end, beyond
+    which it sees nothing. By their maximum, as published, a place would be what any tile took it
+    for, and broader than any saw it.
+    """
     lattice = tiles[0].grid
     first = [np.rint(lattice.to_vox(tile.grid.origin_mm)).astype(int) for tile in tiles]
     stop = [at + tile.grid.size_vox for at, tile in zip(first, tiles, strict=True)]
     low, high = np.min(first, axis=0), np.max(stop, axis=0)
     heat = np.zeros((*(high - low)[::-1], tiles[0].heat.shape[-1]), np.float32)
+    weight = np.zeros((*heat.shape[:3], 1), np.float32)
     for start, end, tile in zip(first - low, stop - low, tiles, strict=True):
-        part = heat[tuple(slice(a, b) for a, b in zip(start[::-1], end[::-1], strict=True))]
-        np.maximum(part, tile.heat, out=part)
+        part = tuple(slice(a, b) for a, b in zip(start[::-1], end[::-1], strict=True))
+        counts = _counts(len(tile.heat))[:, None, None, None]
+        heat[part] += counts * tile.heat
+        weight[part] += counts
+    np.divide(heat, weight, out=heat, where=weight > 0)
     size = tuple((high - low).tolist())
     return Seen(heat, Grid(size, lattice.spacing_mm, tuple(lattice.to_mm(low).tolist())))
+
+
+def _counts(size_vox: int) -> np.ndarray:
+    """How much a tile's slices (size_vox,) count, from hardly at the ends to 1 in the middle."""
+    from_start = np.arange(1, size_vox + 1)
+    return np.minimum(from_start, from_start[::-1]) / np.float32((size_vox + 1) // 2)
 
 
 def _tile(lane: Grid, point_mm: np.ndarray, config: StageConfig) -> Grid:

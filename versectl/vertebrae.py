@@ -170,8 +170,7 @@ def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate
         for zyx in heatmap.peaks(np.where(anywhere > threshold, response, 0.0), FAINT):
             near = heat[tuple(slice(max(i - READ_VOX, 0), i + READ_VOX + 1) for i in zyx)]
             means = near.mean(axis=(0, 1, 2))
-            # Tiles are merged name by name, so a place's names may sum to more than 1.
-            there = min(float(anywhere[tuple(zyx)]), 1.0)
+            there = float(anywhere[tuple(zyx)])
             responses = (there * means / means.sum()).tolist()
             center_mm = grid.to_mm(heatmap.refine(response, zyx)[::-1])
             named = dict(zip(labels.CHANNELS, responses, strict=True))
