@@ -129,7 +129,9 @@ def test_the_released_networks_have_as_many_parameters_as_released(preset, param
 
 
 def test_a_batch_of_more_than_one_a_moving_average_and_adam_can_be_chosen():
-    chosen = tiny("vertebrae", optimizer="adam", learning_rate=1e-3, batch=2, ema_momentum=0.5)
+    chosen = tiny(
+        "vertebrae", optimizer="adam", learning_rate=1e-3, batch=2, ema_share=0.5, steps=4
+    )
     model = learner.compiled(chosen)
     points = vertebrae.points(POINTS_MM, GRID, chosen)
     sample = Sample(np.ones((*SHAPE, 1), np.float32), points, np.ones((*SHAPE, 1), np.float32))
@@ -138,6 +140,12 @@ def test_a_batch_of_more_than_one_a_moving_average_and_adam_can_be_chosen():
     kept = learner.averaged(model)
     last, average = model.get_layer("down0_0").kernel, kept.get_layer("down0_0").kernel
     assert not np.allclose(last, average, atol=1e-7)
+
+
+@pytest.mark.parametrize(("steps", "momentum"), [(40000, 0.9995), (400, 0.95), (10, 0.0)])
+def test_averages_reach_over_a_twentieth_of_a_training_however_long(steps, momentum):
+    training = replace(config.DEFAULT["vertebrae"].training, steps=steps)
+    assert learner.optimizer(training).ema_momentum == pytest.approx(momentum)
 
 
 SHARED = """

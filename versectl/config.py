@@ -95,7 +95,8 @@ class TrainingConfig:
 
     steps : batches of the whole training.
     clip_norm : the gradient's global norm; 0 does not clip.
-    ema_momentum : the weights kept are moving averages of all steps; 0 keeps the last.
+    ema_share : the weights kept are moving averages over about this share of the steps; 0 keeps
+        the last step's.
     repeats : how often a sample is shown, every second time mirrored.
     optimizer : "adam", or "nesterov", which has a momentum of 0.99.
     schedule : "cosine", after a warm-up; or "constant" between `boundaries`, after which
@@ -112,7 +113,7 @@ class TrainingConfig:
     steps: int
     learning_rate: float = 1e-3  # chosen
     clip_norm: float = 1.0  # chosen
-    ema_momentum: float = 0.995  # chosen: evens out batches of one
+    ema_share: float = 0.05  # chosen: evens out batches of one, and what names waver
     repeats: int = 3  # chosen: making a sample costs about as much as a step
     optimizer: str = "adam"
     schedule: str = "cosine"
@@ -225,7 +226,7 @@ _SCNET = replace(
 _PLAIN = TrainingConfig(
     steps=0,
     clip_norm=0.0,
-    ema_momentum=0.0,
+    ema_share=0.0,
     repeats=1,
     schedule="constant",
     l2=5e-4,  # section 3.1, printed 5^-4

@@ -71,8 +71,8 @@ def optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
     common = {
         "learning_rate": SCHEDULES[training.schedule](training),
         "global_clipnorm": training.clip_norm or None,
-        "use_ema": bool(training.ema_momentum),
-        "ema_momentum": training.ema_momentum or 0.99,
+        "use_ema": bool(training.ema_share),
+        "ema_momentum": 1 - 1 / max(training.ema_share * training.steps, 1),
     }
     if training.optimizer == "nesterov":
         return keras.optimizers.SGD(momentum=MOMENTUM, nesterov=True, **common)
@@ -82,7 +82,7 @@ def optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
 def averaged(learner: Learner) -> keras.Model:
     """The network alone, its weights the moving averages of all steps where these are kept."""
     chosen = learner
-    if learner.config.training.ema_momentum:
+    if learner.config.training.ema_share:
         chosen = compiled(learner.config)
         chosen.set_weights(learner.get_weights())
         learner.optimizer.finalize_variable_values(chosen.trainable_variables)

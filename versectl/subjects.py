@@ -12,7 +12,7 @@ from versectl.scan import Subject
 SHARES = {"labels": 1, "posed": 2, "parametric": 1}
 
 #: chosen: few scans have a wrong header, but one should not be enough to find nothing in it.
-SQUEEZED = 0.08
+SQUEEZED = 0.12
 
 
 @dataclass(frozen=True)
