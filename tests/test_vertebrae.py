@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from tests.conftest import CENTERS_MM
 from versectl import config, heatmap, labels, sequence, vertebrae, volume
@@ -53,6 +54,25 @@ def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
     heat = vertebrae.respond_both_ways(seen, Model(CONFIG, sees_the_left_half))
     assert heat[..., 3].max() == pytest.approx(0.5)
     assert set(np.argwhere(heat[..., 3] > 0.1)[:, 2]) == {30}
+
+
+def test_what_lies_beside_a_turned_scan_is_no_vertebra_though_within_its_extent():
+    ct = sitk.Image(40, 30, 40, sitk.sitkFloat32)
+    ct.SetSpacing((3.0, 2.0, 4.0))
+    turn = np.deg2rad(30)  # about x: the corners of the extent are beyond the scan
+    cos, sin = np.cos(turn), np.sin(turn)
+    ct.SetDirection((1, 0, 0, 0, cos, -sin, 0, sin, cos))
+    low_mm, high_mm = volume.extent(ct)
+    middle_mm = (low_mm + high_mm) / 2
+    beside_mm = np.array([middle_mm[0], middle_mm[1] - 32, middle_mm[2] - 20])
+    assert np.all((beside_mm > low_mm) & (beside_mm < high_mm))
+    both_mm = {20: middle_mm, 21: beside_mm}
+    grid = frame_of(ct, middle_mm)
+
+    def both(seen):
+        return np.log(vertebrae.target(both_mm, grid, CONFIG) + 1e-9)
+
+    assert list(vertebrae.predict(ct, middle_mm, Model(CONFIG, both))) == [20]
 
 
 def test_no_response_gives_no_vertebra(phantom):

@@ -40,6 +40,14 @@ def test_the_extent_is_that_of_the_eight_corners(scan):
         assert np.all(at_mm <= high_mm + 1e-6)
 
 
+def test_a_scan_holds_its_voxels_to_their_borders_and_not_all_of_its_extent(scan):
+    x, y, z = scan.GetSize()
+    inside = [(0, 0, 0), (x - 1, y - 1, z - 1), (-0.49, y / 2, z - 0.51)]
+    outside = [(-0.51, y / 2, z / 2), (x / 2, y - 0.49, z / 2), (x / 2, y / 2, z + 3)]
+    assert all(volume.contains(scan, volume.to_mm(scan, at_vox)) for at_vox in inside)
+    assert not any(volume.contains(scan, volume.to_mm(scan, at_vox)) for at_vox in outside)
+
+
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"])
 def test_every_format_is_read_as_it_was_written(scan, ending, tmp_path):
     path = tmp_path / f"scan{ending}"

@@ -110,8 +110,7 @@ def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
     if not points_mm:
         raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
     for label, point_mm in points_mm.items():
-        inside = volume.to_vox(ct, point_mm)
-        if np.any(inside < -0.5) or np.any(inside > np.array(ct.GetSize()) - 0.5):
+        if not volume.contains(ct, point_mm):
             raise BadInputError(f"{path} has label {label} outside the scan.")
     return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
 

@@ -97,7 +97,7 @@ def _predict_default(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dic
 
     heat, grid = tiles.follow(lane, center_mm, look, model.config)
     found = candidates(heat, grid, model.config.threshold)
-    inside = [c for c in found if np.all((c.center_mm >= low_mm) & (c.center_mm <= high_mm))]
+    inside = [candidate for candidate in found if volume.contains(ct, candidate.center_mm)]
     run = sequence.best(inside)
     sure = sequence.sureness(run) if run else 0.0
     return {

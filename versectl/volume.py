@@ -224,6 +224,12 @@ def extent(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
     return corners_mm.min(axis=0), corners_mm.max(axis=0)
 
 
+def contains(image: sitk.Image, point_mm: np.ndarray) -> bool:
+    """Whether a world point lies in a voxel of the image, however its axes are turned."""
+    at_vox = to_vox(image, point_mm)
+    return bool(np.all((at_vox >= -0.5) & (at_vox <= np.array(image.GetSize()) - 0.5)))
+
+
 def center(image: sitk.Image) -> np.ndarray:
     """World position of the middle of the volume: (3,)."""
     return to_mm(image, (np.array(image.GetSize()) - 1) / 2)
