@@ -15,7 +15,7 @@ TINY = replace(
     size_vox=(16, 16, 16),
     spacing_mm=6.0,
     network=NetworkConfig("unet", inputs=2, outputs=1, filters=(4, 6)),
-    training=TrainingConfig(steps=24, learning_rate=3e-3),
+    training=TrainingConfig(steps=24, learning_rate=3e-3, ema_share=0.5),
 )
 
 
