@@ -113,7 +113,7 @@ class TrainingConfig:
     steps: int
     learning_rate: float = 1e-3  # chosen
     clip_norm: float = 1.0  # chosen
-    ema_share: float = 0.05  # chosen: evens out batches of one, and what names waver
+    ema_share: float = 0.05  # chosen: evens out batches of one and the wavering of names
     repeats: int = 3  # chosen: making a sample costs about as much as a step
     optimizer: str = "adam"
     schedule: str = "cosine"
