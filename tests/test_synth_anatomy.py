@@ -3,9 +3,11 @@ import pytest
 from scipy import ndimage
 
 from versectl.labels import NUMBERS
-from versectl.synth import anatomy, posture
+from versectl.synth import anatomy, posture, soft
 from versectl.synth.body import KINDS
+from versectl.synth.shapes import Canvas
 from versectl.synth.structures import NUMBER
+from versectl.volume import Grid
 
 SPACING_MM = 3.0
 THORACIC = (*range(8, 20), 28)
@@ -91,6 +93,36 @@ def test_every_thoracic_vertebra_touches_a_rib_on_both_sides_and_no_lumbar_does(
             assert ribs <= near, label
         if label in range(21, 26):
             assert not ribs & near, label
+
+
+def test_first_ribs_and_tops_of_lungs_differ_between_people(spine):
+    made = [anatomy.build(spine, np.random.default_rng(seed), 4.0) for seed in range(5)]
+    z_mm = spine.centers_mm[spine.labels.index(NUMBERS["T1"])][2]
+
+    def top_mm(body):
+        lungs = np.isin(body.structures, [NUMBER["lung_left"], NUMBER["lung_right"]])
+        return body.grid.to_mm([0, 0, np.argwhere(lungs)[:, 0].max()])[2] - z_mm
+
+    def first_rib_ml(body):
+        ribs = np.isin(body.structures, [NUMBER["rib_left"], NUMBER["rib_right"]])
+        z = body.grid.to_mm(np.argwhere(ribs)[:, ::-1])[:, 2]
+        return np.sum(z > z_mm) * 4.0**3 / 1000
+
+    assert np.ptp([top_mm(body) for body in made]) > 8
+    assert np.ptp([first_rib_ml(body) for body in made]) > 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_clothes_lie_over_the_skin_and_hide_nothing_of_the_body(seed):
+    body = np.zeros((50, 30, 40), np.uint8)
+    body[:, 10:22, 12:30] = NUMBER["muscle"]
+    canvas = Canvas(body.copy(), Grid((40, 30, 50), (3.0,) * 3, (0.0,) * 3))
+    soft.paint_clothing(canvas, np.random.default_rng(seed))
+    clothes = canvas.structures == NUMBER["clothing"]
+    assert clothes.any()
+    assert np.array_equal(canvas.structures[~clothes], body[~clothes])
+    away_mm = 3 * ndimage.distance_transform_edt(body == 0)[clothes]
+    assert 3 < away_mm.min() <= away_mm.max() <= 3 + soft.LOOSEST_MM + 3
 
 
 def test_the_sacrum_lies_below_the_last_lumbar_vertebra_and_the_skull_above_the_first(body, spine):

@@ -64,6 +64,20 @@ def test_blending_gives_every_label_somebody_has_and_not_always_the_same_persons
     assert all(one[3].one == one[3].other == "b" for one in drawn)
 
 
+def test_some_people_have_the_casts_of_the_next_thoracic_vertebrae_but_never_of_a_first_rib():
+    person = {label: label for label in range(8, 20)}
+    drawn = [cast.blend([person], np.random.default_rng(seed)) for seed in range(40)]
+    shifts = {one[13].one - 13 for one in drawn}
+    assert shifts == {-1, 0, 1}
+    assert {one[8].one for one in drawn} == {8}
+    assert {one[9].one for one in drawn} == {9, 10}
+
+
+def test_a_vertebra_whose_like_nobody_has_keeps_its_own_cast():
+    people = [{13: "own"}]
+    assert {cast.blend(people, np.random.default_rng(s))[13].one for s in range(20)} == {"own"}
+
+
 def test_a_mixture_lies_between_two_casts_brought_to_one_size(taken):
     twice = replace(
         taken[20], distance_mm=2 * taken[20].distance_mm, pitch_mm=2 * taken[20].pitch_mm

@@ -7,6 +7,7 @@ from versectl.labels import NUMBERS
 from versectl.synth import vertebra
 from versectl.synth.vertebra import Fit
 
+PERSON = (0.5, 0.0)
 USUAL = (1.0, 0.0, 0.0)
 FIT = Fit((13.0, 0.0, 0.0), (-13.0, 0.0, 0.0))
 AXIS = np.arange(-62.0, 63.0, 1.5, dtype=np.float32)
@@ -15,7 +16,7 @@ POINTS = tuple(np.meshgrid(AXIS, AXIS, AXIS, indexing="ij"))
 
 @pytest.fixture(scope="module")
 def look():
-    sampled = vertebra.sample(NUMBERS["L2"], 1.0, 0.5, np.random.default_rng(5))
+    sampled = vertebra.sample(NUMBERS["L2"], 1.0, PERSON, np.random.default_rng(5))
     return replace(sampled, wings=(USUAL, USUAL))
 
 
@@ -42,9 +43,25 @@ def test_a_wing_that_goes_back_and_up_leaves_the_body_as_it_was(look):
 
 def test_free_wings_differ_between_people_more_than_between_sides():
     rng = np.random.default_rng(0)
-    wings = np.array([vertebra.sample(NUMBERS["L1"], 1.0, 0.5, rng).wings for _ in range(300)])
+    wings = np.array([vertebra.sample(NUMBERS["L1"], 1.0, PERSON, rng).wings for _ in range(300)])
     assert np.ptp(wings[..., 0]) > 0.7
     between_sides = np.std(wings[:, 0, 0] - wings[:, 1, 0])
     assert 0 < between_sides < 0.5 * np.std(wings[:, 0, 0])
-    carrying = [vertebra.sample(NUMBERS["T7"], 1.0, 0.5, rng).wings[0][0] for _ in range(100)]
+    carrying = [vertebra.sample(NUMBERS["T7"], 1.0, PERSON, rng).wings[0][0] for _ in range(100)]
     assert np.ptp(carrying) < 0.5
+
+
+def test_the_forms_of_one_person_may_be_those_of_anothers_next_vertebrae():
+    at = {name: vertebra.usual(NUMBERS[name], 0.5) for name in ("T5", "T1", "C2", "L3")}
+    upper, lower = vertebra.usual(NUMBERS["T5"], 0.0), vertebra.usual(NUMBERS["T6"], 0.0)
+    assert at["T5"] == pytest.approx((upper + lower) / 2)
+    for name in ("T1", "C2", "L3"):  # nothing looks like these
+        assert at[name] == pytest.approx(vertebra.usual(NUMBERS[name], 0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "shift", "like"),
+    [("T4", -1, "T3"), ("T2", -1, "T2"), ("T10", 1, "T10"), ("C3", 1, "C4"), ("C7", -1, "C7")],
+)
+def test_no_form_is_shifted_beyond_those_that_are_alike(name, shift, like):
+    assert vertebra.alike(NUMBERS[name], shift) == NUMBERS[like]

@@ -55,7 +55,7 @@ def build(
     canvas = _canvas(spine, spacing_mm)
     fullness_mm = spine.scale * rng.uniform(*FULLNESS_MM)
     looks = {
-        label: vertebra.sample(label, size, fullness_mm, rng)
+        label: vertebra.sample(label, size, (fullness_mm, made.shift), rng)
         for label, size in zip(spine.labels, spine.sizes, strict=True)
     }
     joints = {label: _joints_below(spine, looks, label) for label in spine.labels}
@@ -110,6 +110,8 @@ def _paint_all_but_spine(
     skeleton.paint_pelvis(canvas, spine, made)
     skeleton.paint_sternum(canvas, spine, made, curves)
     skeleton.paint_ribs(canvas, curves, spine, rng)
+    if made.clothes:
+        soft.paint_clothing(canvas, rng)
     if made.table:
         soft.paint_table(canvas, spine, made, rng)
 

@@ -24,6 +24,7 @@ KINDS = (
     "lung",
     "gas",  # in bowel, stomach, trachea
     "table",
+    "clothing",
 )
 
 

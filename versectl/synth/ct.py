@@ -31,6 +31,7 @@ HOUNSFIELD = {
     "lung": (-950, -650),
     "gas": (-1020, -850),
     "table": (-700, 200),
+    "clothing": (-900, -400),
 }
 
 BONES = ("vertebra", "bone")

@@ -28,7 +28,7 @@ from versectl.synth.shapes import (
     tube,
 )
 from versectl.synth.structures import NUMBER
-from versectl.synth.vertebra import TABLE, Joint
+from versectl.synth.vertebra import Joint, usual
 
 T1, T3, T10 = NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
 
@@ -61,15 +61,21 @@ RIBS = MappingProxyType(
 
 @dataclass(frozen=True)
 class Build:
-    """What distinguishes one body from another, apart from its spine."""
+    """What distinguishes one body from another, apart from its spine.
+
+    shift : how many levels farther down vertebrae and ribs that have neighbours of much the same
+        form find their like: their form tells the level no better than that.
+    """
 
     chest_width: float
     chest_depth: float
     rib_drop: float
+    shift: float
     last_rib: float
     arms_up: bool
     arms: bool
     table: bool
+    clothes: bool
     fat_mm: float
     belly_mm: float
     hip_width: float
@@ -83,10 +89,12 @@ def sample_build(rng: np.random.Generator) -> Build:
         chest_width=rng.normal(1, 0.06),
         chest_depth=rng.normal(1, 0.07),
         rib_drop=rng.uniform(0.8, 1.15),
+        shift=rng.uniform(-1.2, 1.2),
         last_rib=rng.uniform(0.15, 1.15),
         arms_up=rng.random() < 0.6,
         arms=rng.random() < 0.8,
         table=rng.random() < 0.8,
+        clothes=rng.random() < 0.4,
         fat_mm=float(np.clip(fat, 3, 55)),
         belly_mm=rng.uniform(-15, 20) + 0.8 * min(fat, 50),
         hip_width=rng.normal(1, 0.05),
@@ -117,8 +125,9 @@ def rib_curves(
     curves = {}
     for label in (n for n in spine.labels if T1 <= n <= T12 or n == T13):
         stretch = np.array([build.chest_width, build.chest_depth, build.rib_drop])
+        both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
         for side in (1, -1):
-            wobble = np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
+            wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
             curves[label, side] = _rib_curve(spine, build, (label, side), stretch * wobble)
     return curves
 
@@ -130,14 +139,23 @@ def _rib_curve(
     number = rib_number(spine, label)
     frame = trunk(spine, label)
     flip = np.array([side, 1, 1])
-    away = np.array(RIBS[min(number, 12)], float) * stretch * spine.scale
+    away = _course(number, build.shift) * stretch * spine.scale
     if side < 0:
         away[:, 2] *= 1.03
     outer = frame.to_world(away * flip)
     if number >= 12:
         length = build.last_rib * (0.6 if number == 13 else 1.0)
         outer = _shorten(outer, length)
-    return curve(np.concatenate([rib_root(spine, label, side), outer]), 1.5)
+    return curve(np.concatenate([rib_root(spine, build, label, side), outer]), 1.5)
+
+
+def _course(number: int, shift: float) -> np.ndarray:
+    """Points (8, 3) of a rib's course; of ribs 2 to 10 between two of the table's."""
+    like = float(np.clip(number + shift, 2, 10)) if 2 <= number <= 10 else min(number, 12)
+    upper, share = int(like), like % 1
+    courses = [curve(np.array(RIBS[n], float), 1.0) for n in (upper, min(upper + 1, 12))]
+    one, other = (c[np.linspace(0, len(c) - 1, 8).astype(int)] for c in courses)
+    return (1 - share) * one + share * other
 
 
 def _shorten(points_mm: np.ndarray, length: float) -> np.ndarray:
@@ -148,11 +166,11 @@ def _shorten(points_mm: np.ndarray, length: float) -> np.ndarray:
     return kept[np.linspace(0, len(kept) - 1, 3).astype(int)]
 
 
-def rib_root(spine: Spine, label: int, side: int) -> np.ndarray:
+def rib_root(spine: Spine, build: Build, label: int, side: int) -> np.ndarray:
     """Head and tubercle of a rib, (2, 3): at the body and beside the transverse process."""
     index = spine.labels.index(label)
     own = Frame(spine.centers_mm[index], spine.rotations[index])
-    width, depth, height, *_, x, y, z = np.array(TABLE[label], float) * spine.sizes[index]
+    width, depth, height, *_, x, y, z = usual(label, build.shift) * spine.sizes[index]
     # Heads of ribs 2 to 10 reach up to the disc; the others lie on their own body alone.
     up = 0.42 if T1 < label < T11 else 0.12
     head = (side * (width / 2 - 1.5), 0.32 * depth, up * height)
@@ -164,10 +182,11 @@ def paint_ribs(
     canvas: Canvas, curves: dict[tuple[int, int], np.ndarray], spine: Spine, rng
 ) -> None:
     """Twelve pairs of flattened rods, round at the neck, and their cartilages to the sternum."""
-    size = spine.scale * rng.uniform(0.9, 1.12)
+    sizes = spine.scale * rng.uniform(0.75, 1.12) * rng.normal(1, 0.07, T13 + 1)
+    sizes[T1] *= rng.uniform(0.6, 1.05)  # some first ribs are slight
     for (label, side), points in curves.items():
         number = NUMBER["rib_left" if side > 0 else "rib_right"]
-        stamp(canvas, number, _rib_balls(points, spine, (rib_number(spine, label), size)))
+        stamp(canvas, number, _rib_balls(points, spine, (rib_number(spine, label), sizes[label])))
 
 
 def _rib_balls(points: np.ndarray, spine: Spine, how: tuple[int, float]) -> Balls:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from versectl.labels import NUMBERS
 from versectl.synth.posture import Spine
@@ -21,6 +22,9 @@ from versectl.synth.structures import NUMBER
 
 N_ANGLES = 72
 Z_STEP_MM = 6.0
+
+#: chosen: how far clothes stand off the skin, at most.
+LOOSEST_MM = 8.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def heights(spine: Spine, rng: np.random.Generator) -> Heights:
     z = {name: trunk(spine, NUMBERS[name]).center_mm[2] for name in ("T1", "T9", "T12", "L1")}
     breath = rng.uniform(-15, 28)
     return Heights(
-        apex=z["T1"] + 8,
+        apex=z["T1"] + rng.uniform(-22, 10),
         dome_right=z["T9"] + breath,
         dome_left=z["T9"] + breath - rng.uniform(5, 20),
         recess_back=z["L1"] + rng.uniform(-5, 25),
@@ -292,6 +296,17 @@ def _paint_limbs(canvas: Canvas, spine: Spine, build: Build) -> None:
             for side in (1, -1):
                 world = at.to_world(np.array(points, float) * (side * width, 1, 1) * k)
                 stamp(canvas, number, tube(world, [r * k + extra for r in radii]), over)
+
+
+def paint_clothing(canvas: Canvas, rng: np.random.Generator) -> None:
+    """A sheet over the skin, close or loose, from one height to another."""
+    covered = canvas.structures > 0
+    loose_vox = 1 + int(rng.uniform(0, LOOSEST_MM) / canvas.grid.spacing_mm[2])
+    under = ndimage.binary_dilation(covered, iterations=loose_vox)
+    sheet = ndimage.binary_dilation(under) & ~under
+    ends = np.sort(rng.integers(0, len(sheet), 2))
+    sheet[: ends[0]] = sheet[ends[1] :] = False
+    canvas.structures[sheet] = NUMBER["clothing"]
 
 
 def paint_table(canvas: Canvas, spine: Spine, build: Build, rng: np.random.Generator) -> None:

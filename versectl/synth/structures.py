@@ -57,6 +57,7 @@ _KINDS = {
     "gluteal_right": "muscle",
     "limb_muscle": "muscle",
     "table": "table",
+    "clothing": "clothing",
 }
 
 FIRST = 30

@@ -54,6 +54,9 @@ TABLE = MappingProxyType(
     }
 )
 
+#: First and last of vertebrae of which one person's looks like another's next one.
+ALIKE = ((NUMBERS["C3"], NUMBERS["C6"]), (NUMBERS["T2"], NUMBERS["T10"]))
+
 #: Lowest and highest x, y, z a vertebra reaches.
 BOX_MM = MappingProxyType(
     {
@@ -119,10 +122,30 @@ class Look:
         return region(self.label)
 
 
-def sample(label: int, size: float, fullness_mm: float, rng: np.random.Generator) -> Look:
-    """A random vertebra; size is relative to the average adult, fullness_mm as in Look."""
+def alike(label: int, shift: float) -> float:
+    """So far down the label whose form a vertebra has; as near as its like goes, or its own."""
+    for first, last in ALIKE:
+        if first <= label <= last:
+            return min(max(label + shift, first), last)
+    return label
+
+
+def usual(label: int, shift: float) -> np.ndarray:
+    """The table's row (10,) for a vertebra of a person whose forms are so far shifted."""
+    like = alike(label, shift)
+    upper, share = int(like), like % 1
+    one, other = (np.array(TABLE[n], float) for n in (upper, upper + 1 if share else upper))
+    return (1 - share) * one + share * other
+
+
+def sample(label: int, size: float, person: tuple[float, float], rng: np.random.Generator) -> Look:
+    """A random vertebra; size is relative to the average adult.
+
+    person : fullness_mm as in Look, and how far the forms of vertebrae are shifted, as in `usual`.
+    """
+    fullness_mm, shift = person
     vary = size * np.clip(1 + 0.045 * rng.standard_normal(10), 0.88, 1.12)
-    row = np.array(TABLE[label], float) * vary
+    row = usual(label, shift) * vary
     thoracic = region(label) == "thoracic"
     return Look(
         label=label,
@@ -158,11 +181,11 @@ def _sample_crush(thoracic: bool, rng: np.random.Generator) -> tuple[float, floa
 
 
 def _sample_wings(label: int, rng: np.random.Generator) -> tuple[Point, Point]:
-    """No two people's transverse processes of the back's free vertebrae are alike, nor two sides.
+    """No two people's transverse processes of the free vertebrae are alike, nor two sides.
 
     Those that carry a rib by a joint go where the rib is.
     """
-    free = region(label) == "lumbar" or label in (T12, T13)
+    free = region(label) == "lumbar" or label in (C7, T12, T13)
     least, most, tilt = (0.7, 1.4, 0.2) if free else (0.92, 1.08, 0.03)
     both = np.array([rng.uniform(least, most), *rng.normal(0, tilt, 2)])
     right, left = both + rng.normal(0, (0.06, 0.3 * tilt, 0.3 * tilt), (2, 3))
