@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from versectl.labels import NUMBERS
-from versectl.synth import anatomy, posture, soft
+from versectl.synth import anatomy, posture, skeleton, soft
 from versectl.synth.body import KINDS
 from versectl.synth.shapes import Canvas
 from versectl.synth.structures import NUMBER
@@ -110,6 +112,18 @@ def test_first_ribs_and_tops_of_lungs_differ_between_people(spine):
 
     assert np.ptp([top_mm(body) for body in made]) > 8
     assert np.ptp([first_rib_ml(body) for body in made]) > 1
+
+
+def test_lifted_ribs_leave_their_vertebrae_as_before_and_rise_to_the_side(spine):
+    build = replace(skeleton.sample_build(np.random.default_rng(1)), rib_lift=(0.0, 0.0))
+    usual, lifted = (
+        skeleton.rib_curves(spine, one, np.random.default_rng(2))
+        for one in (build, replace(build, rib_lift=(0.25, 0.0)))
+    )
+    for which, points in usual.items():
+        assert lifted[which][0] == pytest.approx(points[0], abs=0.1)
+        sides = [np.abs(course[:, 0] - points[0, 0]).argmax() for course in (points, lifted[which])]
+        assert lifted[which][sides[1], 2] > points[sides[0], 2] + 1, which
 
 
 @pytest.mark.parametrize("seed", range(4))

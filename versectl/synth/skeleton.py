@@ -58,11 +58,16 @@ RIBS = MappingProxyType(
     }
 )  # fmt: skip
 
+#: About where heads of ribs lie, as in `RIBS`.
+RIB_HEAD = (20.0, 12.0, 0.0)
+
 
 @dataclass(frozen=True)
 class Build:
     """What distinguishes one body from another, apart from its spine.
 
+    rib_lift : mm that ribs rise for each mm to the side and to the front beyond their heads, more
+        than usual: breath and raised arms lift them, a bent back lets them hang.
     shift : how many levels farther down vertebrae and ribs that have neighbours of much the same
         form find their like: their form tells the level no better than that.
     """
@@ -70,6 +75,7 @@ class Build:
     chest_width: float
     chest_depth: float
     rib_drop: float
+    rib_lift: tuple[float, float]
     shift: float
     last_rib: float
     arms_up: bool
@@ -89,6 +95,7 @@ def sample_build(rng: np.random.Generator) -> Build:
         chest_width=rng.normal(1, 0.06),
         chest_depth=rng.normal(1, 0.07),
         rib_drop=rng.uniform(0.8, 1.15),
+        rib_lift=tuple(np.clip(rng.normal(0, (0.14, 0.1)), -0.28, 0.28)),
         shift=rng.uniform(-1.2, 1.2),
         last_rib=rng.uniform(0.15, 1.15),
         arms_up=rng.random() < 0.6,
@@ -125,21 +132,26 @@ def rib_curves(
     curves = {}
     for label in (n for n in spine.labels if T1 <= n <= T12 or n == T13):
         stretch = np.array([build.chest_width, build.chest_depth, build.rib_drop])
+        lift = build.rib_lift + rng.normal(0, 0.08 if label == T1 else 0.03, 2)
         both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
         for side in (1, -1):
             wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
-            curves[label, side] = _rib_curve(spine, build, (label, side), stretch * wobble)
+            course = _lifted(
+                _course(rib_number(spine, label), build.shift) * stretch * wobble, lift
+            )
+            curves[label, side] = _rib_curve(spine, build, (label, side), course)
     return curves
 
 
 def _rib_curve(
-    spine: Spine, build: Build, which: tuple[int, int], stretch: np.ndarray
+    spine: Spine, build: Build, which: tuple[int, int], course: np.ndarray
 ) -> np.ndarray:
+    """A rib's course (n, 3) from its head on, where its vertebra stands."""
     label, side = which
     number = rib_number(spine, label)
     frame = trunk(spine, label)
     flip = np.array([side, 1, 1])
-    away = _course(number, build.shift) * stretch * spine.scale
+    away = course * spine.scale
     if side < 0:
         away[:, 2] *= 1.03
     outer = frame.to_world(away * flip)
@@ -156,6 +168,12 @@ def _course(number: int, shift: float) -> np.ndarray:
     courses = [curve(np.array(RIBS[n], float), 1.0) for n in (upper, min(upper + 1, 12))]
     one, other = (c[np.linspace(0, len(c) - 1, 8).astype(int)] for c in courses)
     return (1 - share) * one + share * other
+
+
+def _lifted(course: np.ndarray, lift: np.ndarray) -> np.ndarray:
+    """A course that rises more, or less, to the side and to the front."""
+    from_head = course - np.array(RIB_HEAD)
+    return course + np.outer(lift[0] * from_head[:, 0] - lift[1] * from_head[:, 1], (0, 0, 1))
 
 
 def _shorten(points_mm: np.ndarray, length: float) -> np.ndarray:
