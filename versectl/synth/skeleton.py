@@ -136,17 +136,15 @@ def rib_curves(
         both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
         for side in (1, -1):
             wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
-            course = _lifted(
-                _course(rib_number(spine, label), build.shift) * stretch * wobble, lift
-            )
-            curves[label, side] = _rib_curve(spine, build, (label, side), course)
+            course = _course(rib_number(spine, label), build.shift) * stretch * wobble
+            curves[label, side] = _rib_curve(spine, build, (label, side), _lifted(course, lift))
     return curves
 
 
 def _rib_curve(
     spine: Spine, build: Build, which: tuple[int, int], course: np.ndarray
 ) -> np.ndarray:
-    """A rib's course (n, 3) from its head on, where its vertebra stands."""
+    """A rib in the world, (n, 3), from its head on; course : (m, 3), as in `RIBS`."""
     label, side = which
     number = rib_number(spine, label)
     frame = trunk(spine, label)
