@@ -28,7 +28,7 @@ from versectl.synth.shapes import (
     tube,
 )
 from versectl.synth.structures import NUMBER
-from versectl.synth.vertebra import Joint, usual
+from versectl.synth.vertebra import Joint, alike, usual
 
 T1, T3, T10 = NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
 
@@ -136,7 +136,7 @@ def rib_curves(
         both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
         for side in (1, -1):
             wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
-            course = _course(rib_number(spine, label), build.shift) * stretch * wobble
+            course = _course(label, build.shift) * stretch * wobble
             curves[label, side] = _rib_curve(spine, build, (label, side), _lifted(course, lift))
     return curves
 
@@ -159,9 +159,9 @@ def _rib_curve(
     return curve(np.concatenate([rib_root(spine, build, label, side), outer]), 1.5)
 
 
-def _course(number: int, shift: float) -> np.ndarray:
-    """Points (8, 3) of a rib's course; of ribs 2 to 10 between two of the table's."""
-    like = float(np.clip(number + shift, 2, 10)) if 2 <= number <= 10 else min(number, 12)
+def _course(label: int, shift: float) -> np.ndarray:
+    """Points (8, 3) of the course of a vertebra's rib; of alike ones between two of the table's."""
+    like = min(alike(label, shift) - T1 + 1, 12)
     upper, share = int(like), like % 1
     courses = [curve(np.array(RIBS[n], float), 1.0) for n in (upper, min(upper + 1, 12))]
     one, other = (c[np.linspace(0, len(c) - 1, 8).astype(int)] for c in courses)
