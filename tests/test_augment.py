@@ -106,6 +106,17 @@ def test_large_bumps_lose_few_points_and_misplace_none():
     assert found >= 19
 
 
+def test_a_lean_tips_a_body_forwards_and_backwards_alone():
+    ranges = Ranges(0, 0, 0, False, lean_deg=20.0)
+    matrices = np.array(
+        [augment.sample(np.random.default_rng(seed), GRID, ranges).matrix for seed in range(40)]
+    )
+    assert matrices[:, 0] == pytest.approx(np.tile([1.0, 0.0, 0.0], (40, 1)))
+    tips_deg = np.degrees(np.arctan2(matrices[:, 2, 1], matrices[:, 1, 1]))
+    assert -20 <= tips_deg.min() < -15
+    assert 15 < tips_deg.max() <= 20
+
+
 def test_a_squeezed_scan_shows_a_body_at_up_to_a_third_of_its_width():
     widths = [
         augment.sample(

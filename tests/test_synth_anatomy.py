@@ -126,6 +126,20 @@ def test_lifted_ribs_leave_their_vertebrae_as_before_and_rise_to_the_side(spine)
         assert lifted[which][sides[1], 2] > points[sides[0], 2] + 1, which
 
 
+def test_ribs_begin_where_their_persons_processes_and_bodies_have_them(spine):
+    build = replace(
+        skeleton.sample_build(np.random.default_rng(1)), wing_tilt=(0.0, 0.0), head_height=0.0
+    )
+    moved = replace(build, wing_tilt=(0.0, 0.25), head_height=0.1)
+    for label in (NUMBERS["T1"], NUMBERS["T6"]):
+        up = spine.rotations[spine.labels.index(label)][:, 2]
+        (head, neck), others = (
+            skeleton.rib_root(spine, one, label, side=1) for one in (build, moved)
+        )
+        assert 1 < (others[0] - head) @ up < 4
+        assert 2 < (others[1] - neck) @ up < 8
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_clothes_lie_over_the_skin_and_hide_nothing_of_the_body(seed):
     body = np.zeros((50, 30, 40), np.uint8)

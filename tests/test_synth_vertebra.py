@@ -7,7 +7,7 @@ from versectl.labels import NUMBERS
 from versectl.synth import vertebra
 from versectl.synth.vertebra import Fit
 
-PERSON = (0.5, 0.0)
+PERSON = vertebra.Person(fullness_mm=0.5, shift=0.0, wing_tilt=(0.0, 0.0))
 USUAL = (1.0, 0.0, 0.0)
 FIT = Fit((13.0, 0.0, 0.0), (-13.0, 0.0, 0.0))
 AXIS = np.arange(-62.0, 63.0, 1.5, dtype=np.float32)
@@ -49,6 +49,16 @@ def test_free_wings_differ_between_people_more_than_between_sides():
     assert 0 < between_sides < 0.5 * np.std(wings[:, 0, 0])
     carrying = [vertebra.sample(NUMBERS["T7"], 1.0, PERSON, rng).wings[0][0] for _ in range(100)]
     assert np.ptp(carrying) < 0.5
+
+
+def test_wings_that_carry_ribs_tilt_with_their_person_and_free_ones_do_not():
+    tilted = replace(PERSON, wing_tilt=(0.1, -0.2))
+    for name, moved in (("T7", [0.0, 0.1, -0.2]), ("L1", [0.0, 0.0, 0.0])):
+        one, other = (
+            vertebra.sample(NUMBERS[name], 1.0, person, np.random.default_rng(3)).wings
+            for person in (PERSON, tilted)
+        )
+        assert np.array(other) - one == pytest.approx(np.tile(moved, (2, 1))), name
 
 
 def test_the_forms_of_one_person_may_be_those_of_anothers_next_vertebrae():

@@ -59,6 +59,7 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges) -> Warp:
     scale = (1 + rng.uniform(-ranges.scale, ranges.scale)) * (
         1 + rng.uniform(-ranges.scale, ranges.scale, 3) * ranges.axis_share
     )
+    angles_deg[0] += rng.uniform(-ranges.lean_deg, ranges.lean_deg)
     if rng.random() < ranges.squeezed:
         scale[0] *= rng.uniform(1, MOST_SQUEEZED)
     if ranges.flips and rng.random() < 0.5:

@@ -73,6 +73,7 @@ class Ranges:
     spread : the control points reach from end to end ("grid"), or one beyond either end, as those
         of an ITK B-spline of mesh size 3 ("mesh").
     shift_mm : along each axis.
+    lean_deg : about the left axis, besides: as of backs that are bent and heads on a pillow.
     squeezed : share whose sagittal slices lie farther apart than their header says.
     tone_shift, tone_scale : of a recorded scan's HU / 2048, first added, then 1 + multiplied.
     """
@@ -84,6 +85,7 @@ class Ranges:
     axis_share: float = 0.5  # chosen
     spread: str = "grid"
     shift_mm: float = 0.0
+    lean_deg: float = 0.0
     squeezed: float = 0.0
     tone_shift: float = 0.0
     tone_scale: float = 0.0

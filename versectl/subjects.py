@@ -14,6 +14,9 @@ SHARES = {"labels": 1, "posed": 2, "parametric": 1}
 #: chosen: few scans have a wrong header, but one should not be enough to find nothing in it.
 SQUEEZED = 0.12
 
+#: chosen: what a vertebra is called must not hang on how far its owner stoops.
+LEAN_DEG = 20.0
+
 
 @dataclass(frozen=True)
 class Synthetic:
@@ -30,7 +33,7 @@ class Synthetic:
         """The subjects."""
         from versectl.synth import bank, ct
 
-        ranges = Ranges(squeezed=SQUEEZED)
+        ranges = Ranges(lean_deg=LEAN_DEG, squeezed=SQUEEZED)
         bodies = {file: bank.load(file) for file in self.files}
         chosen = [f for f, body in bodies.items() if body.has_other_bones or not self.named]
         number = Counter(map(bank.kind, chosen))

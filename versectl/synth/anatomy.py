@@ -54,8 +54,9 @@ def build(
     made = skeleton.sample_build(rng)
     canvas = _canvas(spine, spacing_mm)
     fullness_mm = spine.scale * rng.uniform(*FULLNESS_MM)
+    person = vertebra.Person(fullness_mm, made.shift, made.wing_tilt)
     looks = {
-        label: vertebra.sample(label, size, (fullness_mm, made.shift), rng)
+        label: vertebra.sample(label, size, person, rng)
         for label, size in zip(spine.labels, spine.sizes, strict=True)
     }
     joints = {label: _joints_below(spine, looks, label) for label in spine.labels}

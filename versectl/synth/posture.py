@@ -51,7 +51,7 @@ PAIRS = MappingProxyType(
 #: Standard deviation of the sagittal tilt along the spine, same source, in degrees; lower at the
 #: thorax, where neighbours go together, than at the neck, which differs most between people.
 TILT_KNOTS = (0.0, 0.09, 0.22, 0.34, 0.47, 0.62, 0.75, 0.88, 1.0)
-TILT_SD_DEG = (17.0, 15.0, 18.0, 12.0, 7.0, 5.0, 5.0, 6.5, 12.0)
+TILT_SD_DEG = (17.0, 15.0, 18.0, 12.0, 9.0, 7.0, 7.0, 6.5, 12.0)
 CORONAL_SD_DEG = (4.5, 5.0, 5.0, 4.5, 2.5, 3.0, 3.5, 3.0, 3.5)
 
 SUBJECT_SD = 0.066  # of all distances of one person

@@ -70,6 +70,8 @@ class Build:
         than usual: breath and raised arms lift them, a bent back lets them hang.
     shift : how many levels farther down vertebrae and ribs that have neighbours of much the same
         form find their like: their form tells the level no better than that.
+    wing_tilt : of transverse processes that carry ribs, as in `Person`; the ribs go with them.
+    head_height : how much higher than usual heads of ribs lie, as a share of their body's height.
     """
 
     chest_width: float
@@ -77,6 +79,8 @@ class Build:
     rib_drop: float
     rib_lift: tuple[float, float]
     shift: float
+    wing_tilt: tuple[float, float]
+    head_height: float
     last_rib: float
     arms_up: bool
     arms: bool
@@ -97,6 +101,8 @@ def sample_build(rng: np.random.Generator) -> Build:
         rib_drop=rng.uniform(0.8, 1.15),
         rib_lift=tuple(np.clip(rng.normal(0, (0.14, 0.1)), -0.28, 0.28)),
         shift=rng.uniform(-1.2, 1.2),
+        wing_tilt=tuple(np.clip(rng.normal(0, 0.14, 2), -0.3, 0.3)),
+        head_height=np.clip(rng.normal(0, 0.08), -0.16, 0.16),
         last_rib=rng.uniform(0.15, 1.15),
         arms_up=rng.random() < 0.6,
         arms=rng.random() < 0.8,
@@ -188,10 +194,11 @@ def rib_root(spine: Spine, build: Build, label: int, side: int) -> np.ndarray:
     own = Frame(spine.centers_mm[index], spine.rotations[index])
     width, depth, height, *_, x, y, z = usual(label, build.shift) * spine.sizes[index]
     # Heads of ribs 2 to 10 reach up to the disc; the others lie on their own body alone.
-    up = 0.42 if T1 < label < T11 else 0.12
+    up = (0.42 if T1 < label < T11 else 0.12) + build.head_height
     head = (side * (width / 2 - 1.5), 0.32 * depth, up * height)
     neck = (side * (x + 1.5), y - 5.5, z + 1.0) if label < T11 else (side * (x + 7), y + 1, z - 4)
-    return own.to_world([head, neck])
+    beside = x - width / 2 if label < T12 else 0.0
+    return own.to_world([head, neck + beside * np.array([0.0, *build.wing_tilt])])
 
 
 def paint_ribs(

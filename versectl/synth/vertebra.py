@@ -92,6 +92,21 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Person:
+    """What all vertebrae of one person have in common.
+
+    fullness_mm : as in `Look`.
+    shift : how far down their forms are shifted, as in `usual`.
+    wing_tilt : how far transverse processes that carry ribs go back and up for each mm to the
+        side, compared to the usual.
+    """
+
+    fullness_mm: float
+    shift: float
+    wing_tilt: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Look:
     """One vertebra's own shape, without its neighbours; lengths in mm.
 
@@ -138,14 +153,10 @@ def usual(label: int, shift: float) -> np.ndarray:
     return (1 - share) * one + share * other
 
 
-def sample(label: int, size: float, person: tuple[float, float], rng: np.random.Generator) -> Look:
-    """A random vertebra; size is relative to the average adult.
-
-    person : fullness_mm as in Look, and how far the forms of vertebrae are shifted, as in `usual`.
-    """
-    fullness_mm, shift = person
+def sample(label: int, size: float, person: Person, rng: np.random.Generator) -> Look:
+    """A random vertebra of a person; size is relative to the average adult."""
     vary = size * np.clip(1 + 0.045 * rng.standard_normal(10), 0.88, 1.12)
-    row = usual(label, shift) * vary
+    row = usual(label, person.shift) * vary
     thoracic = region(label) == "thoracic"
     return Look(
         label=label,
@@ -156,12 +167,12 @@ def sample(label: int, size: float, person: tuple[float, float], rng: np.random.
         spine_tip=(rng.normal(0, 1.2) * size, row[5], row[6] + rng.normal(0, 2) * size),
         wing_tip=(row[7], row[8], row[9]),
         thickness=size * rng.uniform(0.88, 1.15),
-        fullness_mm=fullness_mm,
+        fullness_mm=person.fullness_mm,
         waist=rng.uniform(0.05, 0.13),
         concave=rng.uniform(0.6, 2.0) * (1.0 if label > C7 else 0.4),
         lip=_sample_lip(rng),
         crush=_sample_crush(thoracic, rng),
-        wings=_sample_wings(label, rng),
+        wings=_sample_wings(label, person.wing_tilt, rng),
         waves=_sample_waves(size, rng),
     )
 
@@ -180,7 +191,9 @@ def _sample_crush(thoracic: bool, rng: np.random.Generator) -> tuple[float, floa
     return (whole + rng.uniform(0.1, 0.4), whole + rng.uniform(0.0, 0.25), whole)
 
 
-def _sample_wings(label: int, rng: np.random.Generator) -> tuple[Point, Point]:
+def _sample_wings(
+    label: int, wing_tilt: tuple[float, float], rng: np.random.Generator
+) -> tuple[Point, Point]:
     """No two people's transverse processes of the free vertebrae are alike, nor two sides.
 
     Those that carry a rib by a joint go where the rib is.
@@ -188,6 +201,8 @@ def _sample_wings(label: int, rng: np.random.Generator) -> tuple[Point, Point]:
     free = region(label) == "lumbar" or label in (C7, T12, T13)
     least, most, tilt = (0.7, 1.4, 0.2) if free else (0.92, 1.08, 0.03)
     both = np.array([rng.uniform(least, most), *rng.normal(0, tilt, 2)])
+    if T1 <= label < T12:
+        both[1:] += wing_tilt
     right, left = both + rng.normal(0, (0.06, 0.3 * tilt, 0.3 * tilt), (2, 3))
     return tuple(right), tuple(left)
 
