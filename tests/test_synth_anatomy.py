@@ -127,10 +127,11 @@ def test_lifted_ribs_leave_their_vertebrae_as_before_and_rise_to_the_side(spine)
 
 
 def test_ribs_begin_where_their_persons_processes_and_bodies_have_them(spine):
-    build = replace(
-        skeleton.sample_build(np.random.default_rng(1)), wing_tilt=(0.0, 0.0), head_height=0.0
+    sampled = skeleton.sample_build(np.random.default_rng(1))
+    build, moved = (
+        replace(sampled, person=replace(sampled.person, wing_tilt=tilt), head_height=height)
+        for tilt, height in (((0.0, 0.0), 0.0), ((0.0, 0.25), 0.1))
     )
-    moved = replace(build, wing_tilt=(0.0, 0.25), head_height=0.1)
     for label in (NUMBERS["T1"], NUMBERS["T6"]):
         up = spine.rotations[spine.labels.index(label)][:, 2]
         (head, neck), others = (

@@ -7,7 +7,7 @@ from versectl.labels import NUMBERS
 from versectl.synth import vertebra
 from versectl.synth.vertebra import Fit
 
-PERSON = vertebra.Person(fullness_mm=0.5, shift=0.0, wing_tilt=(0.0, 0.0))
+PERSON = vertebra.Person(0.5, shift=0.0, form=np.ones(10), droop=0.0, wing_tilt=(0.0, 0.0))
 USUAL = (1.0, 0.0, 0.0)
 FIT = Fit((13.0, 0.0, 0.0), (-13.0, 0.0, 0.0))
 AXIS = np.arange(-62.0, 63.0, 1.5, dtype=np.float32)
@@ -62,11 +62,12 @@ def test_wings_that_carry_ribs_tilt_with_their_person_and_free_ones_do_not():
 
 
 def test_the_forms_of_one_person_may_be_those_of_anothers_next_vertebrae():
-    at = {name: vertebra.usual(NUMBERS[name], 0.5) for name in ("T5", "T1", "C2", "L3")}
-    upper, lower = vertebra.usual(NUMBERS["T5"], 0.0), vertebra.usual(NUMBERS["T6"], 0.0)
+    between = replace(PERSON, shift=0.5)
+    at = {name: vertebra.usual(NUMBERS[name], between) for name in ("T5", "T1", "C2", "L3")}
+    upper, lower = (vertebra.usual(NUMBERS[name], PERSON) for name in ("T5", "T6"))
     assert at["T5"] == pytest.approx((upper + lower) / 2)
     for name in ("T1", "C2", "L3"):  # nothing looks like these
-        assert at[name] == pytest.approx(vertebra.usual(NUMBERS[name], 0.0))
+        assert at[name] == pytest.approx(vertebra.usual(NUMBERS[name], PERSON))
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,11 @@ from versectl.synth.shapes import (
 )
 from versectl.synth.skeleton import Build
 from versectl.synth.structures import KIND, NUMBER, VERTEBRAE
-from versectl.synth.vertebra import C1, C2, C7, L5, T1, T12, Fit, Joint, Look
+from versectl.synth.vertebra import C1, C2, C7, L5, T1, T12, Fit, Joint, Look, Person
 from versectl.volume import Grid
 
 #: Half of the space between two end plates in mm.
 HALF_DISC_MM = {"cervical": 2.0, "thoracic": 1.8, "lumbar": 3.5}
-
-#: How much thicker than their table one person's vertebrae are, in mm. With it the volumes of
-#: vertebrae span those of eight real label maps (VerSe 2019 and 2020, TotalSegmentator).
-FULLNESS_MM = (0.2, 1.5)
 
 Joints = Mapping[int, Sequence[Joint]]  # upper vertebra -> its lower joints, in the world
 
@@ -53,10 +49,8 @@ def build(
     """
     made = skeleton.sample_build(rng)
     canvas = _canvas(spine, spacing_mm)
-    fullness_mm = spine.scale * rng.uniform(*FULLNESS_MM)
-    person = vertebra.Person(fullness_mm, made.shift, made.wing_tilt)
     looks = {
-        label: vertebra.sample(label, size, person, rng)
+        label: vertebra.sample(label, size, made.person, rng)
         for label, size in zip(spine.labels, spine.sizes, strict=True)
     }
     joints = {label: _joints_below(spine, looks, label) for label in spine.labels}
@@ -65,7 +59,7 @@ def build(
     skeleton.paint_sacrum(canvas, spine, sacral, joints[spine.labels[-1]])
     _paint_discs(canvas, spine, looks)
     _paint_canal(canvas, spine, looks, sacral)
-    shapes = _cast_shapes(spine, looks, casts or {})
+    shapes = _cast_shapes(spine, looks, casts or {}, made.person)
     for label in spine.labels:
         distance = partial(vertebra.distance, looks[label], _fit(spine, looks, joints, label))
         _paint_vertebra(canvas, spine, label, shapes.get(label, distance))
@@ -240,7 +234,10 @@ def _paint_canal_at(canvas: Canvas, frame: Frame, look: Look) -> None:
 
 
 def _cast_shapes(
-    spine: Spine, looks: Mapping[int, Look], casts: Mapping[int, Cast | Mixture]
+    spine: Spine,
+    looks: Mapping[int, Look],
+    casts: Mapping[int, Cast | Mixture],
+    person: Person,
 ) -> dict[int, Distance]:
     """Label -> shape of a cast that fills its place in the spine, rippled like any other."""
     pitches_mm = dict(zip(spine.labels, cast.pitches_mm(spine.centers_mm), strict=True))
@@ -248,9 +245,11 @@ def _cast_shapes(
     if not heights:
         return {}
     width = float(np.median(list(heights.values())))  # nobody is of two sizes
+    sizes = dict(zip(spine.labels, spine.sizes / spine.scale, strict=True))
 
     def shape(label: int, p: Points) -> np.ndarray:
-        scale = (width, width, heights[label])
+        wide, deep = width * sizes[label] * person.form[:2]
+        scale = (wide, deep, heights[label])
         return casts[label].distance(vertebra.rippled(looks[label], p), scale)
 
     return {label: partial(shape, label) for label in heights}

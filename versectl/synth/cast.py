@@ -94,7 +94,7 @@ def blend(people: Sequence[Mapping[int, Cast]], rng: np.random.Generator) -> dic
     In half of the blends the vertebrae whose form tells little have their neighbours' shapes.
     """
     share = rng.uniform(0, 0.5)
-    shift = int(rng.choice((-1, 0, 0, 1)))
+    shift = int(rng.choice((-2, -1, 0, 0, 1, 2)))
     shuffled = [people[index] for index in rng.permutation(len(people))]
     blended = {}
     for label in sorted(set().union(*people)):

@@ -58,6 +58,9 @@ SUBJECT_SD = 0.066  # of all distances of one person
 WITHIN_SD = 0.04  # of one distance
 STEEPEST_DEG = 62.0
 
+#: chosen: how much larger than usual the last vertebra is, and how much smaller the first.
+TAPER_SD = 0.05
+
 
 @dataclass(frozen=True)
 class Spine:
@@ -92,6 +95,7 @@ def sample(rng: np.random.Generator) -> Spine:
     rotations = _frames(sagittal_deg, coronal_deg, turns_deg)
     centers_mm -= centers_mm.mean(axis=0)
     sizes = scale * np.clip(1 + 0.02 * rng.standard_normal(len(labels)), 0.95, 1.05)
+    sizes *= 1 + TAPER_SD * np.clip(rng.standard_normal(), -2, 2) * np.linspace(-1, 1, len(labels))
     return Spine(
         labels, centers_mm[:-1], rotations[:-1], sizes, scale, centers_mm[-1], rotations[-1]
     )

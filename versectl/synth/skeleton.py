@@ -28,7 +28,7 @@ from versectl.synth.shapes import (
     tube,
 )
 from versectl.synth.structures import NUMBER
-from versectl.synth.vertebra import Joint, alike, usual
+from versectl.synth.vertebra import Joint, Person, alike, sample_person, usual
 
 T1, T3, T10 = NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
 
@@ -64,22 +64,21 @@ RIB_HEAD = (20.0, 12.0, 0.0)
 
 @dataclass(frozen=True)
 class Build:
-    """What distinguishes one body from another, apart from its spine.
+    """What distinguishes one body from another, apart from its posture.
 
     rib_lift : mm that ribs rise for each mm to the side and to the front beyond their heads, more
         than usual: breath and raised arms lift them, a bent back lets them hang.
-    shift : how many levels farther down vertebrae and ribs that have neighbours of much the same
-        form find their like: their form tells the level no better than that.
-    wing_tilt : of transverse processes that carry ribs, as in `Person`; the ribs go with them.
+    rib_shift : how many levels farther down ribs that have neighbours of much the same form find
+        their like: their form tells the level no better than that.
     head_height : how much higher than usual heads of ribs lie, as a share of their body's height.
     """
 
+    person: Person
     chest_width: float
     chest_depth: float
     rib_drop: float
     rib_lift: tuple[float, float]
-    shift: float
-    wing_tilt: tuple[float, float]
+    rib_shift: float
     head_height: float
     last_rib: float
     arms_up: bool
@@ -96,12 +95,12 @@ def sample_build(rng: np.random.Generator) -> Build:
     """A random body build."""
     fat = float(rng.gamma(2.2, 7.0))
     return Build(
+        person=sample_person(rng),
         chest_width=rng.normal(1, 0.06),
         chest_depth=rng.normal(1, 0.07),
         rib_drop=rng.uniform(0.8, 1.15),
-        rib_lift=tuple(np.clip(rng.normal(0, (0.14, 0.1)), -0.28, 0.28)),
-        shift=rng.uniform(-1.2, 1.2),
-        wing_tilt=tuple(np.clip(rng.normal(0, 0.14, 2), -0.3, 0.3)),
+        rib_lift=tuple(np.clip(rng.normal(0, (0.2, 0.15)), -0.4, 0.4)),
+        rib_shift=rng.uniform(-2, 2),
         head_height=np.clip(rng.normal(0, 0.08), -0.16, 0.16),
         last_rib=rng.uniform(0.15, 1.15),
         arms_up=rng.random() < 0.6,
@@ -138,11 +137,11 @@ def rib_curves(
     curves = {}
     for label in (n for n in spine.labels if T1 <= n <= T12 or n == T13):
         stretch = np.array([build.chest_width, build.chest_depth, build.rib_drop])
-        lift = build.rib_lift + rng.normal(0, 0.08 if label == T1 else 0.03, 2)
+        lift = build.rib_lift + rng.normal(0, 0.12 if label == T1 else 0.04, 2)
         both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
         for side in (1, -1):
             wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
-            course = _course(label, build.shift) * stretch * wobble
+            course = _course(label, build.rib_shift) * stretch * wobble
             curves[label, side] = _rib_curve(spine, build, (label, side), _lifted(course, lift))
     return curves
 
@@ -192,13 +191,13 @@ def rib_root(spine: Spine, build: Build, label: int, side: int) -> np.ndarray:
     """Head and tubercle of a rib, (2, 3): at the body and beside the transverse process."""
     index = spine.labels.index(label)
     own = Frame(spine.centers_mm[index], spine.rotations[index])
-    width, depth, height, *_, x, y, z = usual(label, build.shift) * spine.sizes[index]
+    width, depth, height, *_, x, y, z = usual(label, build.person) * spine.sizes[index]
     # Heads of ribs 2 to 10 reach up to the disc; the others lie on their own body alone.
     up = (0.42 if T1 < label < T11 else 0.12) + build.head_height
     head = (side * (width / 2 - 1.5), 0.32 * depth, up * height)
     neck = (side * (x + 1.5), y - 5.5, z + 1.0) if label < T11 else (side * (x + 7), y + 1, z - 4)
     beside = x - width / 2 if label < T12 else 0.0
-    return own.to_world([head, neck + beside * np.array([0.0, *build.wing_tilt])])
+    return own.to_world([head, neck + beside * np.array([0.0, *build.person.wing_tilt])])
 
 
 def paint_ribs(

@@ -54,6 +54,14 @@ TABLE = MappingProxyType(
     }
 )
 
+#: chosen: how much the table's columns differ between people, as a share; where spinous and
+#: transverse processes end varies most.
+FORM_SD = np.array([0.07, 0.07, 0.04, 0.06, 0.06, 0.06, 0.2, 0.06, 0.12, 0.2])
+
+#: How much thicker than their table one person's vertebrae are, in mm. With it the volumes of
+#: vertebrae span those of eight real label maps (VerSe 2019 and 2020, TotalSegmentator).
+FULLNESS_MM = (0.2, 1.5)
+
 #: First and last of vertebrae of which one person's looks like another's next one.
 ALIKE = ((NUMBERS["C3"], NUMBERS["C6"]), (NUMBERS["T2"], NUMBERS["T10"]))
 
@@ -95,14 +103,18 @@ class Fit:
 class Person:
     """What all vertebrae of one person have in common.
 
-    fullness_mm : as in `Look`.
-    shift : how far down their forms are shifted, as in `usual`.
+    fullness : as fullness_mm in `Look`, for a size of 1.
+    shift : how far down their forms are shifted, as in `alike`.
+    form : factors (10,) of the table's columns.
+    droop : how far down what is behind the body goes for each mm, more than usual.
     wing_tilt : how far transverse processes that carry ribs go back and up for each mm to the
         side, compared to the usual.
     """
 
-    fullness_mm: float
+    fullness: float
     shift: float
+    form: np.ndarray
+    droop: float
     wing_tilt: tuple[float, float]
 
 
@@ -113,6 +125,7 @@ class Look:
     fullness_mm : how much thicker all of it is than its table says, but towards the discs.
     wings : right and left, what lies to the side of the body: how much longer than usual it is,
         and how far it goes back and up for each mm to the side, compared to the usual.
+    droop : as in `Person`; 0 above C3, whose joints leave no room for it.
     """
 
     label: int
@@ -129,6 +142,7 @@ class Look:
     lip: tuple[float, float]
     crush: tuple[float, float, float]
     wings: tuple[Point, Point]
+    droop: float
     waves: np.ndarray = field(repr=False)
 
     @property
@@ -145,18 +159,29 @@ def alike(label: int, shift: float) -> float:
     return label
 
 
-def usual(label: int, shift: float) -> np.ndarray:
-    """The table's row (10,) for a vertebra of a person whose forms are so far shifted."""
-    like = alike(label, shift)
+def sample_person(rng: np.random.Generator) -> Person:
+    """A random person."""
+    return Person(
+        fullness=rng.uniform(*FULLNESS_MM),
+        shift=rng.uniform(-2, 2),
+        form=1 + FORM_SD * np.clip(rng.standard_normal(10), -2, 2),
+        droop=np.clip(rng.normal(0, 0.12), -0.25, 0.25),
+        wing_tilt=tuple(np.clip(rng.normal(0, 0.14, 2), -0.3, 0.3)),
+    )
+
+
+def usual(label: int, person: Person) -> np.ndarray:
+    """The table's row (10,) for a vertebra of a person."""
+    like = alike(label, person.shift)
     upper, share = int(like), like % 1
     one, other = (np.array(TABLE[n], float) for n in (upper, upper + 1 if share else upper))
-    return (1 - share) * one + share * other
+    return ((1 - share) * one + share * other) * person.form
 
 
 def sample(label: int, size: float, person: Person, rng: np.random.Generator) -> Look:
     """A random vertebra of a person; size is relative to the average adult."""
     vary = size * np.clip(1 + 0.045 * rng.standard_normal(10), 0.88, 1.12)
-    row = usual(label, person.shift) * vary
+    row = usual(label, person) * vary
     thoracic = region(label) == "thoracic"
     return Look(
         label=label,
@@ -167,12 +192,13 @@ def sample(label: int, size: float, person: Person, rng: np.random.Generator) ->
         spine_tip=(rng.normal(0, 1.2) * size, row[5], row[6] + rng.normal(0, 2) * size),
         wing_tip=(row[7], row[8], row[9]),
         thickness=size * rng.uniform(0.88, 1.15),
-        fullness_mm=person.fullness_mm,
+        fullness_mm=person.fullness * size,
         waist=rng.uniform(0.05, 0.13),
         concave=rng.uniform(0.6, 2.0) * (1.0 if label > C7 else 0.4),
         lip=_sample_lip(rng),
         crush=_sample_crush(thoracic, rng),
         wings=_sample_wings(label, person.wing_tilt, rng),
+        droop=person.droop if label > C2 else 0.0,
         waves=_sample_waves(size, rng),
     )
 
@@ -243,8 +269,9 @@ def canal_center(look: Look) -> float:
 
 
 def rippled(look: Look, p: Points) -> Points:
-    """Points moved by the vertebra's own gentle waves, and off the usual course of its wings."""
-    moved = list(_unwinged(look, p))
+    """Points moved by the vertebra's own gentle waves, off the usual course of what stands out."""
+    x, y, z = _unwinged(look, p)
+    moved = [x, y, z + np.float32(look.droop) * np.maximum(y - np.float32(look.depth / 2), 0)]
     for dx, dy, dz, kx, ky, kz, phase in look.waves.astype(np.float32):
         wave = np.sin(kx * p[0] + ky * p[1] + kz * p[2] + phase)
         moved = [axis + d * wave for axis, d in zip(moved, (dx, dy, dz), strict=True)]
