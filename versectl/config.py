@@ -191,7 +191,7 @@ DEFAULT = {
             filters=(32, 64, 96, 128),
             spatial_filters=64,
         ),
-        training=TrainingConfig(steps=47600, learning_rate=5e-4),  # 1e-3 was not stable
+        training=TrainingConfig(steps=57200, learning_rate=5e-4),  # 1e-3 was not stable
     ),
     "segmentation": StageConfig(
         **_SEGMENTATION_BOX,
