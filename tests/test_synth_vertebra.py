@@ -61,6 +61,23 @@ def test_wings_that_carry_ribs_tilt_with_their_person_and_free_ones_do_not():
         assert np.array(other) - one == pytest.approx(np.tile(moved, (2, 1))), name
 
 
+def test_what_lies_behind_the_body_droops_and_the_body_does_not(look):
+    still = replace(look, waves=np.zeros((0, 7)), droop=0.0)
+    drooping = replace(still, droop=0.2)
+    tip = np.array([[0.0], [60.0], [-15.0]])
+    lower = tip - [[0.0], [0.0], [0.2 * (60.0 - look.depth / 2)]]
+    assert np.allclose(vertebra.rippled(drooping, lower), vertebra.rippled(still, tip), atol=1e-4)
+    body = np.array([[3.0], [-5.0], [8.0]])
+    assert np.allclose(vertebra.rippled(drooping, body), vertebra.rippled(still, body))
+
+
+def test_people_differ_in_the_form_of_their_vertebrae():
+    people = [vertebra.sample_person(np.random.default_rng(seed)) for seed in range(50)]
+    rows = np.array([vertebra.usual(NUMBERS["L3"], person) for person in people])
+    spread = rows.std(axis=0) / np.abs(rows.mean(axis=0))
+    assert np.all((spread > 0.5 * vertebra.FORM_SD) & (spread < 1.5 * vertebra.FORM_SD))
+
+
 def test_the_forms_of_one_person_may_be_those_of_anothers_next_vertebrae():
     between = replace(PERSON, shift=0.5)
     at = {name: vertebra.usual(NUMBERS[name], between) for name in ("T5", "T1", "C2", "L3")}

@@ -32,10 +32,11 @@ DISTANCE_MM = {
 NEAREST_MM, FARTHEST_MM = 9.0, 50.0
 
 #: chosen: relative deviation from the usual distance that costs one unit. Between subjects the
-#: distances vary by 6.6 %, within one by 4 % (193 VerSe volumes); diseased spines by more. With 0.2
-#: one vertebra was taken for two, half a distance apart, where names jump by a level. Over n
-#: distances deviations average out: the same relative deviation costs n units.
-TOLERANCE = 0.13
+#: distances vary by 6.6 %, within one by 4 % (193 VerSe volumes); diseased spines by more, necks,
+#: whose centres are found askew, by most. With 0.2 below the neck one vertebra was taken for two,
+#: half a distance apart, where names jump by a level. Over n distances deviations average out: the
+#: same relative deviation costs n units.
+NECK_TOLERANCE, TOLERANCE = 0.2, 0.13
 
 #: chosen: deviation in mm that costs one unit, however close two vertebrae are, for their centres
 #: are found with an error each; in the neck it is more than people differ.
@@ -58,6 +59,17 @@ EXPLAINED = 1.0
 #: report, which warns below 0.95, does so in 1 of 40 synthetic cases, of which one has a wrong
 #: name, and of 11 of 22 wrongly named pieces of real scans (weights/history.md).
 SHARPNESS = 2.0
+
+
+#: Deviation in mm from the usual distance below a vertebra that costs one unit, placing apart.
+SPREAD_MM = {
+    label: distance_mm * (NECK_TOLERANCE if label in labels.REGIONS["cervical"] else TOLERANCE)
+    for label, distance_mm in DISTANCE_MM.items()
+}
+
+#: From each label (rows) to each other one: what the step costs, its usual distance and its spread
+#: in mm, as in SPREAD_MM, and over how many distances it goes.
+Ways = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -135,27 +147,31 @@ def _step_costs(distance_mm: float) -> np.ndarray:
 
 
 def _costs(
-    distance_mm: float, cost: np.ndarray, usual_mm: np.ndarray, steps: np.ndarray
+    distance_mm: float,
+    cost: np.ndarray,
+    usual_mm: np.ndarray,
+    spread_mm: np.ndarray,
+    steps: np.ndarray,
 ) -> np.ndarray:
     fits = (distance_mm > NEAREST_MM) & (distance_mm < FARTHEST_MM * steps)
-    variance_mm2 = (TOLERANCE * usual_mm) ** 2 / steps + PLACING_MM**2
+    variance_mm2 = spread_mm**2 / steps + PLACING_MM**2
     return np.where(fits, cost + (distance_mm - usual_mm) ** 2 / variance_mm2, np.inf)
 
 
-def _neighbours() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """From each label to the ones that may follow: cost, usual distance in mm, number of steps."""
-    cost, usual_mm, steps = _nowhere()
+def _neighbours() -> Ways:
+    """From each label to the ones that may follow."""
+    cost, usual_mm, spread_mm, steps = _nowhere()
     for first, successors in labels.SUCCESSORS.items():
         for last in successors:
             at = labels.ORDER.index(first), labels.ORDER.index(last)
             cost[at] = RARE_COST.get((first, last), 0.0)
-            usual_mm[at], steps[at] = DISTANCE_MM[first], 1
-    return cost, usual_mm, steps
+            usual_mm[at], spread_mm[at], steps[at] = DISTANCE_MM[first], SPREAD_MM[first], 1
+    return cost, usual_mm, spread_mm, steps
 
 
-def _over_missed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _over_missed() -> Ways:
     """The same from each label to those farther below, over vertebrae that were not seen."""
-    cost, usual_mm, steps = _nowhere()
+    cost, usual_mm, spread_mm, steps = _nowhere()
     for lower in range(len(labels.ORDER)):
         for upper, first in enumerate(labels.ORDER[:lower]):
             missed = [label for label in labels.ORDER[upper + 1 : lower] if label != labels.T13]
@@ -164,13 +180,14 @@ def _over_missed() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 rare = sum(RARE_COST.get(step, 0.0) for step in steps_over)
                 cost[upper, lower] = GAP_COST + MISSED_COST * len(missed) + rare
                 usual_mm[upper, lower] = sum(DISTANCE_MM[label] for label in (first, *missed))
+                spread_mm[upper, lower] = sum(SPREAD_MM[label] for label in (first, *missed))
                 steps[upper, lower] = len(missed) + 1
-    return cost, usual_mm, steps
+    return cost, usual_mm, spread_mm, steps
 
 
-def _nowhere() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _nowhere() -> Ways:
     shape = len(labels.ORDER), len(labels.ORDER)
-    return np.full(shape, np.inf), np.ones(shape), np.ones(shape)
+    return np.full(shape, np.inf), np.ones(shape), np.ones(shape), np.ones(shape)
 
 
 def _walk_back(

@@ -91,7 +91,7 @@ def pitches_mm(centers_mm: np.ndarray) -> np.ndarray:
 def blend(people: Sequence[Mapping[int, Cast]], rng: np.random.Generator) -> dict[int, Mixture]:
     """A shape per label, between those of two people: the first that have it of a random order.
 
-    In half of the blends the vertebrae whose form tells little have their neighbours' shapes.
+    In two thirds of the blends the vertebrae whose form tells little have their neighbours' shapes.
     """
     share = rng.uniform(0, 0.5)
     shift = int(rng.choice((-2, -1, 0, 0, 1, 2)))
