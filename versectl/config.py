@@ -198,8 +198,8 @@ DEFAULT = {
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
-        network=NetworkConfig("unet", inputs=2, outputs=1, filters=(32, 48, 64, 64)),
-        training=TrainingConfig(steps=14500),
+        network=NetworkConfig("unet", inputs=2, outputs=1, filters=(48, 64, 96, 128)),
+        training=TrainingConfig(steps=18900),
     ),
 }
 
