@@ -17,8 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-
-from evaluation import metrics
+from versectl.evaluation import metrics
 
 Scores = dict[int, tuple[float, float | None]]  # label -> Dice, distance in mm
 Measure = Callable[[np.ndarray, np.ndarray, tuple[float, float, float]], Scores]

@@ -14,14 +14,16 @@ import numpy as np
 import SimpleITK as sitk
 import variants
 from click.testing import CliRunner
+from versectl.evaluation import identification, protocol, report
 
-from evaluation import identification, protocol, report
-from versectl import cases, centroids, cli, labels, volume
-from versectl import report as report_file
-from versectl.cases import Case
+from versectl import geometry, labels
+from versectl.cli import main as cli
 from versectl.errors import PartialFailureError
-from versectl.synth import labelmaps
-from versectl.volume import Grid
+from versectl.geometry import Grid
+from versectl.io import centroids, layout, volume
+from versectl.io.layout import Case
+from versectl.report import case_report as report_file
+from versectl.synth.bodies import labelmaps
 
 RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
 
@@ -50,7 +52,7 @@ def synthetic(source: Path, out: Path) -> str:
     """End to end on synthetic cases with truth."""
     call("run-all", source, out)
     found = report.evaluate(out, source, COUNTED)
-    count = len(cases.with_labels(source))
+    count = len(layout.with_labels(source))
     return (
         "\n".join(
             [
@@ -72,7 +74,7 @@ def real(source: Path, out: Path) -> str:
     """Every scan end to end; those with masks scored, also from their true centroids."""
     call("run-all", source, out / "all")
     given, given_out = out / "given", out / "given_out"
-    for case in cases.with_labels(source):
+    for case in layout.with_labels(source):
         derive_centroids(case, given / f"{case.name}_ctd.json")
         call("segment", case.ct, given_out, "--centroids", given)
     return (
@@ -97,7 +99,7 @@ def robust(source: Path, out: Path) -> str:
     """Variants of every scan whose mask shows enough vertebrae; which keep all their names."""
     rng = np.random.default_rng(0)
     made: dict[str, variants.Variant] = {}
-    for case in cases.with_labels(source):
+    for case in layout.with_labels(source):
         centers_mm = body_centers_mm(case)
         if len(centers_mm) > variants.KEPT:
             for variant in variants.of(volume.read_ct(case.ct), centers_mm, rng):
@@ -155,9 +157,9 @@ def derive_centroids(case: Case, path: Path) -> None:
 def body_centers_mm(case: Case) -> dict[int, np.ndarray]:
     """Label -> centre of the body (3,) in the world, from a case's mask, head to foot."""
     mask = volume.read_labels(case.labels)
-    low_mm, high_mm = volume.extent(mask)
+    low_mm, high_mm = geometry.extent(mask)
     grid = Grid.centered((low_mm + high_mm) / 2, np.ceil(high_mm - low_mm) + 1, (1.0, 1.0, 1.0))
-    upright = volume.to_array(volume.resample(mask, grid, sitk.sitkLabelLinear, 0))
+    upright = geometry.to_array(geometry.resample(mask, grid, sitk.sitkLabelLinear, 0))
     present = set(np.unique(upright).tolist())
     return {
         label: labelmaps.body_center_mm(upright, label, grid)
@@ -205,7 +207,7 @@ def per_case(source: Path, out: Path) -> list[str]:
         "| case | vertebrae found | spine s | vertebrae s | segmentation s | all s | peak MB |",
         "|---|---|---|---|---|---|---|",
     ]
-    for case in cases.with_ct(source):
+    for case in layout.with_ct(source):
         told = json.loads((out / f"{case.name}_report.json").read_text())
         if told["status"] != report_file.DONE:
             lines.append(f"| {case.name} | failed: {told['error']['message']} | | | | | |")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import volume
+from versectl import geometry
 
 ANGLE_DEG = 15.0
 COARSE_MM = 3.0
@@ -44,40 +44,40 @@ def of(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Iterator
 def turned(ct: sitk.Image, centers_mm: Points, axis: str, angle_deg: float) -> Variant:
     """Turned about the scan's middle, round a world axis; what leaves the grid is lost."""
     turn = sitk.Euler3DTransform()
-    turn.SetCenter(volume.center(ct).tolist())
+    turn.SetCenter(geometry.center(ct).tolist())
     turn.SetRotation(*(np.radians(angle_deg) * (axis == each) for each in "xyz"))
     back = turn.GetInverse()
     moved = {n: np.array(back.TransformPoint(list(p))) for n, p in centers_mm.items()}
-    image = sitk.Resample(ct, ct, turn, sitk.sitkLinear, volume.AIR_HU)
-    low_mm, high_mm = volume.extent(ct)
+    image = sitk.Resample(ct, ct, turn, sitk.sitkLinear, geometry.AIR_HU)
+    low_mm, high_mm = geometry.extent(ct)
     inside = {n: p for n, p in moved.items() if np.all((p > low_mm) & (p < high_mm))}
     return Variant(f"turned-{axis}{angle_deg:+.0f}", image, inside)
 
 
 def coarser(ct: sitk.Image, centers_mm: Points) -> Variant:
     """Every voxel as large as those of a thick-slice scan."""
-    low_mm, high_mm = volume.extent(ct)
+    low_mm, high_mm = geometry.extent(ct)
     size_vox = np.ceil((high_mm - low_mm) / COARSE_MM)
-    grid = volume.Grid.centered((low_mm + high_mm) / 2, size_vox, (COARSE_MM,) * 3)
-    smooth = volume.smooth(ct, COARSE_MM / 3)
-    return Variant("coarser", volume.resample(smooth, grid), centers_mm)
+    grid = geometry.Grid.centered((low_mm + high_mm) / 2, size_vox, (COARSE_MM,) * 3)
+    smooth = geometry.smooth(ct, COARSE_MM / 3)
+    return Variant("coarser", geometry.resample(smooth, grid), centers_mm)
 
 
 def cut(ct: sitk.Image, centers_mm: Points, from_head: bool) -> Variant:
     """The first or the last five vertebrae alone, cut midway to the next."""
     named = list(centers_mm.items())
-    low_mm, high_mm = volume.extent(ct)
+    low_mm, high_mm = geometry.extent(ct)
     kept = named[:KEPT] if from_head else named[-KEPT:]
     if from_head and len(named) > KEPT:
         low_mm[2] = (named[KEPT - 1][1][2] + named[KEPT][1][2]) / 2
     if not from_head and len(named) > KEPT:
         high_mm[2] = (named[-KEPT][1][2] + named[-KEPT - 1][1][2]) / 2
     name = f"{'first' if from_head else 'last'}-{KEPT}"
-    return Variant(name, volume.crop(ct, low_mm, high_mm), dict(kept))
+    return Variant(name, geometry.crop(ct, low_mm, high_mm), dict(kept))
 
 
 def noisy(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Variant:
     """With noise as of a low dose."""
-    array = volume.to_array(ct)
+    array = geometry.to_array(ct)
     grain = rng.normal(0, NOISE_HU, array.shape)
-    return Variant("noisy", volume.from_array((array + grain).astype(np.float32), ct), centers_mm)
+    return Variant("noisy", geometry.from_array((array + grain).astype(np.float32), ct), centers_mm)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation import identification, metrics
-from evaluation.reading import Scan
 from versectl import labels
+
+from . import identification, metrics
+from .reading import Scan
 
 #: Decimals of a record: below it, the same anatomy in another axis order may differ by rounding.
 DECIMALS = 6

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import wilcoxon
 
-from evaluation import protocol, table
-from evaluation.report import Options, Report, evaluate
 from versectl.errors import BadInputError, PartialFailureError
+
+from . import protocol, table
+from .report import Options, Report, evaluate
 
 SIGNIFICANT_P = 0.05
 

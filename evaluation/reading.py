@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import cases, labels, volume
-from versectl.cases import Case
+from versectl import geometry, labels
 from versectl.errors import BadInputError
-from versectl.landmarks import read_points
+from versectl.io import layout, volume
+from versectl.io.challenge_centroids import read_points
+from versectl.io.layout import Case
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def points_of_mask(mask: sitk.Image) -> dict[int, np.ndarray]:
         for index in reversed(np.unravel_index(flat, array.shape))
     ]
     return {
-        label: volume.to_mm(mask, np.array([total[label] for total in sums_vox]) / counts[label])
+        label: geometry.to_mm(mask, np.array([total[label] for total in sums_vox]) / counts[label])
         for label in labels.ORDER
         if counts[label]
     }
@@ -109,25 +110,25 @@ def _with_arrays(scan: Scan, predicted: sitk.Image | None, gt: sitk.Image | None
     """The scan with its label maps, the prediction's on the grid of the ground truth."""
     if gt is None:
         return scan
-    scan = replace(scan, gt=volume.to_array(gt), spacing_mm=gt.GetSpacing())
+    scan = replace(scan, gt=geometry.to_array(gt), spacing_mm=gt.GetSpacing())
     if predicted is None:
         return scan
-    if not volume.same_grid(predicted, gt):
+    if not geometry.same_grid(predicted, gt):
         note = f"prediction resampled: {_describe(predicted)} onto {_describe(gt)}"
         scan = replace(scan, notes=(*scan.notes, note))
         predicted = sitk.Resample(predicted, gt, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-    return replace(scan, predicted=volume.to_array(predicted))
+    return replace(scan, predicted=geometry.to_array(predicted))
 
 
 def _by_key(path: Path) -> dict[str, Case]:
     """Cases with something to compare, by a name that is the same in every VerSe release."""
-    found = cases.find(path).values()
+    found = layout.find(path).values()
     usable = [case for case in found if case.labels or case.centroids]
     if not usable:  # many tools write label maps under the scan's own name
         usable = [replace(case, labels=case.ct, ct=None) for case in found if case.ct]
     keyed: dict[str, Case] = {}
     for case in usable:
-        key = cases.key(case.name)
+        key = layout.key(case.name)
         if key in keyed:
             raise BadInputError(f"{path} has {keyed[key].name} and {case.name}; keep one.")
         keyed[key] = case
@@ -140,7 +141,7 @@ def _mask(case: Case) -> sitk.Image | None:
 
 
 def _file(path: Path) -> Case:
-    name, _ = cases.parse(path.name) or (path.name, "")
+    name, _ = layout.parse(path.name) or (path.name, "")
     return Case(name, **{"centroids" if path.suffix == ".json" else "labels": path})
 
 

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from evaluation import protocol, reading
-from evaluation.protocol import Figures, Record, Result, Rules
 from versectl import labels
-from versectl.cases import Case
 from versectl.errors import BadInputError, PartialFailureError, explain
+from versectl.io.layout import Case
+
+from . import protocol, reading
+from .protocol import Figures, Record, Result, Rules
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from evaluation import published, report
-from evaluation.protocol import GROUPS, Figure, Figures
-from evaluation.report import Report
-from versectl import files, labels
+from versectl import labels
+from versectl.io import atomic
+
+from . import published, report
+from .protocol import GROUPS, Figure, Figures
+from .report import Report
 
 UNDEFINED = "-"
 
@@ -74,7 +76,7 @@ def table_one(shown: Report) -> str:
 
 def write_csv(shown: Report, path: Path) -> None:
     """One line per case and vertebra; undefined figures are empty."""
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as stream:
+    with atomic.replacing(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         for record in shown.records:

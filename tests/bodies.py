@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from versectl.synth.body import Body
-from versectl.volume import Grid
+from versectl.config import Ranges
+from versectl.geometry import Grid
+from versectl.synth.bodies.body import Body
+from versectl.synth.drawing import ct
 
 GRID = Grid((60, 70, 110), (2.0, 2.0, 2.0), (-51.0, -40.0, -30.0))
 
@@ -31,3 +33,8 @@ def body() -> Body:
         structures[corpus | process] = label
     structures = np.ascontiguousarray(structures.transpose(2, 1, 0))
     return Body(structures, GRID, KINDS, CENTERS_MM)
+
+
+def nobody_else():
+    """The body above as the only subject to draw scans of."""
+    return [ct.subject(body(), Ranges())]

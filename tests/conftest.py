@@ -1,74 +1,14 @@
-"""Phantoms drawn by the tests: lopsided and anisotropic, so that a swapped axis shows."""
+"""Fixtures: phantoms drawn by the tests, as images, files and command line."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 from click.testing import CliRunner, Result
-from scipy import ndimage
+from phantoms import PIR, Phantoms, draw
 
-from versectl import config, outcome, vertebrae, volume
-from versectl.model import Model
-from versectl.outcome import Outcome
-
-#: Three blocks as vertebrae: label -> centre in the world.
-CENTERS_MM = {
-    19: np.array([6.0, 31.0, -58.0]),
-    20: np.array([3.0, 27.0, -90.0]),
-    21: np.array([-2.0, 24.0, -122.0]),
-}
-
-#: Half the width of a block along x, y, z.
-HALF_MM = np.array([19.0, 14.0, 11.0])
-
-#: The middle of the phantom's scan.
-MIDDLE_MM = np.array([-8.0, 22.0, -92.0])
-
-#: Hounsfield units of the phantom.
-AIR, FAT, BONE = -1000, -90, 1000
-
-#: Grids a scan can lie on: letters of the axes -> direction cosines, columns are the axes.
-PIR = (0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
-LPS = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
-
-def oblique(direction: tuple[float, ...] = LPS, degrees: float = 17.0) -> tuple[float, ...]:
-    """Direction cosines turned round an axis that is parallel to none of the world's."""
-    turn = sitk.VersorTransform((0.3, 0.8, 0.52), np.radians(degrees))
-    matrix = np.array(turn.GetMatrix()).reshape(3, 3) @ np.array(direction).reshape(3, 3)
-    return tuple(matrix.ravel().tolist())
-
-
-def grid_points_mm(image: sitk.Image) -> np.ndarray:
-    """World position of every voxel: (z, y, x, 3)."""
-    z, y, x = np.indices(image.GetSize()[::-1])
-    return volume.to_mm(image, np.stack([x, y, z], axis=-1))
-
-
-def draw(
-    spacing_mm: tuple[float, float, float] = (2.0, 1.5, 2.5),
-    direction: tuple[float, ...] = LPS,
-) -> tuple[sitk.Image, sitk.Image]:
-    """CT (int16) and label map (uint8) of the blocks in fat, with an air corner."""
-    extent_mm = np.array([88.0, 96.0, 118.0])  # along world x, y, z
-    matrix = np.array(direction).reshape(3, 3)
-    along_axes_mm = np.abs(np.rint(matrix).T @ extent_mm)
-    size = np.rint(along_axes_mm / spacing_mm).astype(int)
-    image = sitk.Image(size.tolist(), sitk.sitkInt16)
-    image.SetSpacing(spacing_mm)
-    image.SetDirection(direction)
-    image.SetOrigin((MIDDLE_MM - matrix @ ((size - 1) / 2 * spacing_mm)).tolist())
-    points_mm = grid_points_mm(image)
-    label_map = np.zeros(size[::-1], np.uint8)
-    for label, center_mm in CENTERS_MM.items():
-        label_map[np.all(np.abs(points_mm - center_mm) <= HALF_MM, axis=-1)] = label
-    hounsfield = np.where(label_map > 0, BONE, FAT).astype(np.int16)
-    hounsfield[:3, :4, :5] = AIR
-    return volume.from_array(hounsfield, image), volume.from_array(label_map, image)
+from versectl.io import volume
 
 
 @pytest.fixture(scope="session")
@@ -87,74 +27,9 @@ def label_map(phantom: tuple[sitk.Image, sitk.Image]) -> sitk.Image:
     return phantom[1]
 
 
-def bright(seen: np.ndarray) -> np.ndarray:
-    """A network for the first stage: bone is spine, as logits."""
-    return np.where(seen > 0.2, 4.0, -9.0).astype(np.float32)
-
-
-def in_order(seen: np.ndarray, stage_config: config.StageConfig) -> np.ndarray:
-    """A network for the second stage: bright blocks, highest first, are T12, L1, L2; logarithms.
-
-    It knows the scan only by what it sees.
-    """
-    grid = volume.Grid(seen.shape[2::-1], (stage_config.spacing_mm,) * 3, (0.0, 0.0, 0.0))
-    blocks, count = ndimage.label(seen[..., 0] > 0.2)
-    centers_vox = ndimage.center_of_mass(blocks > 0, blocks, range(1, count + 1))
-    highest_first = sorted(centers_vox, key=lambda zyx: -zyx[0])
-    points_mm = [grid.to_mm(np.array(zyx)[::-1]) for zyx in highest_first]
-    found_mm = dict(zip(CENTERS_MM, points_mm, strict=False))
-    return np.log(vertebrae.target(found_mm, grid, stage_config) + 1e-9)
-
-
-def pointed_at(seen: np.ndarray) -> np.ndarray:
-    """A network for the third stage: the bright block the Gaussian points at, as logits."""
-    blocks, _ = ndimage.label(seen[..., 0] > 0.2)
-    there = np.unravel_index(seen[..., 1].argmax(), blocks.shape)
-    wanted = (blocks == blocks[there]) & (blocks > 0)
-    return np.where(wanted, 9.0, -9.0).astype(np.float32)[..., None]
-
-
-class Phantoms(dict):
-    """A model per stage that finds the phantom's blocks, in boxes smaller than the real ones.
-
-    Can be handed to another process, as the real ones can.
-    """
-
-    def __init__(self) -> None:
-        spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))
-        vertebrae_config = replace(config.DEFAULT["vertebrae"], size_vox=(64, 64, 96))
-        segmentation_config = replace(config.DEFAULT["segmentation"], size_vox=(64, 96, 48))
-        named = partial(in_order, stage_config=vertebrae_config)
-        super().__init__(
-            spine=Model(spine_config, bright, "a" * 64),
-            vertebrae=Model(vertebrae_config, named, "b" * 64),
-            segmentation=Model(segmentation_config, pointed_at, "c" * 64),
-        )
-
-    def __call__(self, stage: str) -> Model:
-        return self[stage]
-
-    def __reduce__(self) -> tuple:
-        return type(self), ()
-
-    def sha256(self, stage: str) -> str:
-        return self[stage].sha256
-
-
 @pytest.fixture(scope="session")
 def models() -> Phantoms:
     return Phantoms()
-
-
-def ended(one: Outcome) -> str:
-    """How a case ended: what is kept was finished when the process beside it died."""
-    return outcome.DONE if one.status == outcome.KEPT else one.status
-
-
-def dice(one: sitk.Image, other: sitk.Image, label: int) -> float:
-    """Overlap of one label in two label maps, 0..1."""
-    a, b = (volume.to_array(image) == label for image in (one, other))
-    return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
 @pytest.fixture
@@ -174,7 +49,7 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(models: Phantoms, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The command line with the phantom's networks in place of TensorFlow's."""
-    from versectl import cli
+    from versectl.cli import main as cli
 
-    monkeypatch.setattr("versectl.models.Models", lambda *_settings: models)
+    monkeypatch.setattr("versectl.networks.loading.Models", lambda *_settings: models)
     return lambda *words: CliRunner().invoke(cli.main, [str(word) for word in words])

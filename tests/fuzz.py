@@ -21,10 +21,13 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 from mutation import mutate
+from versectl.evaluation import reading
 
-from evaluation import reading
-from versectl import centroids, manifest, report, results, volume
+from versectl import geometry
+from versectl.batch import selection
 from versectl.errors import VersectlError, explain
+from versectl.io import case_files, centroids, volume
+from versectl.report import case_report
 
 #: Longer than any file of this size may take.
 HANG_S = 20.0
@@ -66,14 +69,17 @@ def kinds(folder: Path) -> dict[str, Kind]:
     points = [{"label": label, "X": 4.5, "Y": 4, "Z": 2.25} for label in (19, 20, 28)]
     told = {"status": "done", "input": {}, "outputs": {"a": "b"}, "weights_sha256": {}}
     rows = "case,ct\na,a_ct.nii.gz\nb,b/b_ct.nii.gz\n"
-    spine = {"center_mm": list(volume.center(ct)), "peak": 0.9}
+    spine = {"center_mm": list(geometry.center(ct)), "peak": 0.9}
     texts = {
-        "centroids": (json.dumps([direction, *points]), lambda p: results.read("vertebrae", ct, p)),
+        "centroids": (
+            json.dumps([direction, *points]),
+            lambda p: case_files.read("vertebrae", ct, p),
+        ),
         "centroids, 2019": (json.dumps(points), lambda p: reading.read_points(p, ct, "verse19")),
         "centroids, as ours": (json.dumps([direction, *points]), centroids.read),
-        "spine": (json.dumps(spine), lambda path: results.read("spine", ct, path)),
-        "report": (json.dumps(told), report.read),
-        "manifest": (rows, lambda path: manifest.read(path, folder)),
+        "spine": (json.dumps(spine), lambda path: case_files.read("spine", ct, path)),
+        "report": (json.dumps(told), case_report.read),
+        "manifest": (rows, lambda path: selection.read_manifest(path, folder)),
     }
     for name, (text, read) in texts.items():
         found[name] = Kind(".json", text.encode(), len(text), read)

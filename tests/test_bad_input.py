@@ -7,9 +7,10 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import FAT, draw
+from phantoms import FAT, draw
 
-from versectl import files, volume
+from versectl import geometry
+from versectl.io import atomic
 
 #: Name of the file to make -> what it says; the makers below draw them.
 SAYS = {
@@ -67,7 +68,7 @@ SAYS = {
 def shear_nifti(ct, path):
     affine = np.diag([2.0, 1.5, 2.5, 1.0])
     affine[0, 1] = 0.4
-    nibabel.save(nibabel.Nifti1Image(volume.to_array(ct).T, affine), path)
+    nibabel.save(nibabel.Nifti1Image(geometry.to_array(ct).T, affine), path)
 
 
 def edit(old, new):
@@ -95,8 +96,8 @@ def cut(share):
 
 def flip(ct, path):
     """The CT with one wrong byte in its packed voxels."""
-    noisy = volume.to_array(ct) + np.random.default_rng(1).integers(-50, 50, ct.GetSize()[::-1])
-    sitk.WriteImage(volume.from_array(noisy.astype(np.int16), ct), str(path), useCompression=True)
+    noisy = geometry.to_array(ct) + np.random.default_rng(1).integers(-50, 50, ct.GetSize()[::-1])
+    sitk.WriteImage(geometry.from_array(noisy.astype(np.int16), ct), str(path), useCompression=True)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -106,7 +107,7 @@ def drawn(change):
     """A maker: the CT's array, changed."""
 
     def make(ct, path):
-        sitk.WriteImage(volume.from_array(change(volume.to_array(ct)), ct), str(path))
+        sitk.WriteImage(geometry.from_array(change(geometry.to_array(ct)), ct), str(path))
 
     return make
 
@@ -245,7 +246,7 @@ def test_a_bad_case_gets_a_report_that_says_why(run, tmp_path, out):
     assert told["status"] == "failed"
     assert told["error"]["exit_code"] == 3
     assert "not finite" in told["error"]["message"]
-    assert told["input"]["sha256"] == files.sha256(path)
+    assert told["input"]["sha256"] == atomic.sha256(path)
 
 
 def test_output_that_cannot_be_written_is_bad_input(run, ct_file, tmp_path):
@@ -307,7 +308,7 @@ def test_a_folder_without_the_files_of_the_stage_before_is_bad_input(
 
 def test_a_case_that_was_not_given_is_not_taken_from_elsewhere(run, ct_file, out, tmp_path):
     run("run-all", ct_file, out)
-    files.write_json([], tmp_path / "mine" / "another_ctd.json")
+    atomic.write_json([], tmp_path / "mine" / "another_ctd.json")
     done = run("segment", ct_file, out, "--overwrite", "--centroids", tmp_path / "mine")
     assert done.exit_code == 3
     assert "none of the 1 files given is that of this case" in done.stderr

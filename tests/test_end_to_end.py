@@ -2,9 +2,9 @@
 
 import pytest
 from click.testing import CliRunner
+from versectl.evaluation import protocol, report
 
-from evaluation import protocol, report
-from versectl import cli
+from versectl.cli import main as cli
 
 pytestmark = pytest.mark.slow
 

@@ -8,31 +8,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from conftest import draw
+from phantoms import PROGRAM, draw
 
-from versectl import config, files, networks, volume, weights
+from versectl import config
 from versectl.errors import WeightsError
-
-RUN = """
-import sys
-sys.path.insert(0, {tests!r})
-from conftest import Phantoms
-from versectl import cli, models
-if __name__ == "__main__":
-    models.Models = lambda *_: Phantoms()
-    cli.main(sys.argv[1:])
-"""
-
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory):
-    """A file that runs the command line with the phantom's networks, in any process."""
-    path = tmp_path_factory.mktemp("script") / "cases.py"
-    path.write_text(RUN.format(tests=str(Path(__file__).parent)))
-    return path
+from versectl.io import atomic, volume
+from versectl.networks import architectures, weights
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +71,13 @@ def test_a_full_disk_fails_cases_in_one_line_each_and_leaves_no_half_result(
     assert run("run-all", scans, small_disk / "out").exit_code == 0
     run("run-all", scans, tmp_path / "elsewhere")
     for path in (tmp_path / "elsewhere").glob("*_seg.nii.gz"):
-        assert files.sha256(path) == files.sha256(small_disk / "out" / path.name)
+        assert atomic.sha256(path) == atomic.sha256(small_disk / "out" / path.name)
 
 
-def test_a_file_that_may_not_grow_is_not_left_half_written(script, scans, tmp_path):
+def test_a_file_that_may_not_grow_is_not_left_half_written(scans, tmp_path):
     """What a quota does, without a disk of its own: no file may be longer than 500 bytes."""
     done = subprocess.run(
-        [sys.executable, script, "run-all", scans / "a_ct.nii.gz", tmp_path / "out"],
+        [sys.executable, PROGRAM, "run-all", scans / "a_ct.nii.gz", tmp_path / "out"],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
         capture_output=True,
         text=True,
@@ -139,7 +122,7 @@ def tiny(tmp_path_factory):
         if network.spatial_filters:
             network = replace(network, spatial_filters=2)
         small = replace(whole, network=network)
-        weights.save(networks.build(small.network), small, folder)
+        weights.save(architectures.build(small.network), small, folder)
     return folder
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from versectl import cases, labels, volume
+from versectl import geometry, labels
+from versectl.io import layout, volume
 
 SCANS = Path(__file__).parents[2] / "shared" / "data" / "ct"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "spine.json"
@@ -29,12 +30,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_scan_is_done_and_every_mask_lies_on_its_scan(out):
-    for case in cases.with_ct(SCANS):
+    for case in layout.with_ct(SCANS):
         told = json.loads((out / f"{case.name}_report.json").read_text())
         assert told["status"] == "done"
         masks = volume.read_labels(out / f"{case.name}_seg.nii.gz")
-        assert volume.same_grid(masks, volume.read_ct(case.ct))
-        found = set(np.unique(volume.to_array(masks)).tolist()) - {0}
+        assert geometry.same_grid(masks, volume.read_ct(case.ct))
+        found = set(np.unique(geometry.to_array(masks)).tolist()) - {0}
         assert found <= {row["label"] for row in told["vertebrae"]}
 
 

@@ -3,16 +3,19 @@
 import csv
 import pickle
 import re
+from pathlib import Path
 
 import h5py
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import draw
+from phantoms import draw
 
-from versectl import config, files, networks, volume, weights
+from versectl import config
 from versectl.errors import WeightsError, printable
+from versectl.io import atomic, volume
+from versectl.networks import architectures, weights
 
 ODD = [
     "=cmd|' call'!A1",
@@ -101,10 +104,10 @@ def test_a_report_cannot_name_files_outside(run, ct_file, out, tmp_path):
     run("run-all", ct_file, out)
     elsewhere = tmp_path / "elsewhere.txt"
     elsewhere.write_text("mine")
-    report = files.read_json(out / "lumbar_report.json")
-    report["outputs"] = {"../elsewhere.txt": files.sha256(elsewhere)}
+    report = atomic.read_json(out / "lumbar_report.json")
+    report["outputs"] = {"../elsewhere.txt": atomic.sha256(elsewhere)}
     report["case"] = "../../x"
-    files.write_json(report, out / "lumbar_report.json")
+    atomic.write_json(report, out / "lumbar_report.json")
     assert run("run-all", ct_file, out).exit_code == 0
     assert run("collect", out).exit_code == 0
     assert elsewhere.read_text() == "mine"
@@ -122,15 +125,15 @@ def test_weights_are_arrays_and_nothing_else(tmp_path, monkeypatch):
     """The code never unpickles, and a file that is a pickle or holds other things is refused."""
     monkeypatch.chdir(tmp_path)
     spine = config.DEFAULT["spine"]
-    weights.save(networks.build(spine.network), spine, tmp_path)
+    weights.save(architectures.build(spine.network), spine, tmp_path)
     file = tmp_path / "spine.weights.h5"
     with h5py.File(file) as content:
         kinds = []
         content.visititems(lambda _name, item: kinds.append(type(item)))
     assert set(kinds) <= {h5py.Group, h5py.Dataset}
     file.write_bytes(pickle.dumps(Exploit()))
-    described = files.read_json(tmp_path / "spine.json")
-    files.write_json({**described, "sha256": files.sha256(file)}, tmp_path / "spine.json")
+    described = atomic.read_json(tmp_path / "spine.json")
+    atomic.write_json({**described, "sha256": atomic.sha256(file)}, tmp_path / "spine.json")
     with pytest.raises(WeightsError):
         weights.load(tmp_path, "spine")
     assert not (tmp_path / "owned").exists()
@@ -138,14 +141,14 @@ def test_weights_are_arrays_and_nothing_else(tmp_path, monkeypatch):
 
 def test_no_module_runs_what_it_reads():
     """No pickle, no eval, no shell in the package; multiprocessing and Dask pickle our own only."""
-    for path in (files.Path(__file__).parents[1] / "versectl").rglob("*.py"):
+    for path in (Path(__file__).parents[1] / "versectl").rglob("*.py"):
         text = path.read_text()
         for word in ("import pickle", "eval(", "exec(", "os.system", "shell=True", "load_model("):
             assert word not in text, f"{path.name}: {word}"
 
 
 def test_the_package_asks_no_network():
-    for path in (files.Path(__file__).parents[1] / "versectl").rglob("*.py"):
+    for path in (Path(__file__).parents[1] / "versectl").rglob("*.py"):
         assert not re.search(
             r"^\s*(import|from) (requests|urllib|http\.client|socket)\b", path.read_text(), re.M
         )

@@ -1,6 +1,6 @@
 """python -m versectl."""
 
-from versectl.cli import main
+from versectl.cli.main import main
 
 if __name__ == "__main__":
     main(prog_name="versectl")

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import centroids, samples, volume
-from versectl.augment import Ranges
-from versectl.scan import Scan
-from versectl.synth import anatomy, ct, labelmaps, posture
-from versectl.synth.body import Body
-from versectl.volume import Grid
+from versectl import geometry
+from versectl.geometry import Grid
+from versectl.io import centroids, volume
+from versectl.synth.bodies import anatomy, labelmaps, posture
+from versectl.synth.bodies.body import Body
+from versectl.synth.drawing import ct, field_of_view
+from versectl.synth.drawing.distortion import Ranges
+from versectl.synth.subject import Scan
 
 #: chosen: spacing of parametric bodies that are written out.
 BODY_MM = 1.5
@@ -48,7 +50,7 @@ def parametric(rng: np.random.Generator) -> Body:
 def scan(body: Body, rng: np.random.Generator) -> Scan:
     """A scan of a random part of a body, with at least one whole vertebra, in any axis order."""
     subject = ct.subject(body, Ranges(angle_deg=8.0, scale=0.1, bump_mm=3.0))
-    low_mm, high_mm = samples.field_of_view(subject, rng)
+    low_mm, high_mm = field_of_view.field_of_view(subject, rng)
     in_plane_mm = rng.uniform(*IN_PLANE_MM)
     spacing_mm = np.array([in_plane_mm, in_plane_mm, rng.uniform(*SLICE_MM)])
     voxels = np.prod((high_mm - low_mm) / spacing_mm)
@@ -64,7 +66,7 @@ def scan(body: Body, rng: np.random.Generator) -> Scan:
 def save(made: Scan, out: Path, name: str) -> None:
     """Write CT, label map of the whole vertebrae, and centroids; as VerSe, the CT last."""
     derivatives = out / "derivatives" / name
-    whole = volume.keep_labels(made.labels, made.centroids_mm)
+    whole = geometry.keep_labels(made.labels, made.centroids_mm)
     volume.write(whole, derivatives / f"{name}_seg-vert_msk.nii.gz")
     points = centroids.from_world(made.centroids_mm, made.ct)
     centroids.write(points, derivatives / f"{name}_seg-subreg_ctd.json")

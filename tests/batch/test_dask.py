@@ -1,0 +1,85 @@
+"""The same batch on Dask workers, one of which is killed, ends as in one process."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+from phantoms import Phantoms, draw, ended, results
+
+from versectl.batch import case as casework
+from versectl.batch import run as batch_run
+from versectl.batch.case_run import Desk
+from versectl.batch.selection import Selection
+from versectl.io import volume
+from versectl.io.layout import Case
+
+pytest.importorskip("distributed", reason="needs Dask: pip install 'versectl[cluster]'")
+psutil = pytest.importorskip("psutil")
+cluster = pytest.importorskip("versectl.batch.dask")
+
+
+def ignore(_case, _step):
+    """Nobody listens."""
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Twenty small scans, the last cut off."""
+    folder = tmp_path_factory.mktemp("many")
+    ct, _ = draw((3.0, 2.5, 3.5))
+    for number in range(20):
+        volume.write(ct + number, folder / f"case{number:02d}_ct.nii.gz")
+    last = folder / "case19_ct.nii.gz"
+    last.write_bytes(last.read_bytes()[:-500])
+    return folder
+
+
+def workers():
+    """Processes of the local cluster's workers: ours, with a crew's process of their own."""
+    return [process for process in psutil.Process().children() if process.children()]
+
+
+def test_two_workers_do_what_one_process_does_although_one_is_killed(scans, tmp_path):
+    todo = [Case(file.name[:6], file) for file in sorted(scans.iterdir())]
+    expected = list(
+        batch_run.here(todo, Desk(tmp_path / "one", casework.RUN_ALL, Phantoms()), ignore)
+    )
+    desk = Desk(tmp_path / "two", casework.RUN_ALL, Phantoms())
+    done = []
+    for one in batch_run.outcomes(todo, desk, Selection(local_workers=2), ignore):
+        done.append(one)
+        if len(done) == 4:
+            assert len(workers()) == 2
+            workers()[0].kill()
+    assert sorted((one.name, ended(one)) for one in done) == [
+        (one.name, one.status) for one in expected
+    ]
+    assert [one.status for one in expected].count("failed") == 1
+    assert results(tmp_path / "two") == results(tmp_path / "one")
+
+
+def test_a_scheduler_that_does_not_answer_is_one_clear_line(run, scans, out, monkeypatch):
+    monkeypatch.setattr("versectl.batch.dask.CONNECT_S", 1)
+    done = run("run-all", scans, out, "--scheduler", "tcp://127.0.0.1:9")
+    assert done.exit_code == 2
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_dask_one_line_says_what_to_install(run, scans, out, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "versectl.batch.dask", raising=False)
+    monkeypatch.delattr("versectl.batch.dask", raising=False)
+    done = run("run-all", scans, out, "--local-workers", "2")
+    assert done.exit_code == 2
+    assert "pip install 'versectl[cluster]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("gpus", [("0", "2"), ()])
+def test_local_workers_share_the_gpus_out(gpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    crewed = cluster.Crewed(Desk(tmp_path, casework.RUN_ALL), None, gpus)
+    crewed.setup(SimpleNamespace(name=3))
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ("2" if gpus else "7")

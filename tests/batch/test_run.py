@@ -1,0 +1,233 @@
+"""Batches: which cases, what a failure costs, how the batch ends, what is left to do."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from phantoms import draw
+
+from versectl.batch import outcome
+from versectl.batch import run as batch_run
+from versectl.batch.outcome import Outcome
+from versectl.batch.selection import Selection
+from versectl.errors import BadInputError, PartialFailureError, WeightsError
+from versectl.io import atomic, volume
+from versectl.io.layout import Case
+
+CASES = [Case(name, ct=atomic.Path(f"{name}_ct.nii.gz")) for name in ("a", "b", "c")]
+
+
+@pytest.fixture
+def scans(ct, tmp_path):
+    """Three scans, the second cut off."""
+    folder = tmp_path / "scans"
+    for name in ("a", "b", "c"):
+        volume.write(ct, folder / f"{name}_ct.nii.gz")
+    whole = (folder / "b_ct.nii.gz").read_bytes()
+    (folder / "b_ct.nii.gz").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def lines(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_failure_of_one_of_many_ends_with_a_count():
+    done = [Outcome("a", outcome.DONE, ""), Outcome("b", outcome.FAILED, "", (), MemoryError())]
+    with pytest.raises(PartialFailureError, match="1 of 2 cases failed: b; the rest is done"):
+        batch_run.conclude(done)
+    batch_run.conclude(done[:1])
+
+
+def test_a_single_case_fails_with_its_own_error():
+    error = BadInputError("is broken.")
+    with pytest.raises(BadInputError, match="is broken"):
+        batch_run.conclude([Outcome("a", outcome.FAILED, "", (), error)])
+
+
+def test_missing_weights_end_the_batch_before_it_begins(run, scans, out, models, monkeypatch):
+    def sha256(_stage):
+        raise WeightsError("spine.json is missing.")
+
+    monkeypatch.setattr(models, "sha256", sha256, raising=False)
+    assert run("run-all", scans, out).exit_code == 6
+    assert not out.exists()
+
+
+def test_a_tree_of_scans_becomes_a_flat_folder_of_results(run, tmp_path):
+    """A VerSe tree with one truncated scan and results inside the tree, run twice."""
+    ct, label_map = draw()
+    for name in ("sub-a", "sub-b"):
+        volume.write(ct, tmp_path / "rawdata" / name / f"{name}_ct.nii.gz")
+        volume.write(label_map, tmp_path / "derivatives" / name / f"{name}_seg-vert_msk.nii.gz")
+    broken = tmp_path / "rawdata" / "sub-c" / "sub-c_ct.nii.gz"
+    broken.parent.mkdir()
+    whole = (tmp_path / "rawdata/sub-a/sub-a_ct.nii.gz").read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "results"
+    done = run("run-all", tmp_path, out)
+    assert done.exit_code == 4
+    assert "[1/3] sub-a: T12..L2" in done.stdout
+    assert "[3/3] sub-c failed: sub-c_ct.nii.gz is damaged" in done.stderr
+    assert "1 of 3 cases failed: sub-c; the rest is done" in done.stderr
+    status = {
+        path.name: json.loads(path.read_text())["status"] for path in out.glob("*_report.json")
+    }
+    assert status == {
+        "sub-a_report.json": "done",
+        "sub-b_report.json": "done",
+        "sub-c_report.json": "failed",
+    }
+    told = {row["case"]: (row["status"], row["exit_code"]) for row in lines(out / "batch.csv")}
+    assert told == {"sub-a": ("done", "0"), "sub-b": ("done", "0"), "sub-c": ("failed", "3")}
+    again = run("run-all", tmp_path, out)
+    assert again.exit_code == 4
+    assert again.stdout.count("kept") == 2
+
+
+def test_no_message_of_a_batch_tells_the_folders_the_scans_lie_in(run, scans, out):
+    folder = scans.rename(scans.parent / "MUSTERMANN^MAX")
+    done = run("run-all", folder, out)
+    assert done.exit_code == 4
+    told = [done.output, *(file.read_text() for file in out.glob("*[nv]"))]
+    assert any("b_ct.nii.gz is damaged" in text for text in told)
+    assert not any("MUSTERMANN" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("plan", "names"),
+    [
+        (Selection(), "abc"),
+        (Selection(shard=(1, 2)), "ac"),
+        (Selection(shard=(2, 2)), "b"),
+        (Selection(shard=(4, 4)), ""),
+        (Selection(limit=2), "ab"),
+        (Selection(shard=(1, 2), limit=1), "a"),
+    ],
+)
+def test_shards_share_the_cases_and_a_limit_cuts_them(plan, names, scans, out):
+    assert "".join(case.name for case in batch_run.chosen(scans, out, plan)) == names
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
+def test_a_shard_that_is_none_is_wrong_usage(run, scans, out, shard):
+    assert run("run-all", scans, out, "--shard", shard).exit_code == 2
+
+
+def test_shards_have_tables_of_their_own(run, scans, out):
+    assert run("run-all", scans, out, "--shard", "1/3").exit_code == 0
+    assert run("run-all", scans, out, "--shard", "2/3").exit_code == 3
+    assert [row["case"] for row in lines(out / "batch-1of3.csv")] == ["a"]
+    assert [row["case"] for row in lines(out / "batch-2of3.csv")] == ["b"]
+
+
+def test_a_manifest_names_the_cases(run, scans, out):
+    listed = scans / "cases.csv"
+    listed.write_text("case,ct,ward\none,a_ct.nii.gz,7\n,c_ct.nii.gz,8\n")
+    assert run("run-all", scans, out, "--manifest", listed).exit_code == 0
+    assert sorted(file.name for file in out.glob("*_report.json")) == [
+        "c_report.json",
+        "one_report.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda out: (out / "lumbar_seg.nii.gz").write_bytes(b"half"), "3 vertebrae"),
+        (lambda out: (out / "lumbar_seg.nii.gz").unlink(), "3 vertebrae"),
+        (lambda out: (out / "lumbar_spine.json").unlink(), "3 vertebrae"),
+        (lambda out: (out / "lumbar_report.json").write_text("{"), "3 vertebrae"),
+        (lambda out: None, "kept"),
+    ],
+)
+def test_finished_is_what_is_whole(run, ct_file, out, damage, says):
+    run("run-all", ct_file, out)
+    before = atomic.sha256(out / "lumbar_seg.nii.gz")
+    damage(out)
+    assert says in run("run-all", ct_file, out).stdout
+    assert atomic.sha256(out / "lumbar_seg.nii.gz") == before
+    assert "kept" in run("run-all", ct_file, out).stdout
+
+
+def test_another_ct_or_other_weights_are_another_case(run, ct_file, out, models, monkeypatch):
+    run("run-all", ct_file, out)
+    monkeypatch.setitem(models, "vertebrae", models["vertebrae"]._replace(sha256="d" * 64))
+    assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+    told = json.loads((out / "lumbar_report.json").read_text())
+    assert (told["kept"], told["weights_sha256"]["vertebrae"]) == ([], "d" * 64)
+    volume.write(volume.read_ct(ct_file) + 1, ct_file)
+    assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+    assert "kept" in run("run-all", ct_file, out).stdout
+
+
+def test_a_correction_stays_and_what_follows_from_it_is_made_anew(run, ct_file, out):
+    run("run-all", ct_file, out)
+    path = out / "lumbar_ctd.json"
+    corrected = [entry for entry in json.loads(path.read_text()) if entry.get("label") != 21]
+    atomic.write_json(corrected, path)
+    assert "T12..L1, 2 vertebrae" in run("run-all", ct_file, out).stdout
+    told = json.loads((out / "lumbar_report.json").read_text())
+    assert (told["kept"], len(told["vertebrae"])) == (["vertebrae"], 2)
+    assert "kept" in run("run-all", ct_file, out).stdout
+
+
+def test_what_is_made_is_told_with_its_hash(run, ct_file, out):
+    run("run-all", ct_file, out)
+    told = json.loads((out / "lumbar_report.json").read_text())
+    assert len(told["outputs"]) == 3
+    assert all(atomic.sha256(out / name) == sha for name, sha in told["outputs"].items())
+
+
+def test_a_bar_is_shown_on_a_terminal_only(caplog, monkeypatch, capsys):
+    with batch_run.Progress(2) as progress:
+        progress.step(CASES[0], "segmentation")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    caplog.set_level("INFO", batch_run.log.name)  # and back afterwards
+    with batch_run.Progress(2) as progress:
+        progress.over(1)
+        progress.step(CASES[1], "segmentation")
+        assert progress.bar.n == pytest.approx(1.3)
+    assert "b: segmentation" in capsys.readouterr().err
+
+
+def test_status_and_collect_tell_of_all_reports(run, scans, out):
+    run("run-all", scans, out)
+    assert run("status", out).stdout.splitlines() == [
+        "done 2, failed 1, working 0",
+        f"  b failed: {json.loads((out / 'b_report.json').read_text())['error']['message']}",
+    ]
+    assert json.loads(run("status", out, "--json").stdout)["done"] == 2
+    assert "3 cases" in run("collect", out).stdout
+    rows = {row["case"]: row for row in lines(out / "collected.csv")}
+    assert (rows["a"]["first"], rows["a"]["last"], rows["a"]["vertebrae"]) == ("T12", "L2", "3")
+    assert (rows["b"]["status"], rows["b"]["exit_code"]) == ("failed", "3")
+    run("collect", out, "--rows", "vertebrae", "--csv", out / "v.csv")
+    assert [row["name"] for row in lines(out / "v.csv")] == ["T12", "L1", "L2"] * 2
+
+
+def test_status_of_nothing_is_bad_input(run, out):
+    assert run("status", out).exit_code == 3
+
+
+def test_a_busy_case_is_left_to_the_run_that_has_it(run, ct_file, out):
+    from versectl.batch import transaction
+
+    with transaction.claim(out, "lumbar"):
+        done = run("run-all", ct_file, out)
+        assert done.exit_code == 0
+        assert "lumbar: left to the other run" in done.stdout
+        assert run("status", out).stdout == "done 0, failed 0, working 1\n"
+    assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+
+
+def test_outcomes_are_plain_enough_to_travel():
+    import pickle
+
+    one = replace(CASES[0], name="x")
+    told = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
+    back = pickle.loads(pickle.dumps(told))
+    assert type(back.error) is BadInputError

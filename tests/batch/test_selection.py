@@ -1,0 +1,48 @@
+"""A manifest lists cases; nothing in it leads out of the output folder."""
+
+import pytest
+
+from versectl.batch import selection
+from versectl.errors import BadInputError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "cases.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_paths_count_from_the_folder_and_names_from_the_files(tmp_path):
+    path = write(tmp_path, "\ufeffcase,ct\r\nb,x/b_ct.nii.gz\r\n,/y/a_ct.nrrd\r\n")
+    found = selection.read_manifest(path, tmp_path)
+    assert [(case.name, str(case.ct)) for case in found] == [
+        ("b", f"{tmp_path}/x/b_ct.nii.gz"),
+        ("a", "/y/a_ct.nrrd"),
+    ]
+
+
+BAD = {
+    "case,ct\n../../etc/x,a.nii.gz\n": "cannot name files",
+    "case,ct\n/etc/x,a.nii.gz\n": "cannot name files",
+    "case,ct\n..,a.nii.gz\n": "cannot name files",
+    "case,ct\n.versectl,a.nii.gz\n": "cannot name files",
+    "case,ct\nx\\y,a.nii.gz\n": "cannot name files",
+    "case,ct\n\x1b[31mred,a.nii.gz\n": "cannot name files",
+    'case,ct\n"two\nlines",a.nii.gz\n': "cannot name files",
+    f"case,ct\n{'x' * 300},a.nii.gz\n": "cannot name files",
+    "case,ct\na,a.nii.gz\na,b.nii.gz\n": "is there twice",
+    "case,ct\na,\n": "holds no path",
+    "case,ct\na,a\0.nii.gz\n": "holds no path|is no CSV",
+    "case,file\na,a.nii.gz\n": "has no column ct",
+    "case,ct\n": "lists no case",
+    "": "has no column ct",
+    b"\xff\xfe\x00": "is no CSV",
+    'ct\n"a': "is no CSV",
+    "ct\n" + "a" * 200_000: "is no CSV",
+}
+
+
+@pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
+def test_a_manifest_that_is_none_or_leads_elsewhere_is_bad_input(text, tmp_path):
+    with pytest.raises(BadInputError, match=BAD[text]):
+        selection.read_manifest(write(tmp_path, text), tmp_path)

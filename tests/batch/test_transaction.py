@@ -1,0 +1,99 @@
+"""A case's files come into the output folder together, whenever the run that makes them dies."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from versectl.batch import transaction
+from versectl.errors import BadInputError, OutputError
+
+
+def make(place, *names):
+    place.making.mkdir(parents=True)
+    for name in names:
+        (place.making / name).write_text(name)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_appear_when_all_are_made(tmp_path):
+    with transaction.claim(tmp_path, "a") as place:
+        make(place, "a_seg.nii.gz", "a_report.json")
+        assert names(tmp_path) == [".versectl"]
+        place.commit()
+    assert names(tmp_path) == ["a_report.json", "a_seg.nii.gz"]
+
+
+def test_what_is_not_committed_is_gone(tmp_path):
+    with transaction.claim(tmp_path, "a") as place:
+        make(place, "a_seg.nii.gz")
+    assert names(tmp_path) == []
+
+
+def test_a_report_goes_when_its_results_are_replaced(tmp_path):
+    (tmp_path / "a_report.json").touch()
+    with transaction.claim(tmp_path, "a") as place:
+        make(place, "a_seg.nii.gz")
+        place.commit()
+    assert names(tmp_path) == ["a_seg.nii.gz"]
+
+
+def test_what_a_dead_run_had_ready_is_moved_in_and_the_rest_thrown_away(tmp_path):
+    """The run died between two moves of one case, and in the middle of another."""
+    hidden = tmp_path / ".versectl"
+    (hidden / "a.ready").mkdir(parents=True)
+    (hidden / "a.ready" / "a_report.json").touch()
+    (tmp_path / "a_seg.nii.gz").touch()
+    make(transaction.Place(tmp_path, "b"), "b_seg.nii.gz")
+    for name in "ab":
+        (hidden / f"{name}.lock").touch()
+    transaction.sweep(tmp_path)
+    assert names(tmp_path) == ["a_report.json", "a_seg.nii.gz"]
+
+
+def test_a_run_that_died_after_the_last_move_has_done_its_case(tmp_path):
+    (tmp_path / ".versectl" / "a.ready").mkdir(parents=True)
+    (tmp_path / "a_report.json").touch()
+    with transaction.claim(tmp_path, "a"):
+        pass
+    assert names(tmp_path) == ["a_report.json"]
+
+
+def test_a_case_is_held_once(tmp_path):
+    with transaction.claim(tmp_path, "a"):
+        assert transaction.held(tmp_path) == ["a"]
+        with pytest.raises(transaction.BusyError), transaction.claim(tmp_path, "a"):
+            pass
+        with transaction.claim(tmp_path, "b"):
+            pass
+    assert transaction.held(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputError, match="cannot be written there"),
+        transaction.claim(tmp_path / "file", "a"),
+    ):
+        pass
+
+
+def test_a_name_too_long_costs_its_case_only(tmp_path):
+    with pytest.raises(BadInputError, match="too long"), transaction.claim(tmp_path, "a" * 300):
+        pass
+
+
+def test_many_cases_may_come_and_go_at_once(tmp_path):
+    """Each removes the hidden folder when it is empty, just as another one needs it."""
+
+    def work(name):
+        for _ in range(300):
+            with transaction.claim(tmp_path / "out", name) as place:
+                place.making.mkdir()
+        return name
+
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(work, "abc")) == ["a", "b", "c"]
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,179 @@
+"""Cases in a process of their own: what its death costs, and what a whole run's death does not."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from phantoms import BONE, PROGRAM, Phantoms, draw, ended, results
+
+from versectl.batch import case as casework
+from versectl.batch import outcome, worker
+from versectl.batch import run as batch_run
+from versectl.batch.case_run import Desk
+from versectl.io import volume
+from versectl.io.layout import Case
+from versectl.types import Model
+
+NAMES = [f"case{number}" for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Five small scans, each a little different."""
+    folder = tmp_path_factory.mktemp("scans")
+    ct, _ = draw((3.0, 2.5, 3.5))
+    for number, name in enumerate(NAMES):
+        volume.write(ct + 10 * number, folder / f"{name}_ct.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def todo(scans):
+    return [Case(name, scans / f"{name}_ct.nii.gz") for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(todo, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed")
+    desk = Desk(out, casework.RUN_ALL, Phantoms())
+    done = [casework.do(case, desk) for case in todo]
+    assert [one.status for one in done] == [outcome.DONE] * 5
+    assert len(results(out)) == 20
+    return results(out)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The phantom's models, one of which does harm when it sees the third scan."""
+
+    harm: str
+    sha256 = Phantoms().sha256
+
+    def __call__(self, stage: str) -> Model:
+        model = Phantoms()[stage]
+        return model._replace(answer=self.answering(model)) if stage == "vertebrae" else model
+
+    def answering(self, model):
+        def answer(seen):
+            bone_hu = 2048 * float(np.median(seen[seen > 0.2]))
+            if abs(bone_hu - BONE - 20) < 5:  # the third scan
+                HARMS[self.harm]()
+            return model.answer(seen)
+
+        return answer
+
+
+HARMS = {
+    "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": lambda: time.sleep(600),
+}
+
+
+@pytest.mark.parametrize(
+    "death",
+    [("crash", 1, "SIGSEGV"), ("killed", 5, "want of memory"), ("hang", 4, "longer than 15 s")],
+)
+def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, tmp_path):
+    harm, code, says = death
+    desk = Desk(tmp_path, casework.RUN_ALL, Trouble(harm))
+    timeout_s = 15.0 if harm == "hang" else None
+    done = list(batch_run.crewed(todo, desk, timeout_s, lambda *_: None))
+    assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
+    assert done[2].error.exit_code == code
+    assert says in done[2].line
+    told = json.loads((tmp_path / "case2_report.json").read_text())
+    assert (told["status"], told["error"]["exit_code"]) == ("failed", code)
+    left = results(tmp_path)
+    assert {k: v for k, v in undisturbed.items() if "case2" not in k} == {
+        k: v for k, v in left.items() if "case2" not in k
+    }
+    assert [name for name in left if "case2" in name] == ["case2_report.json"]
+    assert not (tmp_path / ".versectl").exists()
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, PROGRAM, "run-all", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_batch_killed_at_random_moments_ends_like_an_undisturbed_one(
+    scans, undisturbed, tmp_path
+):
+    """kill -9 of the whole batch, again and again, each time a case later; then left in peace."""
+    chance = random.Random(5)
+    kills = 0
+    for done in range(5):
+        process = start(scans, tmp_path)
+        while len(list(tmp_path.glob("*_report.json"))) < done and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.6))
+        kills += process.poll() is None
+        process.kill()
+        process.communicate()
+    assert kills >= 2
+    process = start(scans, tmp_path)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert results(tmp_path) == undisturbed
+    assert not (tmp_path / ".versectl").exists()
+    assert len((tmp_path / "batch.csv").read_text().splitlines()) == 6
+
+
+def test_a_terminated_batch_leaves_whole_cases_and_nothing_else(scans, undisturbed, tmp_path):
+    process = start(scans, tmp_path)
+    assert "case0" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / ".versectl").exists()
+    left = results(tmp_path)
+    assert left == {name: undisturbed[name] for name in left}
+    assert len(left) % 4 == 0
+    assert len(left) >= 4
+
+
+def test_two_runs_on_one_folder_do_no_damage(scans, undisturbed, tmp_path):
+    both = [start(scans, tmp_path) for _ in range(2)]
+    for process in both:
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert results(tmp_path) == undisturbed
+
+
+def test_one_case_is_read_while_another_computes(todo, tmp_path):
+    heard = []
+    desk = Desk(tmp_path, casework.RUN_ALL, Phantoms())
+    list(batch_run.crewed(todo, desk, None, lambda case, step: heard.append((case.name, step))))
+    first_written = heard.index(("case0", "write"))
+    assert ("case1", "read") in heard[:first_written]
+    computing = [name for name, step in heard if step in ("spine", "vertebrae", "segmentation")]
+    assert computing == [name for name in dict.fromkeys(computing) for _ in range(3)]
+
+
+def test_a_watch_counts_only_while_it_runs(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(worker, "monotonic", lambda: now[0])
+    watch = worker.Stopwatch(10.0)
+    assert watch.left_s() is None
+    watch.go()
+    now[0] = 3.0
+    assert watch.left_s() == 7.0
+    watch.stop()
+    now[0] = 100.0
+    assert watch.left_s() is None
+    watch.go()
+    now[0] = 108.0
+    assert watch.left_s() == 0.0
+    assert worker.Stopwatch(None).left_s() is None

@@ -1,0 +1,293 @@
+"""The command line: what each command writes, keeps and says, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from click.testing import CliRunner
+from phantoms import CENTERS_MM, dice
+
+from versectl import geometry
+from versectl.cli import main as cli
+from versectl.errors import OutOfMemoryError, WeightsError
+from versectl.io import atomic, centroids
+from versectl.stages import pipeline
+
+COMMANDS = sorted(cli.main.commands)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_run_all_writes_every_result_and_says_what_it_found(run, ct_file, out, ct, label_map):
+    done = run("run-all", ct_file, out)
+    assert done.exit_code == 0, done.output
+    assert "lumbar: T12..L2, 3 vertebrae" in done.stdout
+    assert names(out) == [
+        "lumbar_ctd.json",
+        "lumbar_report.json",
+        "lumbar_seg.nii.gz",
+        "lumbar_spine.json",
+    ]
+    found = sitk.ReadImage(str(out / "lumbar_seg.nii.gz"))
+    assert found.GetPixelID() == sitk.sitkUInt8
+    assert geometry.same_grid(found, ct)
+    assert all(dice(found, label_map, label) > 0.9 for label in CENTERS_MM)
+
+
+def test_the_report_tells_what_was_found_from_what_and_by_what(run, ct_file, out, label_map):
+    run("run-all", ct_file, out)
+    told = json.loads((out / "lumbar_report.json").read_text())
+    assert told["status"] == "done"
+    assert told["input"] == {"file": "lumbar_ct.nii.gz", "sha256": atomic.sha256(ct_file)}
+    assert told["weights_sha256"]["vertebrae"] == "b" * 64
+    assert {"versectl", "python", "tensorflow", "keras", "SimpleITK"} <= set(told["versions"])
+    assert {"read", "spine", "vertebrae", "segmentation", "write"} <= set(told["seconds"])
+    first = told["vertebrae"][0]
+    assert (first["label"], first["name"]) == (19, "T12")
+    assert first["peak"] > 0.5
+    block_ml = (geometry.to_array(label_map) == 19).sum() * np.prod(label_map.GetSpacing()) / 1000
+    assert first["volume_ml"] == pytest.approx(block_ml, rel=0.1)
+    assert told["warnings"] == []
+
+
+def test_the_stages_one_by_one_give_what_run_all_gives(run, ct_file, out, tmp_path):
+    for command in ("localize-spine", "localize-vertebrae", "segment"):
+        assert run(command, ct_file, out).exit_code == 0
+    assert names(out) == ["lumbar_ctd.json", "lumbar_seg.nii.gz", "lumbar_spine.json"]
+    run("run-all", ct_file, tmp_path / "all")
+    for name in names(out):
+        assert atomic.sha256(out / name) == atomic.sha256(tmp_path / "all" / name)
+
+
+def test_the_spine_is_told_in_millimetres_and_in_voxels(run, ct_file, out, ct):
+    assert run("localize-spine", ct_file, out, "--heatmap").exit_code == 0
+    told = json.loads((out / "lumbar_spine.json").read_text())
+    assert told["center_mm"] == pytest.approx(CENTERS_MM[20], abs=8)
+    assert geometry.to_mm(ct, told["center_vox"]) == pytest.approx(told["center_mm"], abs=0.1)
+    heatmap = sitk.ReadImage(str(out / "lumbar_spine_heatmap.nii.gz"))
+    assert heatmap.GetSpacing() == pytest.approx((8.0, 8.0, 8.0))
+
+
+def test_a_corrected_spine_is_what_the_next_stage_reads(run, ct_file, out, tmp_path, monkeypatch):
+    run("localize-spine", ct_file, out)
+    corrected = tmp_path / "mine" / "lumbar_spine.json"
+    atomic.write_json({"center_mm": [5.0, 30.0, -80.0]}, corrected)
+    asked = []
+
+    def predict(_ct, center_mm, _model):
+        asked.append(center_mm.tolist())
+        return {}
+
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
+    run("localize-vertebrae", ct_file, out, "--spine", corrected.parent)
+    run("localize-vertebrae", ct_file, out)
+    assert asked[0] == [5.0, 30.0, -80.0]
+    assert asked[1] != asked[0]
+
+
+def test_corrected_centroids_are_what_is_segmented(run, ct_file, out, label_map, tmp_path):
+    """A user renames L1 to L3 and takes the others out, in another program's axis order."""
+    image = sitk.DICOMOrient(label_map, "LPS")
+    mine = centroids.from_world({22: CENTERS_MM[20]}, image)
+    path = tmp_path / "mine" / "derivatives" / "lumbar_seg-subreg_ctd.json"
+    centroids.write(mine, path)
+    assert run("segment", ct_file, out, "--centroids", tmp_path / "mine").exit_code == 0
+    found = sitk.ReadImage(str(out / "lumbar_seg.nii.gz"))
+    assert set(np.unique(geometry.to_array(found))) == {0, 22}
+    assert dice(found == 22, label_map == 20, 1) > 0.9
+
+
+def test_a_stage_says_which_command_comes_first(run, ct_file, out):
+    done = run("segment", ct_file, out)
+    assert done.exit_code == 3
+    assert "lumbar_ctd.json is missing; run localize-vertebrae first" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["localize-spine", "localize-vertebrae", "segment", "run-all"])
+def test_a_result_that_is_there_is_kept_and_said_so(run, ct_file, out, command):
+    run("run-all", ct_file, out)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    done = run(command, ct_file, out)
+    assert done.exit_code == 0
+    assert "lumbar: kept" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+    assert "kept" not in run(command, ct_file, out, "--overwrite").stdout
+
+
+def test_run_all_goes_on_from_the_stages_that_are_there(run, ct_file, out):
+    run("localize-spine", ct_file, out)
+    run("localize-vertebrae", ct_file, out)
+    run("run-all", ct_file, out)
+    told = json.loads((out / "lumbar_report.json").read_text())
+    assert told["kept"] == ["spine", "vertebrae"]
+    assert told["vertebrae"][0]["peak"] is None
+    assert set(told["weights_sha256"]) == {"segmentation"}
+
+
+def test_a_report_does_not_outlive_the_result_it_tells_of(run, ct_file, out):
+    run("run-all", ct_file, out)
+    run("segment", ct_file, out, "--overwrite")
+    assert not (out / "lumbar_report.json").exists()
+
+
+def test_every_option_has_a_twin_in_the_environment(run, ct_file, out, monkeypatch):
+    run("run-all", ct_file, out)
+    monkeypatch.setenv("VERSECTL_OVERWRITE", "1")
+    assert "kept" not in run("run-all", ct_file, out).stdout
+    monkeypatch.setenv("VERSECTL_QUIET", "1")
+    assert run("run-all", ct_file, out).output == ""
+    monkeypatch.setenv("VERSECTL_DEVICE", "tpu")
+    assert run("run-all", ct_file, out).exit_code == 2
+
+
+def test_verbose_tells_of_every_stage(run, ct_file, out):
+    told = run("run-all", ct_file, out, "-v").stdout
+    assert [f"lumbar: {s}" in told for s in ("spine", "vertebrae", "segmentation")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run-all"],
+        ["run-all", "a", "b", "--device", "tpu"],
+        ["run-all", "a", "b", "--precision", "int8"],
+        ["run-all", "a", "b", "--nonsense"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_ends_with_2(words):
+    assert CliRunner().invoke(cli.main, words).exit_code == 2
+
+
+class ResourceExhaustedError(Exception):
+    """Stands for TensorFlow's, which is known by its name."""
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (MemoryError(), 5),
+        (ResourceExhaustedError("OOM when allocating tensor"), 5),
+        (OutOfMemoryError("too big"), 5),
+        (RuntimeError("itk::ERROR: Failed to allocate memory for image."), 5),
+        (WeightsError("spine.weights.h5 is damaged"), 6),
+        (PermissionError(13, "Permission denied", "somewhere"), 3),
+        (ZeroDivisionError("division by zero"), 1),
+    ],
+)
+def test_every_failure_is_one_line_and_its_own_exit_code(run, ct_file, out, monkeypatch, failure):
+    error, code = failure
+
+    def fail(*_inputs):
+        raise error
+
+    monkeypatch.setitem(pipeline.SEGMENTATION, "default", fail)
+    done = run("run-all", ct_file, out)
+    assert done.exit_code == code
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (out / "lumbar_seg.nii.gz").exists()
+    if code != 6:  # without weights no case can be done, so none is to blame
+        told = json.loads((out / "lumbar_report.json").read_text())
+        assert (told["status"], told["error"]["exit_code"]) == ("failed", code)
+
+
+def test_a_failed_case_is_tried_again(run, ct_file, out, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.SEGMENTATION, "default", lambda *_: 1 / 0)
+        assert run("run-all", ct_file, out).exit_code == 1
+    assert run("run-all", ct_file, out).exit_code == 0
+    assert json.loads((out / "lumbar_report.json").read_text())["status"] == "done"
+
+
+def test_an_interrupt_ends_with_130(run, ct_file, out, monkeypatch):
+    def interrupt(*_inputs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", interrupt)
+    done = run("run-all", ct_file, out)
+    assert done.exit_code == 130
+    assert "Interrupted" in done.stderr
+    assert names(out) == []
+
+
+TERMINATED = """
+import sys, time
+import SimpleITK as sitk
+from versectl import config, geometry
+from versectl.cli import main as cli
+from versectl.networks import loading
+from versectl.stages import pipeline
+from versectl.types import Model, Spine
+
+def slow(image, path, **_):
+    open(path, "wb").write(b"half")
+    print("writing", flush=True)
+    time.sleep(60)
+
+class Fake:
+    def __init__(self, *_): pass
+    def __call__(self, stage): return Model(config.DEFAULT[stage], None)
+    def sha256(self, stage): return ""
+
+sitk.WriteImage = slow
+pipeline.SPINE["default"] = lambda ct, model: Spine(geometry.center(ct), 0.9, ct)
+loading.Models = Fake
+cli.main(["localize-spine", sys.argv[1], sys.argv[2], "--heatmap"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_a_termination_while_writing_leaves_nothing_half_written(ct_file, out):
+    command = [sys.executable, "-c", TERMINATED, str(ct_file), str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 128 + signal.SIGTERM
+    process.stdout.close()
+    assert names(out) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_an_example_in_the_readme(command):
+    assert cli.main.commands[command].help
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"versectl {command}" in readme
+
+
+def test_help_loads_nothing_heavy_and_answers_at_once():
+    code = (
+        "import sys, versectl.cli.main; "
+        "heavy = {'numpy', 'SimpleITK', 'scipy', 'matplotlib', 'keras', 'tensorflow', 'nibabel'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert loaded.stdout.decode().strip() == "[]"
+    before = os.times()
+    subprocess.run([sys.executable, "-m", "versectl", "--help"], capture_output=True, check=True)
+    after = os.times()
+    used = (after.children_user + after.children_system) - (
+        before.children_user + before.children_system
+    )
+    assert used < 0.3  # seconds of CPU: what the answer takes on an idle machine
+
+
+def test_missing_weights_are_one_line_although_tensorflow_was_loaded(ct_file, out, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "versectl", "run-all", ct_file, out, "--weights", tmp_path / "none"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 6
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stdout == ""
+    assert not out.exists()

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from phantoms import CENTERS_MM
+
+from versectl import config, geometry
+from versectl.stages import segmentation
+from versectl.types import Model
+
+CONFIG = config.DEFAULT["segmentation"]
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+def test_a_threshold_as_network_segments_every_block_by_its_own_centroid(phantom):
+    ct, truth = phantom
+
+    def bright_and_near(seen):
+        z, y, x = np.indices(seen.shape[:3])
+        near = (abs(z - 47.5) < 14) & (abs(y - 43.5) < 18) & (abs(x - 63.5) < 22)
+        return np.where((seen[..., 0] > 0.2) & near, 5.0, -5.0)[..., None]
+
+    found = geometry.to_array(segmentation.predict(ct, CENTERS_MM, Model(CONFIG, bright_and_near)))
+    for label in CENTERS_MM:
+        assert dice(found == label, geometry.to_array(truth) == label) > 0.9
+
+
+def test_the_result_lies_on_the_scans_grid(phantom):
+    ct, _ = phantom
+    found = segmentation.predict(ct, {}, Model(CONFIG, lambda seen: seen))
+    assert geometry.same_grid(found, ct)
+    assert found.GetPixelID() == sitk.sitkUInt8
+
+
+def test_the_target_is_the_vertebra_alone(phantom):
+    _, truth = phantom
+    grid = segmentation.frame(CENTERS_MM[20], CONFIG)
+    wanted = segmentation.target(truth, 20, grid, CONFIG)
+    assert wanted.shape == (96, 128, 128, 1)
+    drawn_mm3 = np.count_nonzero(geometry.to_array(truth) == 20) * np.prod(truth.GetSpacing())
+    assert wanted.sum() == pytest.approx(drawn_mm3, rel=0.05)
+
+
+def test_the_second_input_is_a_gaussian_of_3_mm_at_the_centroid(phantom):
+    grid = segmentation.frame(CENTERS_MM[20], CONFIG)
+    seen = segmentation.box(phantom[0], CENTERS_MM[20], grid, CONFIG)
+    peak = np.unravel_index(seen[..., 1].argmax(), seen.shape[:3])
+    assert np.abs(grid.to_mm(peak[::-1]) - CENTERS_MM[20]).max() <= 0.5
+    assert seen[..., 1].sum() == pytest.approx((2 * np.pi) ** 1.5 * 27, rel=0.01)
+
+
+def test_the_box_reaches_64_mm_to_either_side_and_84_mm_behind():
+    grid = segmentation.frame(np.zeros(3), CONFIG)
+    assert grid.origin_mm == (-63.5, -43.5, -47.5)
+    assert grid.last_mm.tolist() == [63.5, 83.5, 47.5]
+
+
+def test_only_the_largest_piece_answers(phantom):
+    def two_pieces(seen):
+        logits = np.full((*seen.shape[:3], 1), -9.0)
+        logits[40:60, 40:60, 50:80] = 9.0
+        logits[5:8, 5:8, 5:8] = 9.0
+        return logits
+
+    ct, _ = phantom
+    grid = segmentation.frame(CENTERS_MM[20], CONFIG)
+    response = segmentation.one(ct, CENTERS_MM[20], grid, Model(CONFIG, two_pieces))
+    assert response[6, 6, 6] == 0
+    assert response[50, 50, 60] > 0.99
+
+
+def test_narrow_hollows_are_filled_barely_and_wide_ones_and_surroundings_stay():
+    response = np.zeros((40, 50, 60), np.float32)
+    response[5:35, 10:40, 10:50] = 0.9
+    response[15:18, 20:23, 20:23] = 0.2  # 3 voxels wide
+    response[20:30, 20:30, 35:45] = 0.2  # 10 voxels wide
+    response[5:8, 39:, 20:30] = 0.8  # a process that the box's border cuts
+    closed = segmentation.closed(response, 0.5)
+    assert np.all(closed[15:18, 20:23, 20:23] == np.float32(0.51))
+    assert np.all(closed[22:28, 22:28, 37:43] == np.float32(0.2))
+    elsewhere = np.ones(response.shape, bool)
+    elsewhere[15:18, 20:23, 20:23] = elsewhere[20:30, 20:30, 35:45] = False
+    elsewhere[3:10, 38:43, 18:32] = False  # the corner between body and process
+    assert np.array_equal(closed[elsewhere], response[elsewhere])
+
+
+def test_where_two_vertebrae_answer_the_stronger_wins_and_half_is_not_enough():
+    label_map, strongest = np.zeros((2, 2, 2), np.uint8), np.full((2, 2, 2), 0.5, np.float16)
+    where = (slice(0, 2), slice(0, 2), slice(0, 1))
+    segmentation.merge(label_map, strongest, (where, np.full((2, 2, 1), 0.7)), 9)
+    segmentation.merge(label_map, strongest, (where, np.array([[[0.6], [0.9]]] * 2)), 10)
+    segmentation.merge(label_map, strongest, ((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)), 11)
+    assert label_map[..., 0].tolist() == [[9, 10], [9, 10]]
+    assert not label_map[..., 1].any()

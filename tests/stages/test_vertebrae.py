@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from phantoms import CENTERS_MM
+
+from versectl import config, geometry, labels
+from versectl.stages import heatmap, labelling, vertebrae
+from versectl.types import Model
+
+CONFIG = config.DEFAULT["vertebrae"]
+
+
+def frame_of(ct, center_mm=None):
+    low_mm, high_mm = geometry.extent(ct)
+    middle_mm = (low_mm + high_mm) / 2
+    if center_mm is not None:
+        middle_mm[:2] = center_mm[:2]
+    return vertebrae.frame(middle_mm, high_mm[2] - low_mm[2], CONFIG)
+
+
+def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
+    ct, _ = phantom
+    center_mm = np.mean(list(CENTERS_MM.values()), axis=0)
+
+    grid = frame_of(ct, center_mm)
+    plain = vertebrae.box(ct, grid, CONFIG)
+
+    def always_right(seen):
+        answer = np.log(vertebrae.target(CENTERS_MM, grid, CONFIG) + 1e-9)
+        return answer if np.array_equal(seen, plain) else answer[:, :, ::-1]
+
+    found = vertebrae.predict(ct, center_mm, Model(CONFIG, always_right))
+    assert list(found) == list(CENTERS_MM)
+    for label, point_mm in CENTERS_MM.items():
+        assert found[label].center_mm == pytest.approx(point_mm, abs=0.5)
+        assert found[label].peak > 0.8
+
+
+def test_the_target_has_a_channel_per_label_and_none_for_absent_ones(phantom):
+    grid = frame_of(phantom[0])
+    answer = vertebrae.target(CENTERS_MM, grid, CONFIG)
+    assert answer.shape == (64, 48, 48, 26)
+    assert [labels.CHANNELS[c] for c in np.flatnonzero(answer.max(axis=(0, 1, 2)))] == [19, 20, 21]
+
+
+def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
+    seen = np.zeros((128, 96, 96, 1), np.float32)
+    seen[:, :, 61] = 1  # 34 in the mirror
+
+    def sees_the_left_half(tile):
+        heat = np.zeros((64, 48, 48, 26))
+        heat[..., :24, 3] = tile[::2, ::2, :48:2, 0]
+        return np.log(heat + 1e-9)
+
+    heat = vertebrae.respond_both_ways(seen, Model(CONFIG, sees_the_left_half))
+    assert heat[..., 3].max() == pytest.approx(0.5)
+    assert set(np.argwhere(heat[..., 3] > 0.1)[:, 2]) == {30}
+
+
+def test_what_lies_beside_a_turned_scan_is_no_vertebra_though_within_its_extent():
+    ct = sitk.Image(40, 30, 40, sitk.sitkFloat32)
+    ct.SetSpacing((3.0, 2.0, 4.0))
+    turn = np.deg2rad(30)  # about x: the corners of the extent are beyond the scan
+    cos, sin = np.cos(turn), np.sin(turn)
+    ct.SetDirection((1, 0, 0, 0, cos, -sin, 0, sin, cos))
+    low_mm, high_mm = geometry.extent(ct)
+    middle_mm = (low_mm + high_mm) / 2
+    beside_mm = np.array([middle_mm[0], middle_mm[1] - 32, middle_mm[2] - 20])
+    assert np.all((beside_mm > low_mm) & (beside_mm < high_mm))
+    both_mm = {20: middle_mm, 21: beside_mm}
+    grid = frame_of(ct, middle_mm)
+
+    def both(seen):
+        return np.log(vertebrae.target(both_mm, grid, CONFIG) + 1e-9)
+
+    assert list(vertebrae.predict(ct, middle_mm, Model(CONFIG, both))) == [20]
+
+
+def test_no_response_gives_no_vertebra(phantom):
+    def silent(seen):
+        return np.full((*(n // 2 for n in seen.shape[:3]), 26), -30.0, np.float32)
+
+    assert vertebrae.predict(phantom[0], np.zeros(3), Model(CONFIG, silent)) == {}
+
+
+def test_places_of_a_bent_neck_13_mm_apart_keep_their_own_names():
+    grid = geometry.Grid((30, 30, 40), (4.0, 4.0, 4.0), (-50.0, -60.0, -70.0))
+    truth = {
+        label: np.array([1.7, -30.0 + 9.2 * step, 40.0 - 9.2 * step])
+        for step, label in enumerate(range(3, 8))  # C3 to C7
+    }
+    heat = np.zeros((*grid.shape, 26), np.float32)
+    for label, center_mm in truth.items():
+        heat[..., labels.CHANNELS.index(label)] = 0.8 * heatmap.gaussian(center_mm, 5.0, grid)
+    run = labelling.best(vertebrae.candidates(heat, grid, 0.05))
+    assert list(run) == list(truth)
+    for label, candidate in run.items():
+        assert candidate.center_mm == pytest.approx(truth[label], abs=3)
+
+
+def test_a_places_names_share_its_response():
+    grid = geometry.Grid((20, 20, 20), (4.0, 4.0, 4.0), (0.0, 0.0, 0.0))
+    heat = np.zeros((*grid.shape, 26), np.float32)
+    there = heatmap.gaussian(np.array([40.0, 36.0, 44.0]), 5.0, grid)
+    heat[..., 3], heat[..., 4] = 0.6 * there, 0.2 * there
+    for candidate in vertebrae.candidates(heat, grid, 0.05):
+        assert candidate.response == pytest.approx(0.8)
+        assert candidate.responses[labels.CHANNELS[3]] == pytest.approx(0.6)
+        assert sum(candidate.responses.values()) == pytest.approx(candidate.response)

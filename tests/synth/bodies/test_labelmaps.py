@@ -1,0 +1,66 @@
+import json
+
+import bodies
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from versectl import geometry
+from versectl.errors import BadInputError
+from versectl.io import volume
+from versectl.synth.bodies import labelmaps
+
+
+@pytest.fixture
+def label_file(tmp_path):
+    body = bodies.body()
+    structures = body.structures.copy()
+    structures[structures == 31] = 0
+    image = sitk.DICOMOrient(geometry.from_array(structures, bodies.GRID), "PIR")
+    volume.write(image, tmp_path / "someone_labels.nii.gz")
+    return tmp_path / "someone_labels.nii.gz"
+
+
+def test_verses_numbers_need_no_names_and_any_axis_order_will_do(label_file):
+    body = labelmaps.read(label_file)
+    for label, center_mm in bodies.CENTERS_MM.items():
+        x, y, z = np.rint(body.grid.to_vox(center_mm)).astype(int)
+        assert body.structures[z, y, x] == label
+        assert body.kinds[label] == "vertebra"
+
+
+def test_the_body_of_a_vertebra_is_found_not_the_middle_of_its_mask(label_file):
+    found = labelmaps.read(label_file).centroids_mm
+    assert list(found) == list(bodies.CENTERS_MM)
+    for label, center_mm in bodies.CENTERS_MM.items():
+        assert np.linalg.norm(found[label] - center_mm) < 3.0
+
+
+def test_names_decide_what_structures_are(label_file):
+    levels = {18: "T1", 19: "T2", 20: "T3", 21: "L1"}
+    names = {str(number): f"vertebrae_{name}" for number, name in levels.items()}
+    beside = label_file.with_name("someone_labels.json")
+    beside.write_text(json.dumps({**names, "22": "spleen", "30": "rib_left_4"}))
+    body = labelmaps.read(label_file)
+    assert {8, 9, 10, 20} <= set(np.unique(body.structures))
+    assert sorted(body.kinds.values()) == ["beyond", "bone", "organ", "tissue", *["vertebra"] * 4]
+
+
+def test_a_vertebra_cut_by_the_border_has_no_centre(tmp_path):
+    structures = bodies.body().structures[45:].copy()  # L2 is cut through its body
+    grid = geometry.Grid((60, 70, structures.shape[0]), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+    assert 21 in np.unique(structures)
+    assert 21 not in labelmaps.body_centers_mm(structures, grid)
+    assert 20 in labelmaps.body_centers_mm(structures, grid)
+
+
+def test_a_folder_without_label_maps_is_told_so(tmp_path):
+    with pytest.raises(BadInputError, match="holds no label map"):
+        labelmaps.find(tmp_path)
+
+
+def test_an_empty_label_map_is_told_so(tmp_path):
+    path = tmp_path / "empty_labels.nii.gz"
+    volume.write(sitk.Image([8, 8, 8], sitk.sitkUInt8), path)
+    with pytest.raises(BadInputError, match="has no label"):
+        labelmaps.read(path)

@@ -1,0 +1,59 @@
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bodies import nobody_else
+
+from versectl import config
+from versectl.config import NetworkConfig, TrainingConfig
+from versectl.errors import BadInputError
+from versectl.networks import weights
+from versectl.training import loop
+from versectl.training.loop import Run
+
+TINY = replace(
+    config.DEFAULT["segmentation"],
+    size_vox=(16, 16, 16),
+    spacing_mm=6.0,
+    network=NetworkConfig("unet", inputs=2, outputs=1, filters=(4, 6)),
+    training=TrainingConfig(steps=24, learning_rate=3e-3, ema_share=0.5),
+)
+
+
+def trained(out, steps, resume=False, until=24):
+    chosen = replace(TINY, training=replace(TINY.training, steps=until))
+    lines = []
+    run = Run(out, seed=3, resume=resume, checkpoint_every=steps)
+    network = loop.train(chosen, nobody_else, run, lines.append)
+    return network, lines
+
+
+def test_training_learns_writes_weights_and_can_be_resumed(tmp_path):
+    _, lines = trained(tmp_path, 12)
+    assert [line["step"] for line in lines] == [12, 24]
+    assert lines[1]["loss"] < lines[0]["loss"]
+    with (tmp_path / "segmentation.log.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["12", "24"]
+    model = weights.load(tmp_path, "segmentation")
+    assert model.answer(np.zeros((16, 16, 16, 2), np.float32)).shape == (16, 16, 16, 1)
+
+    again, more = trained(tmp_path, 6, resume=True, until=30)
+    assert [line["step"] for line in more] == [30]
+    assert int(again.optimizer.iterations.numpy()) == 30
+
+
+def test_the_written_weights_are_the_moving_average(tmp_path):
+    network, _ = trained(tmp_path, 24)
+    model = weights.load(tmp_path, "segmentation")
+    seen = np.random.default_rng(0).random((16, 16, 16, 2)).astype(np.float32)
+    last = network.predict_on_batch(seen[None])[0]
+    assert not np.allclose(model.answer(seen), last, atol=1e-3)
+
+
+def test_a_run_is_not_overwritten_nor_resumed_from_nothing(tmp_path):
+    with pytest.raises(BadInputError, match="without --resume"):
+        trained(tmp_path, 24, resume=True)
+    (tmp_path / "segmentation.checkpoint.weights.h5").write_bytes(b"")
+    with pytest.raises(BadInputError, match="--resume or choose"):
+        trained(tmp_path, 24)

@@ -1,0 +1,77 @@
+"""What came of a case, and the table of what came of every case of a batch."""
+
+import logging
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
+
+from versectl.errors import VersectlError
+from versectl.io import atomic
+
+log = logging.getLogger(__name__)
+
+#: A case's result is new, was there already, is missing, or is another run's affair.
+DONE, KEPT, FAILED, BUSY = "done", "kept", "failed", "busy"
+
+
+class Outcome(NamedTuple):
+    """What came of one case; goes between processes, so it is small and plain.
+
+    line : what there is to say in one line. notes : what deserves a look, a sentence each.
+    error : why it failed. details : the traceback, for whoever mends the program.
+    """
+
+    name: str
+    status: str
+    line: str
+    notes: tuple[str, ...] = ()
+    error: VersectlError | None = None
+    seconds: float = 0.0
+    details: str = ""
+
+
+COLUMNS = ("case", "status", "exit_code", "seconds", "message")
+
+#: Time between two writings of the table.
+INTERVAL_S = 5.0
+
+
+def table_name(shard: tuple[int, int] | None) -> str:
+    """The table's file name; every shard has one of its own."""
+    return "batch.csv" if shard is None else f"batch-{shard[0]}of{shard[1]}.csv"
+
+
+class OutcomeTable:
+    """The outcomes so far; on disk as well, unless there is no path."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.outcomes: list[Outcome] = []
+        self._written_s = monotonic()
+
+    def __enter__(self) -> "OutcomeTable":
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._write()
+
+    def add(self, one: Outcome) -> None:
+        """One more case is over."""
+        self.outcomes.append(one)
+        if monotonic() - self._written_s > INTERVAL_S:
+            self._write()
+
+    def _write(self) -> None:
+        self._written_s = monotonic()
+        if self.path is None or not self.outcomes:
+            return
+        try:
+            atomic.write_csv(COLUMNS, map(_row, self.outcomes), self.path)
+        except OSError as error:  # a full disk: the cases' own outcomes matter more
+            log.warning("%s could not be written: %s", self.path, error.strerror)
+
+
+def _row(one: Outcome) -> tuple:
+    failed = one.status == FAILED
+    code = one.error.exit_code if failed else 0
+    return one.name, one.status, code, one.seconds, one.line

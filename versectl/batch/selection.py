@@ -1,0 +1,74 @@
+"""Which cases of a batch are done, and where; the manifest that lists them.
+
+A manifest is a CSV with a column `ct`, and a column `case` where names shall differ.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from versectl.errors import BadInputError
+from versectl.io import layout
+from versectl.io.layout import Case
+
+
+class Selection(NamedTuple):
+    """What the command line says of a batch; what is None is not asked for.
+
+    manifest : a CSV that lists the cases. shard : (i, N), every N-th from the i-th, counted from 1.
+    limit : no more than so many. timeout_s : what each may take.
+    scheduler : address of a Dask cluster. local_workers : so many processes on this machine.
+    """
+
+    manifest: Path | None = None
+    shard: tuple[int, int] | None = None
+    limit: int | None = None
+    timeout_s: float | None = None
+    scheduler: str | None = None
+    local_workers: int | None = None
+
+
+#: All cases of the source, one after the other.
+EVERYTHING = Selection()
+
+#: With the longest ending of a result still a file name everywhere.
+LONGEST_NAME = 200
+
+
+def read_manifest(path: Path, folder: Path) -> list[Case]:
+    """The cases in the manifest's order; relative paths count from `folder`.
+
+    Raises BadInputError when the file is no such table, or a name is no file's name or there twice.
+    """
+    found: dict[str, Case] = {}
+    for number, row in enumerate(_rows(path), 2):
+        if not row.get("ct") or "\0" in row["ct"]:
+            raise BadInputError(f"{path}, line {number}: the column ct holds no path.")
+        ct = folder / row["ct"]
+        name = row.get("case") or (layout.parse(ct.name) or (ct.name, ""))[0]
+        if not is_file_name(name):
+            raise BadInputError(f"{path}, line {number}: {name!r} cannot name files; change it.")
+        if name in found:
+            raise BadInputError(f"{path}, line {number}: {name} is there twice; give it a case.")
+        found[name] = Case(name, ct=ct)
+    if not found:
+        raise BadInputError(f"{path} lists no case.")
+    return list(found.values())
+
+
+def is_file_name(name: str) -> bool:
+    """Whether results can be named so, and stay in the folder they are meant for."""
+    plain = not name.startswith(".") and not set(name) & set('/\\:*?"<>|')
+    return plain and name.isprintable() and 0 < len(name.encode()) <= LONGEST_NAME
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, strict=True)
+            columns, rows = table.fieldnames or (), list(table)
+    except (ValueError, csv.Error) as error:
+        raise BadInputError(f"{path} is no CSV ({error}).") from error
+    if "ct" not in columns:
+        raise BadInputError(f"{path} has no column ct; its first line must name the columns.")
+    return rows

@@ -1,0 +1,74 @@
+"""Results under the names, and in the axes, that the VerSe challenges wanted.
+
+verse2019 : IN holds <id>.nii.gz; OUT gets <id>_seg.nii.gz and <id>_ctd.json.
+verse2020 : IN holds <subject>/<id>.nii.gz; OUT gets <subject>/<id>_seg.nii.gz and _ctd.json.
+
+Their centroid files are lists of {"label", "X", "Y", "Z"} in millimetres from an edge of the
+volume, without a direction; which edges differs between the two.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from versectl.batch import outcome, transaction
+from versectl.batch import run as batch_run
+from versectl.batch.case_run import Desk
+from versectl.errors import BadInputError
+from versectl.io import atomic, case_files, centroids, challenge_centroids, volume
+from versectl.io.layout import Case
+
+
+class Layout(NamedTuple):
+    """How a challenge hands scans over and wants results.
+
+    pattern : of the scans below IN.
+    points : axes of the centroid files, a key of challenge_centroids.CHALLENGE_AXES.
+    """
+
+    pattern: str
+    points: str
+
+
+LAYOUTS = {
+    "verse2019": Layout("*.nii.gz", "verse19"),
+    "verse2020": Layout("*/*.nii.gz", "verse20"),
+}
+
+
+def workplace(out: Path) -> Path:
+    """Where versectl's own results lie, reports included; out of the challenge's sight."""
+    return out / transaction.HIDDEN / "challenge"
+
+
+def run(source: Path, out: Path, layout: Layout, desk: Desk) -> None:
+    """Do every scan and hand the results over as the layout has it.
+
+    What was done is handed over although other cases failed.
+    Raises what batch_run.conclude() raises, BadInputError when there is no scan.
+    """
+    scans = sorted(file for file in Path(source).glob(layout.pattern) if file.is_file())
+    ours = [scan for scan in scans if not scan.name.startswith(".")]
+    if not ours:
+        raise BadInputError(f"{source} holds no {layout.pattern}.")
+    todo = [Case(case_name(scan, source), scan) for scan in ours]
+    done = batch_run.run_cases(todo, desk)
+    for case, one in zip(todo, done, strict=True):
+        if one.status in (outcome.DONE, outcome.KEPT):
+            hand_over(case, desk.out, out / case.ct.parent.relative_to(source), layout)
+    batch_run.conclude(done)
+
+
+def case_name(scan: Path, source: Path) -> str:
+    """A name no other scan has: two subjects may use the same file name."""
+    return "_".join(scan.relative_to(source).parts).removesuffix(".nii.gz")
+
+
+def hand_over(case: Case, made: Path, out: Path, layout: Layout) -> None:
+    """Copy a finished case's masks and centroids to where the challenge looks for them."""
+    paths = case_files.Paths(made, case.name)
+    scan_id = case.ct.name.removesuffix(".nii.gz")
+    label_map = volume.read_labels(paths.of("segmentation"))
+    points_mm = centroids.to_world(centroids.read(paths.of("vertebrae")), label_map)
+    volume.write(label_map, out / f"{scan_id}_seg.nii.gz")
+    listed = challenge_centroids.entries(points_mm, label_map, layout.points)
+    atomic.write_json(listed, out / f"{scan_id}_ctd.json")

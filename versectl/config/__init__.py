@@ -1,0 +1,30 @@
+"""Every number of the three stages once, with its source: what can be set, and the presets."""
+
+from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY
+from versectl.config.schema import (
+    SPATIAL_FACTOR,
+    STAGES,
+    NetworkConfig,
+    Ranges,
+    StageConfig,
+    TrainingConfig,
+    from_json,
+    to_json,
+)
+
+__all__ = [
+    "DEFAULT",
+    "PAPER",
+    "PRESETS",
+    "RELEASED",
+    "RELEASED2020",
+    "SPATIAL_FACTOR",
+    "STAGES",
+    "TINY",
+    "NetworkConfig",
+    "Ranges",
+    "StageConfig",
+    "TrainingConfig",
+    "from_json",
+    "to_json",
+]

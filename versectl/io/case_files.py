@@ -1,0 +1,130 @@
+"""The results of one case in a folder: where each lies, how it is written and read back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from versectl import geometry, labels
+from versectl.errors import BadInputError
+from versectl.io import atomic, centroids, layout, volume
+from versectl.types import Spine, Vertebra
+
+#: Stage -> the command that makes its result.
+COMMANDS = {
+    "spine": "localize-spine",
+    "vertebrae": "localize-vertebrae",
+    "segmentation": "segment",
+}
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the results of a case lie; no two cases of a folder share a name."""
+
+    folder: Path
+    case_name: str
+
+    def of(self, stage: str) -> Path:
+        """The file a stage's result is kept in."""
+        endings = {
+            "spine": "_spine.json",
+            "vertebrae": "_ctd.json",
+            "segmentation": "_seg.nii.gz",
+            "heatmap": "_spine_heatmap.nii.gz",
+            "report": "_report.json",
+            "preview": "_preview.png",
+        }
+        return self.folder / f"{self.case_name}{endings[stage]}"
+
+
+def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
+    """Case name -> file of one kind ("spine", "centroids") in a folder and below, or one file."""
+    if folder is None:
+        return None
+    found = layout.find(folder, (holds,))
+    if not found:
+        raise BadInputError(f"{folder} holds no {holds} files (JSON as versectl writes them).")
+    return {name: getattr(case, holds) for name, case in found.items()}
+
+
+def as_stored(stage: str, result: object, ct: sitk.Image) -> object:
+    """The result as its file will tell it, so that a later command goes on from the very same."""
+    if stage == "spine":
+        return replace(result, center_mm=np.round(result.center_mm, 2))
+    if stage == "vertebrae":
+        points_mm = {label: vertebra.center_mm for label, vertebra in result.items()}
+        stored_mm = centroids.to_world(centroids.from_world(points_mm, ct), ct)
+        return {label: replace(result[label], center_mm=stored_mm[label]) for label in stored_mm}
+    return result
+
+
+def write(stage: str, result: object, ct: sitk.Image, path: Path) -> None:
+    """Write a stage's result, in world millimetres and in voxels of the CT."""
+    WRITERS[stage](result, ct, path)
+
+
+def read(stage: str, ct: sitk.Image, path: Path) -> object:
+    """A stage's result as it was predicted; what the file does not hold is NaN or None."""
+    return READERS[stage](ct, path)
+
+
+def _write_spine(found: Spine, ct: sitk.Image, path: Path) -> None:
+    content = {
+        "center_mm": np.round(found.center_mm, 2),
+        "center_vox": np.round(geometry.to_vox(ct, found.center_mm), 2),
+        "frame": "LPS",
+        "direction": geometry.axis_letters(ct),
+        "peak": round(found.peak, 3),
+    }
+    atomic.write_json(content, path)
+
+
+def _read_spine(ct: sitk.Image, path: Path) -> Spine:
+    """The spine; center_mm counts, center_vox is only for the reader."""
+    try:
+        content = atomic.read_json(path)
+        center_mm = np.array(content["center_mm"], float)
+        peak = content.get("peak")
+        peak = float("nan") if peak is None else float(peak)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInputError(
+            f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
+        ) from error
+    low_mm, high_mm = geometry.extent(ct)
+    if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
+        raise BadInputError(f"{path} has center_mm {content['center_mm']}, outside the scan.")
+    return Spine(center_mm, peak, None)
+
+
+def _write_vertebrae(found: Mapping[int, Vertebra], ct: sitk.Image, path: Path) -> None:
+    points_mm = {label: vertebra.center_mm for label, vertebra in found.items()}
+    centroids.write(centroids.from_world(points_mm, ct), path)
+
+
+def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
+    read_mm = centroids.to_world(centroids.read(path), ct)
+    points_mm = {label: read_mm[label] for label in labels.ORDER if label in read_mm}
+    if not points_mm:
+        raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
+    for label, point_mm in points_mm.items():
+        if not geometry.contains(ct, point_mm):
+            raise BadInputError(f"{path} has label {label} outside the scan.")
+    return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
+
+
+def _write_label_map(label_map: sitk.Image, _ct: sitk.Image, path: Path) -> None:
+    volume.write(label_map, path)
+
+
+def _read_label_map(ct: sitk.Image, path: Path) -> sitk.Image:
+    label_map = volume.read_labels(path)
+    if not geometry.same_grid(label_map, ct):
+        raise BadInputError(f"{path} does not lie on the scan's grid; is it another scan's?")
+    return label_map
+
+
+WRITERS = {"spine": _write_spine, "vertebrae": _write_vertebrae, "segmentation": _write_label_map}
+READERS = {"spine": _read_spine, "vertebrae": _read_vertebrae, "segmentation": _read_label_map}

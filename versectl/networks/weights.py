@@ -1,0 +1,143 @@
+"""Weights on disk: per stage <stage>.weights.h5 and <stage>.json, its configuration and SHA-256.
+
+Weights are data: the file holds arrays only, the network is built from the configuration.
+"""
+
+import warnings
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from versectl import config
+from versectl.config import StageConfig
+from versectl.errors import WeightsError
+from versectl.io import atomic
+from versectl.types import Model
+
+if TYPE_CHECKING:
+    import keras
+
+#: How volumes can be framed and answers be read.
+PROTOCOLS = ("default", "published")
+
+
+def default_folder() -> Path:
+    """The weights that come with versectl: beside the package in a clone, else installed."""
+    beside = Path(__file__).parent.parent / "weights"
+    if (beside / "spine.json").is_file():
+        return beside
+    try:
+        return Path(str(resources.files("versectl_weights")))
+    except ModuleNotFoundError as error:
+        raise WeightsError(
+            f"No default weights in {beside} or installed; give a folder with --weights."
+        ) from error
+
+
+def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
+    """A stage's network, checked against its SHA-256, ready to answer.
+
+    precision : Keras' dtype for computing: float32, bfloat16 or float16.
+    Raises WeightsError when a file is missing, altered, or does not fit, and when nothing is known
+    of the steps round the network.
+    """
+    described = describe(folder, stage)
+    if described.config.protocol not in PROTOCOLS:
+        raise WeightsError(
+            f"{described.file} is a network of {described.config.protocol!r}, which no command "
+            "runs; versectl.weights.load_network gives it to your own program."
+        )
+    network = _filled(verified(described), precision)
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        out = network.predict_on_batch(seen[None].astype(np.float32))
+        return np.asarray(out[0], np.float32)
+
+    return Model(described.config, answer, described.sha256)
+
+
+def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":
+    """A stage's network alone, callable on an array (1, z, y, x, inputs).
+
+    Its answer is the network's own, before any sigmoid. Sizes must be multiples of the
+    configuration's divisor. Raises WeightsError as `load` does.
+    """
+    return _filled(verified(describe(folder, stage)), precision)
+
+
+class Described(NamedTuple):
+    """A stage's weights as their description tells of them."""
+
+    config: StageConfig
+    file: Path
+    sha256: str
+
+
+def describe(folder: Path | None, stage: str) -> Described:
+    """What a folder says of its weights for a stage; neither TensorFlow nor the arrays are needed.
+
+    Raises WeightsError when a file is missing or the description is none.
+    """
+    folder = default_folder() if folder is None else Path(folder)
+    settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
+    for path in (settings, file):
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
+    try:
+        content = atomic.read_json(settings)
+        return Described(config.from_json(content["config"]), file, str(content["sha256"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{settings} is no description of weights; get it again.") from error
+
+
+def verified(described: Described) -> Described:
+    """The same, or WeightsError when the file is not the one described."""
+    if atomic.sha256(described.file) != described.sha256:
+        raise WeightsError(
+            f"{described.file} is damaged: its SHA-256 is not the recorded one; get it again."
+        )
+    return described
+
+
+def summary(folder: Path | None) -> list[str]:
+    """A line per stage that the folder has weights for."""
+    folder = default_folder() if folder is None else Path(folder)
+    there = [stage for stage in config.STAGES if (folder / f"{stage}.json").is_file()]
+    if not there:
+        raise WeightsError(f"{folder} holds no weights (spine.json, spine.weights.h5 and so on).")
+    return [_line(verified(describe(folder, stage))) for stage in there]
+
+
+def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> None:
+    """Write the weights and configuration of a network; an optimiser it has would come along."""
+    file = folder / f"{stage_config.stage}.weights.h5"
+    with atomic.replacing(file, ".weights.h5") as temporary:
+        network.save_weights(temporary)
+    content = {"config": config.to_json(stage_config), "sha256": atomic.sha256(file)}
+    atomic.write_json(content, folder / f"{stage_config.stage}.json")
+
+
+def _filled(described: Described, precision: str) -> "keras.Model":
+    from versectl.networks import architectures
+
+    architectures.compute_in(precision)
+    network = architectures.build(described.config.network)
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers it finds no weights for; they would stay random.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(described.file)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        raise WeightsError(f"{described.file} does not fit its configuration: {error}.") from error
+    return network
+
+
+def _line(described: Described) -> str:
+    network = described.config.network
+    megabytes = described.file.stat().st_size / 1e6
+    return (
+        f"{described.config.stage:<12}  {network.kind:<9}  {described.config.protocol:<13}  "
+        f"{megabytes:5.1f} MB  sha256 {described.sha256}"
+    )

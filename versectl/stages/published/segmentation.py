@@ -1,0 +1,52 @@
+"""Stage 3 as published and as released for VerSe 2019."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from versectl import geometry
+from versectl.config import StageConfig
+from versectl.geometry import Grid
+from versectl.stages import segmentation
+from versectl.stages.published.upright import Upright, whole_numbers
+from versectl.stages.segmentation import box, frame, merge, one, place
+from versectl.types import Model
+
+#: The published stage; what it shares with ours comes from there.
+__all__ = ["box", "frame", "predict", "target"]
+
+
+def target(label_map: sitk.Image, label: int, grid: Grid, config: StageConfig) -> np.ndarray:
+    """Network target, (z, y, x, 1): 1 where the vertebra's smoothed mask is the strongest of all.
+
+    The mask of every label, the background included, is smoothed by a Gaussian (released); without
+    one in the configuration it is the vertebra's mask.
+    """
+    if not config.blur_vox:
+        return segmentation.target(label_map, label, grid, config)
+    there = geometry.to_array(geometry.resample(label_map, grid, sitk.sitkNearestNeighbor, 0))
+    smooth = {
+        other: ndimage.gaussian_filter((there == other).astype(np.float32), config.blur_vox)
+        for other in np.unique([*np.unique(there), label])
+    }
+    others = np.max([array for other, array in smooth.items() if other != label], axis=0)
+    return (smooth[label] > others).astype(np.float32)[..., None]
+
+
+def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
+    """As released for VerSe 2019: responses are compared as float16, of equals the lower label."""
+    upright = Upright.of(whole_numbers(ct))
+    label_map = np.zeros(upright.image.GetSize()[::-1], np.uint8)
+    strongest = np.full(label_map.shape, model.config.threshold, np.float16)
+    for label, center_mm in sorted(centers_mm.items()):
+        center_mm = upright.from_world(center_mm)
+        grid = frame(center_mm, model.config)
+        response = one(upright.image, center_mm, grid, model)
+        where, placed = place(response, upright.image, grid)
+        merge(label_map, strongest, (where, placed.astype(np.float16)), label)
+    found = upright.in_world(geometry.from_array(label_map, upright.image))
+    found = sitk.DICOMOrient(found, "".join(geometry.axis_letters(ct)))
+    found.CopyInformation(ct)  # without rounding
+    return found

@@ -1,0 +1,115 @@
+"""A network with what it learns by: its loss, its optimiser and, as published, learned widths."""
+
+from collections.abc import Callable
+
+import keras
+
+from versectl.config import StageConfig, TrainingConfig
+from versectl.networks import architectures
+from versectl.training import losses
+
+#: section 3.1: of Nesterov's method.
+MOMENTUM = 0.99
+
+
+class Learner(keras.Model):
+    """A stage's network that knows what to make small; `widths_vox` are None unless learned."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.config, self.widths_vox = None, None
+
+    def learn_by(self, config: StageConfig) -> None:
+        """Take the loss of a configuration, and learn the Gaussians' widths where it asks to."""
+        self.config = config
+        if config.training.sigma_l2:
+            self.widths_vox = self.add_weight(
+                shape=(config.network.outputs,),
+                initializer=keras.initializers.Constant(config.sigma_mm / config.spacing_mm),
+                name="widths_vox",
+            )
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The loss of a batch; `sample_weight` says where an answer counts."""
+        training = self.config.training
+        if self.widths_vox is None:
+            loss = losses.of_stage(self.config)(y, y_pred)
+        else:
+            loss = losses.placed_squares(y, y_pred, self.widths_vox, sample_weight)
+            loss = loss + training.sigma_l2 * losses.widths_norm(y, self.widths_vox)
+        if training.l2:
+            loss = loss + training.l2 * losses.kernels_norm(self.trainable_variables)
+        return loss
+
+
+def spread(batch: int) -> int:
+    """Share batches among all GPUs, by Keras' distribution; how many devices there are in use.
+
+    With the JAX backend, the one this is whole for; else, or when a batch cannot be shared
+    equally, a single device is used.
+    """
+    devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
+    if len(devices) < 2 or batch % len(devices):
+        return 1
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    return len(devices)
+
+
+def compiled(config: StageConfig) -> Learner:
+    """A fresh network with its optimiser and loss."""
+    network = architectures.build(config.network)
+    learner = Learner(network.input, network.output, name=network.name)
+    learner.learn_by(config)
+    # XLA makes 3-D convolutions on CPUs many times slower under TensorFlow.
+    jit = False if keras.backend.backend() == "tensorflow" else "auto"
+    learner.compile(optimizer(config.training), jit_compile=jit)
+    learner.optimizer.build(learner.trainable_variables)
+    return learner
+
+
+def optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
+    """Adam or Nesterov's method, with schedule, clipping and moving average as configured."""
+    common = {
+        "learning_rate": SCHEDULES[training.schedule](training),
+        "global_clipnorm": training.clip_norm or None,
+        "use_ema": bool(training.ema_share),
+        "ema_momentum": 1 - 1 / max(training.ema_share * training.steps, 1),
+    }
+    if training.optimizer == "nesterov":
+        return keras.optimizers.SGD(momentum=MOMENTUM, nesterov=True, **common)
+    return keras.optimizers.Adam(epsilon=training.epsilon, **common)
+
+
+def averaged(learner: Learner) -> keras.Model:
+    """The network alone, its weights the moving averages of all steps where these are kept."""
+    chosen = learner
+    if learner.config.training.ema_share:
+        chosen = compiled(learner.config)
+        chosen.set_weights(learner.get_weights())
+        learner.optimizer.finalize_variable_values(chosen.trainable_variables)
+    network = architectures.build(learner.config.network)
+    for layer, source in zip(network.layers, chosen.layers, strict=True):
+        layer.set_weights(source.get_weights())
+    return network
+
+
+def _cosine(training: TrainingConfig) -> Callable:
+    warm_up = max(training.steps // 50, 1)
+    return keras.optimizers.schedules.CosineDecay(
+        training.learning_rate / 10,
+        training.steps - warm_up,
+        alpha=0.01,
+        warmup_target=training.learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+def _constant(training: TrainingConfig) -> Callable | float:
+    if not training.boundaries:
+        return training.learning_rate
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        list(training.boundaries), [training.learning_rate, *training.later_rates]
+    )
+
+
+SCHEDULES = {"cosine": _cosine, "constant": _constant}

@@ -1,0 +1,118 @@
+"""Samples for training, per stage: a random network input of a subject, and its target.
+
+The box and the target are those of the stage itself, so training and inference frame a scan alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from versectl.config import StageConfig
+from versectl.errors import BadInputError
+from versectl.geometry import Grid
+from versectl.stages import segmentation, spine, vertebrae
+from versectl.synth.drawing import oblique_view
+from versectl.synth.drawing.field_of_view import field_of_view
+from versectl.synth.subject import Scan, Subject
+
+#: chosen: a scan for the spine stage is made at this spacing and seen at 8 mm.
+SPINE_SCAN_MM = 4.0
+
+#: chosen: how far the spine's centre, found at 8 mm, may be off.
+CENTER_ERROR_MM = 15.0
+
+#: section 3.1: how far the vertebra's centre the third stage is given may be off.
+POINT_ERROR_MM = 3.0
+
+#: chosen: share of fields of view that lie askew.
+OBLIQUE = 0.4
+
+#: chosen: response that is wanted for a vertebra that is cut, but not as far as its centre.
+CUT = 0.5
+
+#: chosen: scans made before a subject is given up.
+TRIES = 30
+
+
+class Sample(NamedTuple):
+    """What a network sees and should answer: (z, y, x, channels), float32 each.
+
+    Where the target's widths are learned, `wanted` is points in voxels, (labels, 4), see
+    stages.published.vertebrae.points.
+    counts : where an answer counts, 0 or 1, (z, y, x, 1); None if everywhere.
+    """
+
+    seen: np.ndarray
+    wanted: np.ndarray
+    counts: np.ndarray | None = None
+
+
+def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A whole field of view, and where its spine is."""
+    low_mm, high_mm = field_of_view(subject, rng)
+    spacing_mm = config.spacing_mm if subject.is_smooth else SPINE_SCAN_MM
+    size_vox = np.maximum(2 * np.ceil((high_mm - low_mm) / spacing_mm / 2), 8)
+    grid = Grid.centered((low_mm + high_mm) / 2, size_vox, (spacing_mm,) * 3)
+    scan = subject.scan(grid, rng)
+    box_grid = spine.frame(scan.ct, config)
+    return Sample(
+        spine.box(scan.ct, box_grid, config), spine.target(scan.centroids_mm, box_grid, config)
+    )
+
+
+def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A tile somewhere along the spine of a field of view, and its vertebrae.
+
+    Of two fields of view the shorter one: what shows few vertebrae is harder to name.
+    """
+    views_mm = [field_of_view(subject, rng) for _ in range(2)]
+    shorter_mm = min(views_mm, key=lambda view_mm: np.ptp(view_mm, axis=0)[2])
+    low_mm, high_mm = _part(*shorter_mm, config.size_vox[2] * config.spacing_mm, rng)
+    middle_mm = (low_mm + high_mm) / 2
+    points_mm = np.array(list(subject.centroids_mm.values()))
+    shown_mm = points_mm[np.all((points_mm >= low_mm) & (points_mm <= high_mm), axis=1)]
+    if len(shown_mm):
+        middle_mm[:2] = shown_mm.mean(axis=0)[:2]
+    middle_mm[:2] += rng.uniform(-CENTER_ERROR_MM, CENTER_ERROR_MM, 2)
+    grid = vertebrae.frame(middle_mm, 0.0, config)  # a single tile
+    scan = _scan(subject, grid.within(low_mm, high_mm), rng)
+    whole, cut = (
+        vertebrae.target(centers_mm, grid, config)
+        for centers_mm in (scan.centroids_mm, scan.cut_mm)
+    )
+    return Sample(vertebrae.box(scan.ct, grid, config), np.maximum(whole, CUT * cut))
+
+
+def _part(
+    low_mm: np.ndarray, high_mm: np.ndarray, length_mm: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A part of a field of view, no longer than that."""
+    slack_mm = max((high_mm - low_mm)[2] - length_mm, 0.0)
+    low_mm = low_mm + [0, 0, rng.uniform(0, slack_mm)]
+    return low_mm, np.array([*high_mm[:2], min(high_mm[2], low_mm[2] + length_mm)])
+
+
+def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
+    """A vertebra with its surroundings, and its voxels."""
+    for _ in range(TRIES):
+        label = int(rng.choice(list(subject.centroids_mm)))
+        center_mm = subject.centroids_mm[label]
+        low_mm, high_mm = field_of_view(subject, rng, center_mm)
+        grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
+        scan = _scan(subject, grid.within(low_mm, high_mm), rng)
+        if label in scan.centroids_mm:  # else the field of view cuts it
+            return Sample(
+                segmentation.box(scan.ct, given_center_mm(scan, label, rng), grid, config),
+                segmentation.target(scan.labels, label, grid, config),
+            )
+    raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
+
+
+def given_center_mm(scan: Scan, label: int, rng: np.random.Generator) -> np.ndarray:
+    """A vertebra's centre (3,) as the third stage is given it: a little off."""
+    return scan.centroids_mm[label] + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
+
+
+def _scan(subject: Subject, grid: Grid, rng: np.random.Generator) -> Scan:
+    scan = subject.scan(grid, rng)
+    return oblique_view.cut(scan, rng) if rng.random() < OBLIQUE else scan
