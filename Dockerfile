@@ -27,7 +27,8 @@ COPY versectl ./versectl
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps . && rm -rf build *.egg-info
 COPY --chmod=0755 entrypoint.sh /entrypoint.sh
 
-# Works as any user, on a read-only root: nothing is written but OUT and /tmp.
+# Works as any user, on a read-only root: nothing is written but OUT and /tmp. Started as root, the
+# entrypoint gives up its rights in favour of whoever owns OUT.
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     XDG_CACHE_HOME=/tmp/cache \
@@ -37,7 +38,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /tmp
-USER 10001:10001
 
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -50,6 +50,7 @@ LABEL org.opencontainers.image.title="versectl" \
 ENTRYPOINT ["/entrypoint.sh"]
 
 FROM versectl AS grand-challenge
+USER 10001:10001
 LABEL org.grand-challenge.api-method="invoke"
 EXPOSE 4743
 CMD ["serve-challenge"]
