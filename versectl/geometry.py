@@ -6,9 +6,14 @@ superior. Points, sizes and spacings are x, y, z; arrays are z, y, x, as SimpleI
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import ArrayLike, NDArray
+
+#: A point, size or spacing: x, y, z.
+Triple = tuple[float, float, float]
 
 #: The corners of the unit cube, (8, 3).
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
@@ -20,24 +25,114 @@ AIR_HU = -1024.0
 UNIT_HU = 2048.0
 
 
+#: chosen: voxel axes whose parallelepiped has less of their box's volume lie in one plane, nearly.
+FLAT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where the voxels of an image lie, at right angles or not: world = matrix @ voxel + origin.
+
+    size_vox : along the image's own axes.
+    matrix_mm : (3, 3), a column per voxel axis: what one step along it is in the world.
+    origin_mm : (3,), the middle of the first voxel.
+    """
+
+    size_vox: tuple[int, int, int]
+    matrix_mm: NDArray[np.float64]
+    origin_mm: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, image: "sitk.Image | Frame") -> "Frame":
+        """The frame of an image; a frame is its own."""
+        if isinstance(image, Frame):
+            return image
+        matrix_mm = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+        return cls(image.GetSize(), matrix_mm, np.array(image.GetOrigin()))
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """Length of one step along every voxel axis: (3,)."""
+        return np.linalg.norm(self.matrix_mm, axis=0)
+
+    @property
+    def direction(self) -> NDArray[np.float64]:
+        """Unit vectors along the voxel axes, as columns: (3, 3)."""
+        return self.matrix_mm / self.spacing_mm
+
+    @property
+    def corners_mm(self) -> NDArray[np.float64]:
+        """World positions of the eight outermost voxel centres: (8, 3)."""
+        return to_mm(self, CORNERS * (np.array(self.size_vox) - 1))
+
+    def distance_mm(self, other: "Frame") -> float:
+        """How far apart the same corner of two frames lies, at most."""
+        return float(np.linalg.norm(self.corners_mm - other.corners_mm, axis=1).max())
+
+    def is_flat(self) -> bool:
+        """Whether the voxel axes span no volume."""
+        box_mm3 = np.prod(self.spacing_mm)
+        return not box_mm3 or bool(abs(np.linalg.det(self.matrix_mm)) < FLAT * box_mm3)
+
+    def squared(self) -> "Frame":
+        """The same voxels on the nearest axes at right angles, turned about the volume's middle."""
+        u, _, v = np.linalg.svd(self.direction)
+        matrix_mm = (u @ v) * self.spacing_mm
+        middle_vox = (np.array(self.size_vox) - 1) / 2
+        origin_mm = to_mm(self, middle_vox) - matrix_mm @ middle_vox
+        return Frame(self.size_vox, matrix_mm, origin_mm)
+
+    def straightened(self) -> "Frame":
+        """A grid at right angles that covers a sheared one and keeps as many of its planes.
+
+        Of the two axes that are furthest from a right angle, the one with the longer steps gives
+        way: a scan with gantry tilt keeps its slices, each moved within itself.
+        """
+        direction = self.direction
+        cosines = np.triu(np.abs(direction.T @ direction), 1)
+        first, second = (int(axis) for axis in np.unravel_index(cosines.argmax(), (3, 3)))
+        moved = max((first, second), key=lambda axis: (self.spacing_mm[axis], axis))
+        order = np.array([axis for axis in range(3) if axis != moved] + [moved])
+        columns, steps = np.linalg.qr(self.matrix_mm[:, order])
+        axes, spacing_mm = np.empty((3, 3)), np.empty(3)
+        axes[:, order] = columns * np.sign(np.diag(steps))
+        spacing_mm[order] = np.abs(np.diag(steps))
+        return self._covering(axes, spacing_mm)
+
+    def place(self, image: sitk.Image) -> sitk.Image:
+        """The image, with this frame as its own."""
+        image.SetSpacing(self.spacing_mm.tolist())
+        image.SetOrigin(self.origin_mm.tolist())
+        image.SetDirection(self.direction.ravel().tolist())
+        return image
+
+    def _covering(self, axes: NDArray[np.float64], spacing_mm: NDArray[np.float64]) -> "Frame":
+        """The grid along these axes that begins and ends where this frame does."""
+        along_vox = self.corners_mm @ axes / spacing_mm
+        first = along_vox.min(axis=0)
+        size = np.ceil(along_vox.max(axis=0) - first - 1e-3).astype(int) + 1
+        matrix_mm = axes * spacing_mm
+        return Frame(_sizes(size), matrix_mm, matrix_mm @ first)
+
+
 @dataclass(frozen=True)
 class Grid:
     """An axis-parallel lattice of voxel centres in the world: x, y, z throughout."""
 
     size_vox: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float]
-    origin_mm: tuple[float, float, float]
+    spacing_mm: Triple
+    origin_mm: Triple
 
     @classmethod
     def centered(
         cls, center_mm: Sequence[float], size_vox: Sequence[int], spacing_mm: Sequence[float]
     ) -> "Grid":
         """The grid of that size whose middle, between first and last centre, is center_mm."""
-        spacing = tuple(float(s) for s in spacing_mm)
-        origin = tuple(
-            float(c - (n - 1) / 2 * s) for c, n, s in zip(center_mm, size_vox, spacing, strict=True)
+        spacing = _triple(spacing_mm)
+        origin = _triple(
+            c - (n - 1) / 2 * s for c, n, s in zip(center_mm, size_vox, spacing, strict=True)
         )
-        return cls(tuple(int(n) for n in size_vox), spacing, origin)
+        return cls(_sizes(size_vox), spacing, origin)
 
     @classmethod
     def of(cls, image: sitk.Image) -> "Grid":
@@ -50,37 +145,36 @@ class Grid:
         return self.size_vox[::-1]
 
     @property
-    def last_mm(self) -> np.ndarray:
+    def last_mm(self) -> NDArray[Any]:
         """World position of the last voxel centre."""
         return self.to_mm(np.array(self.size_vox) - 1)
 
-    def to_vox(self, points_mm: np.ndarray) -> np.ndarray:
+    def to_vox(self, points_mm: ArrayLike) -> NDArray[np.float64]:
         """World points (..., 3) in continuous voxels of this grid."""
         return (np.asarray(points_mm, float) - self.origin_mm) / self.spacing_mm
 
-    def to_mm(self, points_vox: np.ndarray) -> np.ndarray:
+    def to_mm(self, points_vox: ArrayLike) -> NDArray[np.float64]:
         """Continuous voxels (..., 3) of this grid in the world."""
         return np.asarray(points_vox, float) * self.spacing_mm + self.origin_mm
 
-    def within(self, low_mm: np.ndarray, high_mm: np.ndarray) -> "Grid":
+    def within(self, low_mm: ArrayLike, high_mm: ArrayLike) -> "Grid":
         """The part of this grid whose voxel centres lie in a world box; at least two a side."""
         last = np.array(self.size_vox) - 2
         start = np.clip(np.ceil(self.to_vox(low_mm)), 0, last).astype(int)
         stop = np.clip(np.floor(self.to_vox(high_mm)), start + 1, last + 1).astype(int) + 1
-        size = tuple((stop - start).tolist())
-        return Grid(size, self.spacing_mm, tuple(self.to_mm(start).tolist()))
+        return Grid(_sizes(stop - start), self.spacing_mm, _triple(self.to_mm(start)))
 
     def refined(self, factor: int) -> "Grid":
         """The same voxels, each split into `factor` a side."""
-        size = tuple(n * factor for n in self.size_vox)
-        origin_mm = tuple(self.to_mm(np.full(3, (1 / factor - 1) / 2)).tolist())
-        return Grid(size, tuple(s / factor for s in self.spacing_mm), origin_mm)
+        size = _sizes(n * factor for n in self.size_vox)
+        origin_mm = _triple(self.to_mm(np.full(3, (1 / factor - 1) / 2)))
+        return Grid(size, _triple(s / factor for s in self.spacing_mm), origin_mm)
 
     def coarsened(self, factor: int) -> "Grid":
         """Voxels of this grid merged by `factor` a side; what is left over at its ends goes."""
-        size = tuple(n // factor for n in self.size_vox)
-        origin_mm = tuple(self.to_mm(np.full(3, (factor - 1) / 2)).tolist())
-        return Grid(size, tuple(s * factor for s in self.spacing_mm), origin_mm)
+        size = _sizes(n // factor for n in self.size_vox)
+        origin_mm = _triple(self.to_mm(np.full(3, (factor - 1) / 2)))
+        return Grid(size, _triple(s * factor for s in self.spacing_mm), origin_mm)
 
     def contains(self, point_mm: Sequence[float]) -> bool:
         """Whether the point lies inside a voxel of this grid."""
@@ -88,12 +182,12 @@ class Grid:
         return bool(np.all(at >= -0.5) and np.all(at < np.array(self.size_vox) - 0.5))
 
 
-def to_array(image: sitk.Image) -> np.ndarray:
+def to_array(image: sitk.Image) -> NDArray[Any]:
     """A copy of the voxels: (z, y, x)."""
     return sitk.GetArrayFromImage(image)
 
 
-def from_array(array: np.ndarray, like: sitk.Image | Grid) -> sitk.Image:
+def from_array(array: NDArray[Any], like: sitk.Image | Grid) -> sitk.Image:
     """Voxels (z, y, x) placed in the world like an image or a grid of the same size."""
     image = sitk.GetImageFromArray(array)
     if isinstance(like, Grid):
@@ -104,49 +198,52 @@ def from_array(array: np.ndarray, like: sitk.Image | Grid) -> sitk.Image:
     return image
 
 
-def axis_letters(image: sitk.Image) -> tuple[str, str, str]:
+def axis_letters(image: sitk.Image | Frame) -> tuple[str, str, str]:
     """Where each voxel axis points, nearest anatomical direction: ("P", "I", "R") and so on."""
-    code = sitk.DICOMOrientImageFilter_GetOrientationFromDirectionCosines(image.GetDirection())
-    return tuple(code)
+    cosines = Frame.of(image).direction.ravel().tolist()
+    x, y, z = sitk.DICOMOrientImageFilter_GetOrientationFromDirectionCosines(cosines)
+    return x, y, z
 
 
-def same_grid(one: sitk.Image, other: sitk.Image) -> bool:
+def same_grid(one: sitk.Image | Frame, other: sitk.Image | Frame) -> bool:
     """Whether two images have the same size and lie in the world within a hundredth of a voxel."""
-    if one.GetSize() != other.GetSize():
+    size_vox = Frame.of(one).size_vox
+    if size_vox != Frame.of(other).size_vox:
         return False
-    corners_vox = CORNERS * (np.array(one.GetSize()) - 1)
-    return bool(np.abs(to_vox(other, to_mm(one, corners_vox)) - corners_vox).max() < 0.01)
+    corners_vox = CORNERS * (np.array(size_vox) - 1)
+    return bool(np.abs(to_vox(other, Frame.of(one).corners_mm) - corners_vox).max() < 0.01)
 
 
-def to_mm(image: sitk.Image, points_vox: np.ndarray) -> np.ndarray:
+def to_mm(image: sitk.Image | Frame, points_vox: ArrayLike) -> NDArray[np.float64]:
     """Continuous voxels (..., 3) of an image in the world."""
-    matrix = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return np.asarray(points_vox, float) @ matrix.T + image.GetOrigin()
+    frame = Frame.of(image)
+    return np.asarray(points_vox, float) @ frame.matrix_mm.T + frame.origin_mm
 
 
-def to_vox(image: sitk.Image, points_mm: np.ndarray) -> np.ndarray:
+def to_vox(image: sitk.Image | Frame, points_mm: ArrayLike) -> NDArray[np.float64]:
     """World points (..., 3) in continuous voxels of an image."""
-    matrix = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return np.linalg.solve(
-        matrix, (np.asarray(points_mm, float) - image.GetOrigin()).reshape(-1, 3).T
-    ).T.reshape(np.shape(points_mm))
+    frame = Frame.of(image)
+    offsets_mm = (np.asarray(points_mm, float) - frame.origin_mm).reshape(-1, 3)
+    points_vox = np.linalg.solve(frame.matrix_mm, offsets_mm.T).T
+    return np.reshape(points_vox, np.shape(points_mm)).astype(float, copy=False)
 
 
-def extent(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:
+def extent(image: sitk.Image | Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest world coordinates of the voxel centres, each (3,)."""
-    corners_mm = to_mm(image, CORNERS * (np.array(image.GetSize()) - 1))
+    corners_mm = Frame.of(image).corners_mm
     return corners_mm.min(axis=0), corners_mm.max(axis=0)
 
 
-def contains(image: sitk.Image, point_mm: np.ndarray) -> bool:
+def contains(image: sitk.Image | Frame, point_mm: ArrayLike) -> bool:
     """Whether a world point lies in a voxel of the image, however its axes are turned."""
     at_vox = to_vox(image, point_mm)
-    return bool(np.all((at_vox >= -0.5) & (at_vox <= np.array(image.GetSize()) - 0.5)))
+    size_vox = np.array(Frame.of(image).size_vox)
+    return bool(np.all((at_vox >= -0.5) & (at_vox <= size_vox - 0.5)))
 
 
-def center(image: sitk.Image) -> np.ndarray:
+def center(image: sitk.Image | Frame) -> NDArray[np.float64]:
     """World position of the middle of the volume: (3,)."""
-    return to_mm(image, (np.array(image.GetSize()) - 1) / 2)
+    return to_mm(image, (np.array(Frame.of(image).size_vox) - 1) / 2)
 
 
 def resample(
@@ -170,9 +267,10 @@ def resample(
     )
 
 
-def crop(image: sitk.Image, lowest_mm: Sequence[float], highest_mm: Sequence[float]) -> sitk.Image:
+def crop(image: sitk.Image, lowest_mm: ArrayLike, highest_mm: ArrayLike) -> sitk.Image:
     """The part of the image, in whole voxels, that covers a world box; never empty."""
-    corners_vox = to_vox(image, lowest_mm + CORNERS * np.subtract(highest_mm, lowest_mm))
+    low_mm = np.asarray(lowest_mm, float)
+    corners_vox = to_vox(image, low_mm + CORNERS * np.subtract(highest_mm, low_mm))
     last = np.array(image.GetSize()) - 1
     start = np.clip(np.floor(corners_vox.min(axis=0)), 0, last).astype(int)
     stop = np.clip(np.ceil(corners_vox.max(axis=0)), start, last).astype(int) + 1
@@ -201,7 +299,7 @@ def keep_labels(label_map: sitk.Image, labels: Iterable[int]) -> sitk.Image:
     return from_array(array, label_map)
 
 
-def network_input(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray:
+def network_input(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[Any]:
     """Network input of a CT, (z, y, x): smoothed, on the grid, HU / 2048 within -1..1.
 
     Only the part of the scan the grid covers is smoothed, with a margin of four widths.
@@ -210,3 +308,24 @@ def network_input(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> np.ndarray
     near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
     hounsfield = to_array(resample(smooth(near, smoothing_mm), grid))
     return np.clip(hounsfield / UNIT_HU, -1.0, 1.0)
+
+
+def label_counts(label_map: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Voxels of every label 0..255 in a label map (z, y, x): (256,).
+
+    Plane by plane: np.bincount makes eight bytes of every voxel it is given at once.
+    """
+    counts = np.zeros(256, np.int64)
+    for plane in label_map:
+        counts += np.bincount(plane.ravel(), minlength=256)
+    return counts
+
+
+def _triple(values: Iterable[float]) -> Triple:
+    x, y, z = values
+    return float(x), float(y), float(z)
+
+
+def _sizes(values: Iterable[int]) -> tuple[int, int, int]:
+    x, y, z = values
+    return int(x), int(y), int(z)

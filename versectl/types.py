@@ -2,12 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from versectl.config import StageConfig
+
+#: How much a flag matters: "note" is worth knowing, "warning" asks for a look at the result,
+#: "error" means that the result is likely wrong.
+Severity = Literal["note", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something a reader of the results should know.
+
+    code : of the kind, the same in every version; words joined by underscores.
+    vertebra : name of the one meant ("L1"), None where the whole scan is.
+    message : one sentence. advice : what to do, one sentence; empty where there is nothing.
+    """
+
+    code: str
+    severity: Severity
+    vertebra: str | None
+    message: str
+    advice: str = ""
 
 
 class Model(NamedTuple):

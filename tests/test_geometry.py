@@ -1,0 +1,59 @@
+"""Frames that are not at right angles, and counts of labels."""
+
+import numpy as np
+import pytest
+from phantoms import LPS, PIR, oblique
+
+from versectl import geometry
+from versectl.geometry import Frame
+
+SPACING_MM = np.array([0.7, 0.9, 3.0])
+
+
+def frame(direction=LPS, shear=0.0):
+    """A lopsided frame; shear is the tangent of its gantry's tilt."""
+    matrix_mm = np.array(direction).reshape(3, 3) * SPACING_MM
+    matrix_mm[:, 2] += shear * SPACING_MM[2] * matrix_mm[:, 1] / SPACING_MM[1]
+    return Frame((40, 50, 20), matrix_mm, np.array([-11.0, 7.0, 300.0]))
+
+
+@pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR, 23.0)])
+def test_a_rounded_frame_is_squared_to_less_than_its_rounding(direction):
+    rounded = np.round(np.array(direction).reshape(3, 3), 4) * SPACING_MM
+    crooked = Frame((40, 50, 20), rounded, np.array([-11.0, 7.0, 300.0]))
+    square = crooked.squared()
+    axes = square.direction
+    assert axes.T @ axes == pytest.approx(np.eye(3), abs=1e-12)
+    assert crooked.distance_mm(square) < 0.01
+    assert geometry.axis_letters(square) == geometry.axis_letters(frame(direction))
+
+
+@pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR, 23.0)])
+@pytest.mark.parametrize("shear", [-0.3, 0.27])
+def test_a_tilted_frame_is_covered_slice_by_slice(direction, shear):
+    tilted = frame(direction, shear)
+    straight = tilted.straightened()
+    axes = straight.direction
+    assert axes.T @ axes == pytest.approx(np.eye(3), abs=1e-12)
+    assert straight.spacing_mm == pytest.approx(SPACING_MM)
+    assert straight.size_vox[2] == tilted.size_vox[2]
+    corners_vox = geometry.to_vox(straight, tilted.corners_mm)
+    assert corners_vox.min() > -1e-6
+    assert np.all(corners_vox.max(axis=0) <= np.array(straight.size_vox) - 1 + 1e-2)
+    slices = geometry.to_vox(straight, geometry.to_mm(tilted, [[3, 4, k] for k in range(20)]))[:, 2]
+    assert slices == pytest.approx(np.arange(20), abs=1e-6)
+
+
+def test_axes_in_one_plane_span_no_volume_and_thin_ones_do():
+    matrix_mm = frame().matrix_mm.copy()
+    matrix_mm[:, 2] = matrix_mm[:, 0] + matrix_mm[:, 1]
+    assert Frame((4, 5, 6), matrix_mm, np.zeros(3)).is_flat()
+    assert Frame((4, 5, 6), np.diag([1.0, 0.0, 1.0]), np.zeros(3)).is_flat()
+    assert not Frame((4, 5, 6), np.diag([0.01, 0.02, 9.0]), np.zeros(3)).is_flat()
+    assert not frame(shear=1.5).is_flat()
+
+
+def test_labels_are_counted_as_bincount_counts_them():
+    label_map = np.random.default_rng(2).integers(0, 30, (5, 6, 7)).astype(np.uint8)
+    expected = np.bincount(label_map.ravel(), minlength=256)
+    assert np.array_equal(geometry.label_counts(label_map), expected)
