@@ -21,7 +21,8 @@ NOBODY = (65534, 65534)
 def owner(words: Sequence[str]) -> tuple[int, int]:
     """User and group of the folder that a command line names, or of its nearest existing parent."""
     named = parameters(words)
-    chosen = next((named[name] for name in FOLDERS if isinstance(named.get(name), Path)), None)
+    paths = (named.get(name) for name in FOLDERS)
+    chosen = next((path for path in paths if isinstance(path, Path)), None)
     if chosen is None:
         return NOBODY
     folder = chosen.resolve()

@@ -1,5 +1,6 @@
 """Every number of the three stages once, with its source: what can be set, and the presets."""
 
+from versectl.config.options import CrossValidationOptions, TrainingOptions
 from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY
 from versectl.config.schema import (
     SPATIAL_FACTOR,
@@ -21,10 +22,12 @@ __all__ = [
     "SPATIAL_FACTOR",
     "STAGES",
     "TINY",
+    "CrossValidationOptions",
     "NetworkConfig",
     "Ranges",
     "StageConfig",
     "TrainingConfig",
+    "TrainingOptions",
     "from_json",
     "to_json",
 ]

@@ -6,7 +6,7 @@ one after the other. Whatever is done already is kept, so that an interrupted ru
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from versectl import config, labels
 from versectl.batch import case as casework
 from versectl.batch import run as batch_run
 from versectl.batch.case_run import Desk
-from versectl.config import StageConfig
+from versectl.config import CrossValidationOptions, StageConfig
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, challenge_centroids, layout, volume
 from versectl.io.layout import Case
@@ -25,62 +25,28 @@ from versectl.training import loop
 from versectl.training.sources import Recorded
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a user chooses.
-
-    data : folder with CT, masks and centroids in a VerSe layout.
-    folds : JSON file, a list of lists of case names; each fold is tested once.
-    fold : the only one to do, counted from 0; None for all.
-    steps : in place of the preset's.
-    """
-
-    data: Path
-    folds: Path
-    out: Path
-    fold: int | None
-    preset: str
-    steps: int | None
-    workers: int
-    seed: int
-
-    @property
-    def truth(self) -> Path:
-        """Masks, body centres and spines' centres of the cases tested so far."""
-        return self.out / "truth"
-
-    @property
-    def from_truth(self) -> Path:
-        """Results of each stage given the truth of the stage before."""
-        return self.out / "from_truth"
-
-    @property
-    def end_to_end(self) -> Path:
-        """Results of all stages one after the other."""
-        return self.out / "end_to_end"
-
-    def stage(self, stage: str) -> StageConfig:
-        """The preset's configuration with the number of steps asked for."""
-        chosen = config.PRESETS[self.preset][stage]
-        steps = self.steps or chosen.training.steps
-        return replace(chosen, training=replace(chosen.training, steps=steps))
-
-
-def run(plan: Plan, precision: str, tell: Callable[[str], None]) -> None:
+def run(options: CrossValidationOptions, precision: str, tell: Callable[[str], None]) -> None:
     """Train and test the folds; BadInputError when cases are missing or in two folds."""
     architectures.compute_in(precision)
-    folds = read_folds(plan.folds, layout.with_labels(plan.data))
-    numbers = range(len(folds)) if plan.fold is None else [plan.fold]
-    if plan.fold is not None and not 0 <= plan.fold < len(folds):
-        raise BadInputError(f"{plan.folds} has folds 0 to {len(folds) - 1}, not {plan.fold}.")
+    folds = read_folds(options.folds, layout.with_labels(options.data))
+    numbers = range(len(folds)) if options.fold is None else [options.fold]
+    if options.fold is not None and not 0 <= options.fold < len(folds):
+        raise BadInputError(f"{options.folds} has folds 0 to {len(folds) - 1}, not {options.fold}.")
     for number in numbers:
         others = [case for i, fold in enumerate(folds) if i != number for case in fold]
-        out = plan.out / f"fold{number}"
+        out = options.out / f"fold{number}"
         for stage in config.STAGES:
             tell(f"fold {number}, {stage}: training on {len(others)} cases")
-            train_stage(plan, stage, (out, others), tell)
+            train_stage(options, stage, (out, others), tell)
         for case in folds[number]:
-            test(case, plan, Models(out, precision=precision), f"fold {number}, ")
+            test(case, options, Models(out, precision=precision), f"fold {number}, ")
+
+
+def configured(options: CrossValidationOptions, stage: str) -> StageConfig:
+    """The preset's configuration with the number of steps asked for."""
+    chosen = config.PRESETS[options.preset][stage]
+    steps = options.steps or chosen.training.steps
+    return replace(chosen, training=replace(chosen.training, steps=steps))
 
 
 def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
@@ -104,30 +70,33 @@ def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
 
 
 def train_stage(
-    plan: Plan, stage: str, given: tuple[Path, Sequence[Case]], tell: Callable[[str], None]
+    options: CrossValidationOptions,
+    stage: str,
+    given: tuple[Path, Sequence[Case]],
+    tell: Callable[[str], None],
 ) -> None:
     """Train a stage on cases, or go on from its checkpoint; the weights are in a folder."""
     out, known = given
-    chosen = plan.stage(stage)
+    chosen = configured(options, stage)
     names = frozenset(case.name for case in known)
-    source = Recorded(plan.data, chosen, plan.out / "prepared", names)
+    source = Recorded(options.data, chosen, options.out / "prepared", names)
     resume = loop.checkpoint_of(out, stage).is_file()
-    where = loop.Run(out, plan.seed, plan.workers, resume)
+    where = loop.Run(out, options.seed, options.workers, resume)
     loop.train(chosen, source, where, lambda line: tell(loop.told(line, chosen)))
 
 
-def test(case: Case, plan: Plan, models: Models, prefix: str) -> None:
+def test(case: Case, options: CrossValidationOptions, models: Models, prefix: str) -> None:
     """Predict a held-out case in both ways; a failure is told, and counted in the tables."""
-    write_truth(case, plan.truth)
-    paths = case_files.Paths(plan.truth, case.name)
+    write_truth(case, options.truth)
+    paths = case_files.Paths(options.truth, case.name)
     spine, points = ({case.name: paths.of(stage)} for stage in ("spine", "vertebrae"))
     for name, desk in (
         (
             "vertebrae from truth",
-            Desk(plan.from_truth, casework.LOCALIZE_VERTEBRAE, models, given=spine),
+            Desk(options.from_truth, casework.LOCALIZE_VERTEBRAE, models, given=spine),
         ),
-        ("masks from truth", Desk(plan.from_truth, casework.SEGMENT, models, given=points)),
-        ("end to end", Desk(plan.end_to_end, casework.RUN_ALL, models)),
+        ("masks from truth", Desk(options.from_truth, casework.SEGMENT, models, given=points)),
+        ("end to end", Desk(options.end_to_end, casework.RUN_ALL, models)),
     ):
         batch_run.tell(casework.do(case, desk), f"{prefix}{name}, ")
 
@@ -148,11 +117,11 @@ def write_truth(case: Case, out: Path) -> None:
     atomic.write_json({"center_mm": middle_mm}, paths.of("spine"))
 
 
-def spine_errors_mm(plan: Plan) -> dict[str, float]:
+def spine_errors_mm(options: CrossValidationOptions) -> dict[str, float]:
     """Case -> distance of the found spine to the true one in x and y, as the paper counts it."""
     errors: dict[str, float] = {}
-    for name, case in layout.find(plan.truth, ("spine",)).items():
-        found = case_files.Paths(plan.end_to_end, name).of("spine")
+    for name, case in layout.find(options.truth, ("spine",)).items():
+        found = case_files.Paths(options.end_to_end, name).of("spine")
         if found.is_file():
             a, b = (json.loads(path.read_text())["center_mm"] for path in (case.spine, found))
             errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))

@@ -1,0 +1,95 @@
+"""Commands that speak the challenges' protocols."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from versectl.cli.options import (
+    FILE,
+    IN_OUT,
+    RUN,
+    VERBOSITY,
+    Decorator,
+    RunOptions,
+    adding,
+    gathered,
+    matching,
+    option,
+)
+
+#: A slug leads to no other folder.
+SLUG = matching(r"[a-z0-9-]+", "made of small letters, digits and dashes")
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Options of serve-challenge: folders, the slugs of the challenge's sockets, the address."""
+
+    input: Path
+    output: Path
+    ct: str | None
+    segmentation: str
+    centroids: str
+    report: str
+    host: str
+    port: int
+
+
+def slug(name: str, default: str | None, help_text: str) -> Decorator:
+    """An option that names a socket (an input or output slot) of a challenge."""
+    return option(name, default=default, show_default=True, callback=SLUG, help=help_text)
+
+
+@click.command()
+@adding(*IN_OUT, *RUN, *VERBOSITY)
+@option(
+    "--layout",
+    type=click.Choice(["verse2019", "verse2020"]),
+    required=True,
+    help="IN/<id>.nii.gz (verse2019) or IN/<subject>/<id>.nii.gz (verse2020).",
+)
+def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None:
+    """Process the test scans of a VerSe challenge: writes <id>_seg.nii.gz and <id>_ctd.json.
+
+    Centroids are written in the challenge's own axes, in millimetres.
+    """
+    from versectl.batch import case
+    from versectl.challenges import verse
+
+    desk = options.desk(verse.workplace(out), case.RUN_ALL)
+    verse.run(source, out, verse.LAYOUTS[layout], desk)
+
+
+@click.command()
+@adding(*RUN, *VERBOSITY)
+@option("--input", type=FILE, default=Path("/input"), show_default=True, help="Input folder.")
+@option("--output", type=FILE, default=Path("/output"), show_default=True, help="Output folder.")
+@slug("--ct", None, "Socket of the CT. Default: any image.")
+@slug("--segmentation", "vertebrae", "Socket of the label map.")
+@slug("--centroids", "vertebral-bodies", "Socket of the centroids.")
+@slug("--report", "versectl-report", "Socket of the report.")
+@option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")
+@option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=4743,
+    show_default=True,
+    help="Port to listen on.",
+)
+@gathered(ServeOptions, "serving")
+def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
+    """Serve grand-challenge.org: GET /health, POST /invoke; reads --input, writes --output."""
+    from versectl.batch import case
+    from versectl.challenges import grand_challenge
+
+    sockets = grand_challenge.Sockets(
+        input=serving.input,
+        output=serving.output,
+        ct=serving.ct,
+        segmentation=serving.segmentation,
+        centroids=serving.centroids,
+        report=serving.report,
+    )
+    desk = options.desk(Path(), case.RUN_ALL)
+    grand_challenge.serve(sockets, desk, serving.host, serving.port)

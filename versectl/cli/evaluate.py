@@ -1,0 +1,131 @@
+"""Commands that compare predictions with the ground truth."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from versectl.cli.options import FILE, VERBOSITY, Decorator, adding, gathered, option
+
+if TYPE_CHECKING:
+    from versectl.evaluation import Options
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How evaluate and rank read files and compute metrics."""
+
+    gt: Path
+    hd: str
+    rule: str
+    missed_pe: float | None
+    pred_format: str
+    gt_format: str
+    jobs: int | None
+    as_json: bool
+
+    def for_evaluation(self, count_missing: bool = False) -> "Options":
+        """The same, as the evaluation takes it."""
+        from versectl.evaluation import Options, Rules
+
+        return Options(
+            rules=Rules(self.hd, self.rule, self.missed_pe),
+            predicted_format=self.pred_format,
+            gt_format=self.gt_format,
+            count_missing_cases=count_missing,
+            jobs=self.jobs,
+        )
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of evaluate alone."""
+
+    pred: Path
+    count_missing: bool
+    csv: Path | None
+    compare: str | None
+    fail_below: str | None
+
+
+def centroid_format(name: str, help_text: str) -> Decorator:
+    """An option that names a format of centroid files."""
+    formats = click.Choice(["subject", "verse19", "verse20"])
+    return option(name, type=formats, default="subject", show_default=True, help=help_text)
+
+
+SCORING = (
+    option("--gt", type=FILE, required=True, help="Ground truth: a folder or one file."),
+    option(
+        "--hd",
+        type=click.Choice(["voxel", "surface", "surface95"]),
+        default="voxel",
+        show_default=True,
+        help="Hausdorff distance between voxel sets (as in the paper), between surfaces, or the "
+        "95th percentile of surface distances.",
+    ),
+    option(
+        "--rule",
+        type=click.Choice(["paper", "official"]),
+        default="paper",
+        show_default=True,
+        help="When a vertebra counts as identified.",
+    ),
+    option(
+        "--missed-pe",
+        type=click.FloatRange(min=0),
+        metavar="MM",
+        help="Point error of a missing landmark. Default: missing landmarks are left out of the "
+        "mean, and counted.",
+    ),
+    centroid_format("--pred-format", "Format of predicted centroid files that name no axes."),
+    centroid_format("--gt-format", "Format of true centroid files that name no axes."),
+    option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Cases to compare at a time. Default: number of cores, at most 4.",
+    ),
+    option("--json", "as_json", is_flag=True, help="Print JSON instead of a table."),
+    gathered(ScoringOptions, "scoring"),
+)
+
+
+@click.command()
+@option("--pred", type=FILE, required=True, help="Predictions: a folder or one file.")
+@adding(*SCORING, *VERBOSITY)
+@option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
+@option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
+@option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
+@option("--fail-below", metavar="LIST", help="End with code 4 below these: ID=0.9,DSC=0.85.")
+@gathered(EvaluateOptions, "options")
+def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
+    """Compare predictions with the ground truth: ID rate, point error, Dice, Hausdorff distance.
+
+    Exit code 4: a case could not be compared, or a metric is below --fail-below.
+    """
+    from versectl.evaluation import report, table
+
+    thresholds = report.parse_thresholds(options.fail_below) if options.fail_below else {}
+    found = report.evaluate(options.pred, scoring.gt, scoring.for_evaluation(options.count_missing))
+    if options.csv:
+        table.write_csv(found, options.csv)
+    if scoring.as_json:
+        click.echo(json.dumps(report.to_json(found), indent=1))
+    else:
+        click.echo(table.text(found, beside_published=options.compare == "published"), nl=False)
+    report.check(found, thresholds)
+
+
+@click.command()
+@click.argument("teams", nargs=-1, required=True, type=FILE)
+@adding(*SCORING, *VERBOSITY)
+def rank(teams: tuple[Path, ...], scoring: ScoringOptions) -> None:
+    """Rank several teams' folders by paired Wilcoxon tests over the scans."""
+    from versectl.evaluation import ranking
+
+    found = ranking.rank(scoring.gt, teams, scoring.for_evaluation())
+    as_json = json.dumps(ranking.to_json(found), indent=1) if scoring.as_json else None
+    click.echo((as_json or ranking.text(found)).rstrip())
+    ranking.check(found)

@@ -1,0 +1,141 @@
+"""Commands that find, name and segment vertebrae, and those that look at the results."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from versectl.batch.selection import Selection
+from versectl.cli.options import (
+    FILE,
+    IN_OUT,
+    LIMIT,
+    MANIFEST,
+    SHARD,
+    VERBOSITY,
+    RunOptions,
+    adding,
+    common,
+    option,
+)
+
+log = logging.getLogger("versectl")
+
+
+@click.command()
+@common
+@option("--heatmap", is_flag=True, help="Also write the network's output, as NIfTI.")
+def localize_spine(
+    source: Path, out: Path, heatmap: bool, options: RunOptions, selection: Selection
+) -> None:
+    """Find the spine: writes <case>_spine.json."""
+    from versectl.batch import case
+    from versectl.batch import run as batch_run
+
+    extras = frozenset({"heatmap"} if heatmap else ())
+    batch_run.run(source, options.desk(out, case.LOCALIZE_SPINE, extras=extras), selection)
+
+
+@click.command()
+@common
+@option("--spine", type=FILE, help="Folder of <case>_spine.json files. Default: OUT.")
+def localize_vertebrae(
+    source: Path, out: Path, spine: Path | None, options: RunOptions, selection: Selection
+) -> None:
+    """Find and name the vertebrae: writes <case>_ctd.json.
+
+    Reads the <case>_spine.json that localize-spine wrote; you may have corrected it.
+    """
+    from versectl.batch import case
+    from versectl.batch import run as batch_run
+    from versectl.io import case_files
+
+    given = case_files.given(spine, "spine")
+    batch_run.run(source, options.desk(out, case.LOCALIZE_VERTEBRAE, given), selection)
+
+
+@click.command()
+@common
+@option("--centroids", type=FILE, help="Folder of <case>_ctd.json files. Default: OUT.")
+def segment(
+    source: Path, out: Path, centroids: Path | None, options: RunOptions, selection: Selection
+) -> None:
+    """Segment the named vertebrae: writes <case>_seg.nii.gz.
+
+    Reads the <case>_ctd.json that localize-vertebrae wrote; you may have corrected it.
+    """
+    from versectl.batch import case
+    from versectl.batch import run as batch_run
+    from versectl.io import case_files
+
+    given = case_files.given(centroids, "centroids")
+    batch_run.run(source, options.desk(out, case.SEGMENT, given), selection)
+
+
+@click.command()
+@common
+@option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png.")
+def run_all(
+    source: Path, out: Path, preview: bool, options: RunOptions, selection: Selection
+) -> None:
+    """Find, name and segment: writes all results and <case>_report.json.
+
+    A case is skipped when OUT holds its complete results, computed from the same CT with the same
+    weights.
+    """
+    from versectl.batch import case
+    from versectl.batch import run as batch_run
+
+    extras = frozenset({"preview"} if preview else ())
+    batch_run.run(source, options.desk(out, case.RUN_ALL, extras=extras), selection)
+
+
+@click.command()
+@adding(*IN_OUT, MANIFEST, SHARD, LIMIT, *VERBOSITY)
+def preview(
+    source: Path,
+    out: Path,
+    manifest: Path | None,
+    shard: tuple[int, int] | None,
+    limit: int | None,
+) -> None:
+    """Draw the results in OUT over the CT: writes <case>_preview.png.
+
+    Shows a sagittal and a coronal view along the spine with masks, centres and names.
+    """
+    from versectl.batch import case, case_run
+    from versectl.batch import run as batch_run
+
+    selection = Selection(manifest=manifest, shard=shard, limit=limit)
+    batch_run.run(source, case_run.Desk(out, case.DRAW), selection)
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*VERBOSITY)
+@option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def status(out: Path, as_json: bool) -> None:
+    """Show how many cases of the batch in OUT are done, failed or being processed."""
+    from versectl.batch import summary
+
+    click.echo(summary.text(summary.read(out), as_json=as_json))
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*VERBOSITY)
+@option("--csv", type=FILE, help="File to write. Default: OUT/collected.csv.")
+@option(
+    "--rows",
+    type=click.Choice(["cases", "vertebrae"]),
+    default="cases",
+    show_default=True,
+    help="One row per case or per vertebra.",
+)
+def collect(out: Path, csv: Path | None, rows: str) -> None:
+    """Collect all reports in OUT in one CSV table."""
+    from versectl.batch import summary
+
+    path = csv or out / "collected.csv"
+    count = summary.write_csv(summary.read(out), rows, path)
+    log.info("%d %s in %s", count, rows, path)

@@ -1,0 +1,68 @@
+"""Commands about the networks' weights."""
+
+from pathlib import Path
+
+import click
+
+from versectl import config
+from versectl.cli.options import FILE, WEIGHTS, adding, option
+
+
+@click.group()
+def weights() -> None:
+    """Show, check and import the networks' weights.
+
+    \b
+    Each command takes --weights DIR; without it, the weights that come with versectl are used.
+    """
+
+
+@weights.command("path")
+@adding(WEIGHTS)
+def weights_path(weights: Path | None) -> None:
+    """Print the folder of the weights."""
+    from versectl.networks import weights as store
+
+    click.echo(weights or store.default_folder())
+
+
+@weights.command("list")
+@click.argument("folder", metavar="[DIR]", type=FILE, required=False)
+@adding(WEIGHTS)
+def weights_list(folder: Path | None, weights: Path | None) -> None:
+    """Print stage, network, protocol, size and SHA-256 of all weights; checks the SHA-256."""
+    from versectl.networks import weights as store
+
+    click.echo("\n".join(store.summary(folder or weights)))
+
+
+@weights.command("verify")
+@click.argument("folder", metavar="[DIR]", type=FILE, required=False)
+@adding(WEIGHTS)
+def weights_verify(folder: Path | None, weights: Path | None) -> None:
+    """Load every network; ends with code 6 when a file is missing, damaged or does not fit."""
+    from versectl.networks import device
+
+    device.prepare("cpu", "float32")
+    from versectl.networks import weights as store
+
+    for stage in config.STAGES:
+        store.load_network(folder or weights, stage)
+        click.echo(f"{stage}: complete and undamaged")
+
+
+@weights.command("import")
+@click.argument("folder", metavar="FOLDER", type=FILE)
+@option("--out", type=FILE, required=True, help="Folder to write the weights to, for --weights.")
+def weights_import(folder: Path, out: Path) -> None:
+    """Convert the TensorFlow checkpoints that the paper's authors released.
+
+    FOLDER and the folders below it hold NAME.index and NAME.data-00000-of-00001 for each stage.
+    """
+    from versectl.networks import device
+
+    device.prepare("cpu", "float32")
+    from versectl.networks import checkpoints
+
+    for stage, release in checkpoints.import_folder(folder, out).items():
+        click.echo(f"{stage}: {release}")
