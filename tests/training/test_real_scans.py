@@ -84,18 +84,20 @@ def test_what_a_network_sees_of_a_still_recording_is_what_it_sees_when_predictin
 
 
 def test_grey_values_are_shifted_and_scaled_as_the_generator_says(case, tmp_path):
-    ranges = Ranges(0.0, 0.0, 0.0, flips=False, tone_shift=0.25, tone_scale=0.25)
+    ranges = Ranges(0.0, 0.0, 0.0, flips=False, intensity_shift=0.25, intensity_scale=0.25)
     subjects = [
         real_scans.subject(case, replace(SEEN, training=replace(SEEN.training, ranges=r)), tmp_path)
-        for r in (replace(ranges, tone_shift=0.0, tone_scale=0.0), ranges)
+        for r in (replace(ranges, intensity_shift=0.0, intensity_scale=0.0), ranges)
     ]
     grid = Grid.centered(CENTERS_MM[20], (16, 16, 16), (2.0, 2.0, 2.0))
-    plain, toned = (geometry.to_array(s.scan(grid, np.random.default_rng(3)).ct) for s in subjects)
-    slope, offset = np.polyfit(plain.ravel(), toned.ravel(), 1)
+    plain, changed = (
+        geometry.to_array(s.scan(grid, np.random.default_rng(3)).ct) for s in subjects
+    )
+    slope, offset = np.polyfit(plain.ravel(), changed.ravel(), 1)
     assert 0.75 <= slope <= 1.25
     assert slope != pytest.approx(1, abs=1e-3)
     assert abs(offset / slope) <= 0.25 * 2048
-    assert toned == pytest.approx(slope * plain + offset, abs=0.05)
+    assert changed == pytest.approx(slope * plain + offset, abs=0.05)
 
 
 def test_only_headers_are_read_until_a_scan_is_made(case, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 from versectl.config.options import CrossValidationOptions, TrainingOptions
 from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY
 from versectl.config.schema import (
+    FORMER_NAMES,
     SPATIAL_FACTOR,
     STAGES,
     NetworkConfig,
@@ -15,6 +16,7 @@ from versectl.config.schema import (
 
 __all__ = [
     "DEFAULT",
+    "FORMER_NAMES",
     "PAPER",
     "PRESETS",
     "RELEASED",

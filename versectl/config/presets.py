@@ -1,33 +1,32 @@
-"""The three stages side by side: every number once, with its source.
+"""The presets of the three stages side by side: every number once, with its source.
 
-"section n" is a section of Payer et al. 2020, "released" is what the models that its authors
-released for VerSe 2019 were trained with or expect; "chosen" numbers are ours. How `paper` and
-`released` differ is told in docs/presets.md.
+"section n" is a section of Payer et al. 2020; "released" is what the models that its authors
+released for VerSe 2019 expect or were trained with; "chosen" is our choice. docs/presets.md lists
+how `paper` and `released` differ.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from versectl import labels
 from versectl.config.schema import NetworkConfig, Ranges, StageConfig, TrainingConfig
 
-#: What each stage sees: sections 2.1 to 2.3.
-_SPINE_BOX = {"stage": "spine", "size_vox": (64, 64, 128), "spacing_mm": 8.0}
-_VERTEBRAE_BOX = {"stage": "vertebrae", "size_vox": (96, 96, 128), "spacing_mm": 2.0}
-_SEGMENTATION_BOX = {"stage": "segmentation", "size_vox": (128, 128, 96), "spacing_mm": 1.0}
+#: Size in voxels and spacing in mm of each stage's network input: sections 2.1 to 2.3.
+_SPINE = partial(StageConfig, "spine", (64, 64, 128), 8.0)
+_VERTEBRAE = partial(StageConfig, "vertebrae", (96, 96, 128), 2.0)
+_SEGMENTATION = partial(StageConfig, "segmentation", (128, 128, 96), 1.0)
 
 DEFAULT = {
-    "spine": StageConfig(
-        **_SPINE_BOX,
+    "spine": _SPINE(
         smoothing_mm=3.0,  # the released VerSe 2019 weights' preprocessing
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.3,  # chosen
         network=NetworkConfig("unet", inputs=1, outputs=1, filters=(24, 32, 48, 64)),
         training=TrainingConfig(steps=1500),
     ),
-    "vertebrae": StageConfig(
-        **_VERTEBRAE_BOX,
+    "vertebrae": _VERTEBRAE(
         smoothing_mm=0.75,  # section 3.1
-        sigma_mm=5.0,  # chosen: neighbours in the neck, 16 mm apart, stay two peaks
+        sigma_mm=5.0,  # chosen: cervical neighbours, 16 mm apart, stay two peaks
         threshold=0.05,  # chosen on synthetic CT of seed 2000; 0.25 released
         network=NetworkConfig(
             "scnet",
@@ -38,8 +37,7 @@ DEFAULT = {
         ),
         training=TrainingConfig(steps=57200, learning_rate=5e-4),  # 1e-3 was not stable
     ),
-    "segmentation": StageConfig(
-        **_SEGMENTATION_BOX,
+    "segmentation": _SEGMENTATION(
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
@@ -48,7 +46,7 @@ DEFAULT = {
     ),
 }
 
-#: The networks' common form in the paper and in what was released.
+#: What the networks in the paper and those released have in common.
 _UNET = NetworkConfig(
     "unet",
     inputs=1,
@@ -69,7 +67,7 @@ _SCNET = replace(
     border="zero",  # released: the graph the weights were trained with
 )
 
-#: Training as published, but for steps and rates.
+#: Training as published, but for the number of steps and the learning rates.
 _PLAIN = TrainingConfig(
     steps=0,
     clip_norm=0.0,
@@ -87,8 +85,8 @@ _RANGES = Ranges(
     axis_share=0.0,
     flips=False,
     spread="mesh",
-    tone_shift=0.25,
-    tone_scale=0.25,
+    intensity_shift=0.25,
+    intensity_scale=0.25,
 )
 
 
@@ -97,13 +95,12 @@ def _moved_by_voxels(ranges: Ranges, spacing_mm: float) -> Ranges:
     return replace(ranges, shift_mm=30 * spacing_mm, bump_mm=15 * spacing_mm)
 
 
-#: The released models' training: all in millimetres, and each axis scaled besides.
+#: Distortions the released models were trained with: all in millimetres, each axis scaled, too.
 _RELEASED_RANGES = replace(_RANGES, axis_share=1.0, shift_mm=30.0, bump_mm=25.0)
 
 #: The text of the paper; where it is silent, what was released.
 PAPER = {
-    "spine": StageConfig(
-        **_SPINE_BOX,
+    "spine": _SPINE(
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=24.0,  # section 3.1: 3 voxels
         threshold=0.0,  # the published method has none
@@ -116,8 +113,7 @@ PAPER = {
         ),
         protocol="published",
     ),
-    "vertebrae": StageConfig(
-        **_VERTEBRAE_BOX,
+    "vertebrae": _VERTEBRAE(
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=8.0,  # released: 4 voxels to begin with; learned
         threshold=0.25,  # released
@@ -132,8 +128,7 @@ PAPER = {
         ),
         protocol="published",
     ),
-    "segmentation": StageConfig(
-        **_SEGMENTATION_BOX,
+    "segmentation": _SEGMENTATION(
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=3.0,  # section 3.1: 3 voxels
         threshold=0.5,  # section 2.3
@@ -202,7 +197,7 @@ RELEASED = {
     ),
 }
 
-#: What of the models released for VerSe 2020 is known: the networks, and the boxes they see.
+#: What is known of the models released for VerSe 2020: the networks and their inputs.
 _UNET2020 = replace(_UNET, filters=(96,) * 5, leak=0.1, dropout=0.25, head_vox=1)
 RELEASED2020 = {
     "spine": replace(
@@ -251,7 +246,8 @@ def _tiny(stage: str, size_vox: tuple[int, int, int], spacing_mm: float) -> Stag
     )
 
 
-#: chosen: the published method as a toy, to see a training run through in minutes; learns nothing.
+#: chosen: the published method, so small that training and testing run through in minutes. It
+#: learns nothing: its figures are meaningless.
 TINY = {
     "spine": _tiny("spine", (32, 32, 64), 16.0),
     "vertebrae": _tiny("vertebrae", (32, 32, 48), 6.0),

@@ -1,32 +1,42 @@
-"""What can be set for each stage: its box, its network and its training."""
+"""What can be set for each stage: its network input, its network and its training."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TypeVar
 
 from versectl.errors import WeightsError
 
 STAGES = ("spine", "vertebrae", "segmentation")
+
+#: Fields of a configuration that have a clearer name since: former name -> present name. Files of
+#: weights keep the name they were written with.
+FORMER_NAMES = {
+    "squeezed": "wrong_slice_spacing",
+    "tone_shift": "intensity_shift",
+    "tone_scale": "intensity_scale",
+}
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """What a network is built from; the defaults are ours, not the paper's.
 
-    kind : "unet", one path down and up; or a U-Net times a spatial configuration: "scnet" in
-        logarithms (ours), "scnet2019" and "scnet2020" as released for VerSe 2019 and 2020.
-    inputs, outputs : channels at either end.
-    filters : per level, finest first; every step down halves the grid.
-    patch_vox : the network works on patches of this many voxels a side, whose voxels become
-        channels. 2 makes it about eight times cheaper; 1 is the published form.
+    kind : "unet", a U-Net; or a U-Net multiplied by a spatial configuration: "scnet" works on
+        logarithms (ours), "scnet2019" and "scnet2020" are those released for VerSe 2019 and 2020.
+    inputs, outputs : channels of the input and of the answer.
+    filters : channels per resolution level, finest first; each level halves the grid.
+    patch_vox : side of the patches whose voxels become channels before the first convolution. 2
+        makes the network about eight times cheaper; 1 is the published form.
     spatial_filters : channels of the spatial configuration (scnets only).
-    leak : slope of the ReLUs for negative values.
-    dropout : rate after every convolution of a U-Net, when training.
-    upsampling : "nearest" or "linear", in the U-Net.
-    deepest_twice : the path up begins with convolutions at the deepest level.
-    head_vox : side of the last convolutions' kernels.
-    stem : a convolution before the U-Net ("scnet2019" only).
-    border : what the cubic upsampling sees beyond the spatial configuration: "zero",
-        "renormalised" (nothing: the weights inside count for all) or "edge".
+    leak : slope of the leaky ReLUs for negative values.
+    dropout : rate after every convolution of a U-Net, in training.
+    upsampling : "nearest" or "linear", within the U-Net.
+    deepest_twice : the expanding path has convolutions at the deepest level, too.
+    head_vox : side of the kernels of the last convolutions.
+    stem : one convolution before the U-Net ("scnet2019" only).
+    border : what the cubic upsampling assumes beyond the border of the spatial configuration:
+        "zero", "edge" (the outermost voxel repeated), or "renormalised" (nothing: the weights of
+        the voxels inside are scaled to sum to 1).
     """
 
     kind: str
@@ -45,7 +55,7 @@ class NetworkConfig:
 
     @property
     def divisor(self) -> int:
-        """Grid sizes must be multiples of this."""
+        """Each side of the network input must be a multiple of this."""
         halvings = 2 ** (len(self.filters) - 1)
         return self.patch_vox * {
             "scnet2019": max(halvings, SPATIAL_FACTOR),
@@ -53,63 +63,68 @@ class NetworkConfig:
         }.get(self.kind, halvings)
 
 
-#: Voxels a side of the image per voxel of the published spatial configuration (released).
+#: Voxels of the image along each side of a voxel of the published spatial configuration (released).
 SPATIAL_FACTOR = 4
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """How far a distortion may go; each value is drawn uniformly within plus or minus.
+    """How far training distorts a scan; each value is drawn uniformly from minus to plus it.
 
-    scale : of all axes together; axis_share : of each axis besides, as a share of it.
-    bump_mm : of the control points of a smooth displacement, 6 along each axis.
-    flips : half of the distortions mirror left and right.
-    spread : the control points reach from end to end ("grid"), or one beyond either end, as those
-        of an ITK B-spline of mesh size 3 ("mesh").
-    shift_mm : along each axis.
-    lean_deg : about the left axis, besides: as of backs that are bent and heads on a pillow.
-    squeezed : share whose sagittal slices lie farther apart than their header says.
-    tone_shift, tone_scale : of a recorded scan's HU / 2048, first added, then 1 + multiplied.
+    angle_deg : rotation about each axis.
+    scale : of all axes together.
+    bump_mm : displacement of the control points of a smooth deformation, 6 along each axis.
+    flips : every second distortion mirrors left and right.
+    axis_share : scaling of each axis by itself, as a share of `scale`.
+    spread : where the control points lie: from the first voxel to the last ("grid"), or one beyond
+        either end, as those of an ITK B-spline of mesh size 3 ("mesh").
+    shift_mm : translation along each axis.
+    lean_deg : further rotation about the left-right axis, as of a bent back or a head on a pillow.
+    wrong_slice_spacing : share of scans whose sagittal slices lie farther apart than their header
+        says.
+    intensity_shift, intensity_scale : of the intensities of a real scan, HU / 2048: first the shift
+        is added, then they are multiplied by 1 + the scale.
     """
 
     angle_deg: float = 15.0  # section 3.1: 0.25 rad
     scale: float = 0.2  # section 3.1: 0.15 per axis and again 0.15 for all
     bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
-    flips: bool = True  # a spine is named alike from either side
+    flips: bool = True  # a mirrored spine has the same labels
     axis_share: float = 0.5  # chosen
     spread: str = "grid"
     shift_mm: float = 0.0
     lean_deg: float = 0.0
-    squeezed: float = 0.0
-    tone_shift: float = 0.0
-    tone_scale: float = 0.0
+    wrong_slice_spacing: float = 0.0
+    intensity_shift: float = 0.0
+    intensity_scale: float = 0.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a network is trained; the defaults are ours.
 
-    steps : batches of the whole training.
-    clip_norm : the gradient's global norm; 0 does not clip.
-    ema_share : the weights kept are moving averages over about this share of the steps; 0 keeps
-        the last step's.
-    repeats : how often a sample is shown, every second time mirrored.
-    optimizer : "adam", or "nesterov", which has a momentum of 0.99.
-    schedule : "cosine", after a warm-up; or "constant" between `boundaries`, after which
-        `later_rates` follow.
-    batch : samples in a step.
+    steps : number of optimiser steps of the whole training.
+    learning_rate : of the optimiser, the highest one if it changes.
+    clip_norm : largest global norm of the gradient; 0 does not clip.
+    ema_share : the weights that are kept are moving averages over about this share of the steps; 0
+        keeps those of the last step.
+    repeats : how often a sample is used, every second time mirrored.
+    optimizer : "adam", or "nesterov" (stochastic gradient descent with Nesterov momentum 0.99).
+    schedule : of the learning rate: "cosine" after a warm-up, or "constant", changed at the steps
+        in `boundaries` to the values in `later_rates`.
+    batch : samples per step.
     l2 : weight of half the squared norm of all kernels in the loss.
-    sigma_l2 : the same of the learned widths of a target's Gaussians.
-    ranges : how far recorded CT is distorted.
-    top_and_bottom_mm : this near to the scan's upper and lower end nothing counts (vertebrae):
-        there may be vertebrae that are cut and not annotated.
+    sigma_l2 : the same for the learned widths of the target's Gaussians; 0 does not learn them.
+    ranges : how far real scans are distorted.
+    top_and_bottom_mm : voxels this close to the scan's upper and lower end are left out of the loss
+        (vertebrae): vertebrae cut by the end of the scan are not annotated.
     epsilon : of Adam.
     """
 
     steps: int
     learning_rate: float = 1e-3  # chosen
     clip_norm: float = 1.0  # chosen
-    ema_share: float = 0.05  # chosen: evens out batches of one and the wavering of names
+    ema_share: float = 0.05  # chosen: evens out single-sample batches and wavering labels
     repeats: int = 3  # chosen: making a sample costs about as much as a step
     optimizer: str = "adam"
     schedule: str = "cosine"
@@ -125,21 +140,22 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """What one stage sees and answers; sizes are x, y, z.
+    """What the network of a stage is given and answers; sizes are x, y, z.
 
-    size_vox, spacing_mm : the box the network is trained on.
-    smoothing_mm : Gaussian before resampling, as anti-aliasing.
-    sigma_mm : width of the Gaussians: in the target (spine, vertebrae) or input (segmentation).
+    size_vox, spacing_mm : of the network input in training.
+    smoothing_mm : width of the Gaussian applied before resampling, against aliasing.
+    sigma_mm : width of the Gaussians in the target (spine, vertebrae) or input (segmentation).
     threshold : response from which something counts as found.
-    protocol : how volumes are framed and answers are read: "default" is ours, "published" is the
-        paper's; no commands run networks of "published2020".
-    truncate_sigma : half the side of the box a Gaussian is cut to, in widths; 0 does not cut.
-    blur_vox : Gaussian that smooths the target: all of it (spine), or every label's mask before
-        the strongest counts (segmentation).
-    tile_step_vox : from one tile to the next along z (vertebrae).
-    padding : what a scan shorter than a tile is filled up with, HU / 2048 (vertebrae).
-    posterior_mm : from a vertebral body's centre back to the middle of the box (segmentation).
-    connectivity : voxels of a piece share a face (1), an edge (2) or a corner (3; segmentation).
+    protocol : "default" is our way of framing a scan and of reading the answer, "published" the
+        paper's; no command runs networks of "published2020".
+    truncate_sigma : half the side, in widths, of the cube a Gaussian is cut to; 0 does not cut.
+    blur_vox : width of the Gaussian that smooths the target: the whole heatmap (spine), or the mask
+        of each label, of which the strongest then counts (segmentation).
+    tile_step_vox : distance of neighbouring tiles along z (vertebrae).
+    padding : value, HU / 2048, that a scan shorter than a tile is padded with (vertebrae).
+    posterior_mm : how far the middle of the input lies behind the vertebral body's centre
+        (segmentation).
+    connectivity : voxels of one piece share a face (1), an edge (2) or a corner (3; segmentation).
     """
 
     stage: str
@@ -159,25 +175,40 @@ class StageConfig:
     connectivity: int = 3
 
 
-def to_json(config: StageConfig) -> dict[str, Any]:
+def to_json(config: StageConfig) -> dict[str, object]:
     """The configuration as JSON content."""
     return asdict(config)
 
 
-def from_json(content: dict[str, Any]) -> StageConfig:
+def from_json(content: object) -> StageConfig:
     """A configuration from JSON content; WeightsError names a field that is wrong."""
     try:
-        network = _build(NetworkConfig, content["network"])
-        ranges = _build(Ranges, content["training"].get("ranges", {}))
-        training = _build(TrainingConfig, {**content["training"], "ranges": ranges})
-        return _build(StageConfig, {**content, "network": network, "training": training})
+        stage = _entries(content)
+        training = _entries(stage["training"])
+        ranges = _build(Ranges, training.get("ranges", {}))
+        parts = {
+            "network": _build(NetworkConfig, stage["network"]),
+            "training": _build(TrainingConfig, {**training, "ranges": ranges}),
+        }
+        return _build(StageConfig, {**stage, **parts})
     except (KeyError, TypeError) as error:
         raise WeightsError(f"The weights' configuration does not fit: {error}.") from error
 
 
-def _build(kind: type, content: dict[str, Any]) -> Any:
-    """A dataclass from its fields; JSON's lists become tuples again."""
-    unknown = set(content) - {field.name for field in fields(kind)}
+Record = TypeVar("Record", NetworkConfig, Ranges, TrainingConfig, StageConfig)
+
+
+def _build(kind: type[Record], content: object) -> Record:
+    """A dataclass from its fields, under present or former names; lists become tuples again."""
+    given = {FORMER_NAMES.get(name, name): value for name, value in _entries(content).items()}
+    unknown = set(given) - {field.name for field in fields(kind)}
     if unknown:
         raise TypeError(f"unknown field {sorted(unknown)[0]}")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})
+    build: Callable[..., Record] = kind  # a field of the wrong type is found where it is used
+    return build(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def _entries(content: object) -> Mapping[str, object]:
+    if not isinstance(content, dict):
+        raise TypeError(f"{content!r} is not a set of named values")
+    return content

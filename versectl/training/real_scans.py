@@ -90,7 +90,7 @@ def scan(
     """
     rng, ranges, (low_mm, high_mm) = chance
     warp = distortion.sample(rng, grid, ranges)
-    tone = distortion.sample_tone(rng, ranges)
+    intensity = distortion.sample_intensity(rng, ranges)
     where_mm = distortion.sources_mm(warp, grid)
     moved = distortion.transform(where_mm, grid)
     ct, label_map = near(recording, where_mm)
@@ -99,7 +99,7 @@ def scan(
     places = distortion.distorted_mm(warp, np.array(list(points_mm.values())).reshape(-1, 3))
     pairs = zip(points_mm, places, strict=True)
     return Scan(
-        distortion.toned(ct, tone),
+        distortion.change_intensity(ct, intensity),
         vertebrae,
         {label: point for label, point in pairs if grid.contains(point)},
         np.minimum(where_mm[2] - low_mm, high_mm - where_mm[2]),

@@ -13,7 +13,7 @@ from versectl.training import real_scans
 SHARES = {"labels": 1, "posed": 2, "parametric": 1}
 
 #: chosen: few scans have a wrong header, but one should not be enough to find nothing in it.
-SQUEEZED = 0.12
+WRONG_SLICE_SPACING = 0.12
 
 #: chosen: what a vertebra is called must not hang on how far its owner stoops.
 LEAN_DEG = 20.0
@@ -35,7 +35,7 @@ class Synthetic:
         from versectl.synth.bodies import bank
         from versectl.synth.drawing import ct
 
-        ranges = Ranges(lean_deg=LEAN_DEG, squeezed=SQUEEZED)
+        ranges = Ranges(lean_deg=LEAN_DEG, wrong_slice_spacing=WRONG_SLICE_SPACING)
         bodies = {file: bank.load(file) for file in self.files}
         chosen = [f for f, body in bodies.items() if body.has_other_bones or not self.named]
         number = Counter(map(bank.kind, chosen))

@@ -84,9 +84,11 @@ def test_the_published_ranges_are_kept():
         assert np.all((scale > 0.85**2) & (scale < 1.15**2))
         assert np.linalg.det(warp.matrix) > 0
         assert np.abs(warp.shift_mm).max() <= 30
-        tone = distortion.sample_tone(np.random.default_rng(seed), Ranges(tone_scale=0.25))
-        assert tone.shift == 0
-        assert 0.75 <= tone.scale <= 1.25
+        intensity = distortion.sample_intensity(
+            np.random.default_rng(seed), Ranges(intensity_scale=0.25)
+        )
+        assert intensity.shift == 0
+        assert 0.75 <= intensity.scale <= 1.25
 
 
 def test_large_bumps_lose_few_points_and_misplace_none():
@@ -117,14 +119,14 @@ def test_a_lean_tips_a_body_forwards_and_backwards_alone():
     assert 15 < tips_deg.max() <= 20
 
 
-def test_a_squeezed_scan_shows_a_body_at_up_to_a_third_of_its_width():
+def test_a_scan_of_wrong_slice_spacing_shows_a_body_at_up_to_a_third_of_its_width():
     widths = [
         distortion.sample(
-            np.random.default_rng(seed), GRID, Ranges(0, 0, 0, False, squeezed=1.0)
+            np.random.default_rng(seed), GRID, Ranges(0, 0, 0, False, wrong_slice_spacing=1.0)
         ).matrix
         for seed in range(40)
     ]
     ratios = np.array([np.diag(matrix) for matrix in widths])
     assert np.all(ratios[:, 1:] == 1)
     assert ratios[:, 0].min() < 1.5
-    assert 2.8 < ratios[:, 0].max() <= distortion.MOST_SQUEEZED
+    assert 2.8 < ratios[:, 0].max() <= distortion.MOST_WRONG_SPACING

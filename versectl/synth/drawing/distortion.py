@@ -15,7 +15,7 @@ from versectl.config import Ranges
 from versectl.geometry import Grid
 
 #: chosen: reformatted scans whose header is wrong show a body at a third of its width.
-MOST_SQUEEZED = 3.3
+MOST_WRONG_SPACING = 3.3
 
 #: Control points of the smooth displacement along each axis (released).
 CONTROLS = 6
@@ -46,7 +46,7 @@ class Warp:
 
 
 @dataclass(frozen=True)
-class Tone:
+class IntensityChange:
     """A change of a scan's HU / 2048: shifted, then scaled."""
 
     shift: float
@@ -60,8 +60,8 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges) -> Warp:
         1 + rng.uniform(-ranges.scale, ranges.scale, 3) * ranges.axis_share
     )
     angles_deg[0] += rng.uniform(-ranges.lean_deg, ranges.lean_deg)
-    if rng.random() < ranges.squeezed:
-        scale[0] *= rng.uniform(1, MOST_SQUEEZED)
+    if rng.random() < ranges.wrong_slice_spacing:
+        scale[0] *= rng.uniform(1, MOST_WRONG_SPACING)
     if ranges.flips and rng.random() < 0.5:
         scale[0] *= -1
     matrix = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix() * scale
@@ -75,11 +75,11 @@ def sample(rng: np.random.Generator, grid: Grid, ranges: Ranges) -> Warp:
     return Warp(middle_mm, matrix, turned_mm, _round(grid), shift_mm)
 
 
-def sample_tone(rng: np.random.Generator, ranges: Ranges) -> Tone:
+def sample_intensity(rng: np.random.Generator, ranges: Ranges) -> IntensityChange:
     """A random change of grey values."""
-    return Tone(
-        rng.uniform(-ranges.tone_shift, ranges.tone_shift),
-        1 + rng.uniform(-ranges.tone_scale, ranges.tone_scale),
+    return IntensityChange(
+        rng.uniform(-ranges.intensity_shift, ranges.intensity_shift),
+        1 + rng.uniform(-ranges.intensity_scale, ranges.intensity_scale),
     )
 
 
@@ -113,9 +113,9 @@ def transform(where_mm: np.ndarray, grid: Grid) -> sitk.Transform:
     return sitk.DisplacementFieldTransform(displacement)
 
 
-def toned(image: sitk.Image, tone: Tone) -> sitk.Image:
+def change_intensity(image: sitk.Image, by: IntensityChange) -> sitk.Image:
     """The scan, in Hounsfield units, with its grey values changed."""
-    return (sitk.Cast(image, sitk.sitkFloat32) + tone.shift * geometry.UNIT_HU) * tone.scale
+    return (sitk.Cast(image, sitk.sitkFloat32) + by.shift * geometry.UNIT_HU) * by.scale
 
 
 def sources_mm(warp: Warp, grid: Grid) -> np.ndarray:
