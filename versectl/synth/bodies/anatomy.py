@@ -195,7 +195,7 @@ def _paint_discs(canvas: Canvas, spine: Spine, looks: Mapping[int, Look]) -> Non
     for index, label in enumerate(spine.labels[1:], start=1):
         look, frame = looks[label], _middle(spine, looks, index)
         half = np.array([look.width / 2 + 0.5, look.depth / 2 + 0.5, 0.3 * look.height + 2])
-        paint(canvas, NUMBER["disc"], frame, half, lambda p, h=half: _cylinder(p, h))
+        paint(canvas, NUMBER["disc"], frame, half, partial(_cylinder, half=half))
 
 
 def _cylinder(p: Points, half: np.ndarray) -> np.ndarray:

@@ -111,9 +111,9 @@ def _is_cut(structures: np.ndarray, where: tuple[slice, ...], label: int) -> boo
     on_border = 0
     for axis, (part, size) in enumerate(zip(where, structures.shape, strict=True)):
         for at in {part.start, part.stop - 1} & {0, size - 1}:
-            on_border += np.count_nonzero(structures.take(at, axis) == label)
+            on_border += int(np.count_nonzero(structures.take(at, axis) == label))
     surface = np.count_nonzero(structures[where] == label) ** (2 / 3)
-    return on_border > 0.1 * surface
+    return bool(on_border > 0.1 * surface)
 
 
 def _names(path: Path) -> dict[int, str]:
@@ -126,7 +126,8 @@ def _names(path: Path) -> dict[int, str]:
 
 def _numbering(names: Mapping[int, str]) -> tuple[dict[int, int], dict[int, str]]:
     """Number in the file -> structure number, and structure number -> kind."""
-    numbers, kinds = {}, {}
+    numbers: dict[int, int] = {}
+    kinds: dict[int, str] = {}
     for number, name in names.items():
         level = re.fullmatch(r"(?:vertebrae?_)?([CTL]\d+)", name)
         if level and level[1] in labels.NUMBERS:

@@ -8,11 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from versectl.geometry import Grid
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 Distance = Callable[[Points], np.ndarray]
+
+#: Points (3,) given in a frame that a caller fixed -> the world, (n, 3).
+World = Callable[..., np.ndarray]
+
+#: Three numbers: along x, y, z.
+Vector = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,15 @@ class Frame:
     center_mm: np.ndarray
     rotation: np.ndarray
 
-    def to_world(self, local_mm: np.ndarray) -> np.ndarray:
+    def to_world(self, local_mm: ArrayLike) -> np.ndarray:
         """Local points (..., 3) in the world."""
         return np.asarray(local_mm, float) @ self.rotation.T + self.center_mm
 
-    def to_local(self, world_mm: np.ndarray) -> np.ndarray:
+    def to_local(self, world_mm: ArrayLike) -> np.ndarray:
         """World points (..., 3) in this frame."""
         return (np.asarray(world_mm, float) - self.center_mm) @ self.rotation
 
-    def moved(self, local_mm: Sequence[float]) -> "Frame":
+    def moved(self, local_mm: Vector) -> "Frame":
         """The same axes about another point, given in this frame."""
         return Frame(self.to_world(local_mm), self.rotation)
 
@@ -47,7 +54,8 @@ class Canvas:
         corners_vox = self.grid.to_vox(corners_mm)
         low = np.clip(np.floor(corners_vox.min(axis=0)), 0, self.grid.size_vox).astype(int)
         high = np.clip(np.ceil(corners_vox.max(axis=0)) + 1, 0, self.grid.size_vox).astype(int)
-        return tuple(slice(a, max(a, b)) for a, b in zip(low[::-1], high[::-1], strict=True))
+        x, y, z = (slice(a, max(a, b)) for a, b in zip(low, high, strict=True))
+        return z, y, x
 
     def offsets(self, window: tuple[slice, slice, slice], from_mm: np.ndarray) -> list[np.ndarray]:
         """World x, y, z of a window's voxels from a point: float32, made to be broadcast."""
@@ -64,19 +72,18 @@ class Canvas:
         """Voxel centres of a window in a frame: float32."""
         r = frame.rotation.astype(np.float32)
         x, y, z = self.offsets(window, frame.center_mm)
-        return tuple(r[0, k] * x + r[1, k] * y + r[2, k] * z for k in range(3))
+        left, back, up = (r[0, k] * x + r[1, k] * y + r[2, k] * z for k in range(3))
+        return left, back, up
 
 
-def box_corners(frame: Frame, low_mm: Sequence[float], high_mm: Sequence[float]) -> np.ndarray:
+def box_corners(frame: Frame, low_mm: Vector, high_mm: Vector) -> np.ndarray:
     """World corners (8, 3) of a box given in a frame."""
     low, high = np.asarray(low_mm, float), np.asarray(high_mm, float)
     picks = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     return frame.to_world(np.where(picks == 1, high, low))
 
 
-def paint(
-    canvas: Canvas, number: int, frame: Frame, half_mm: Sequence[float], distance: Distance
-) -> None:
+def paint(canvas: Canvas, number: int, frame: Frame, half_mm: Vector, distance: Distance) -> None:
     """Give the number to every voxel of the box that lies inside the shape."""
     half = np.asarray(half_mm, float)
     window = canvas.window(box_corners(frame, -half, half))
@@ -86,7 +93,7 @@ def paint(
 
 
 def paint_over(
-    canvas: Canvas, number: int, over: Sequence[int], solid: tuple[Frame, Sequence[float], Distance]
+    canvas: Canvas, number: int, over: Sequence[int], solid: tuple[Frame, Vector, Distance]
 ) -> None:
     """Like paint, but only where one of the structures `over` is."""
     frame, half_mm, distance = solid
@@ -99,7 +106,7 @@ def paint_over(
         part[(distance(canvas.points(window, frame)) < 0) & lookup[part]] = number
 
 
-def ellipsoid(p: Points, center: Sequence[float], radii: Sequence[float]) -> np.ndarray:
+def ellipsoid(p: Points, center: Vector, radii: Vector) -> np.ndarray:
     """Distance to an ellipsoid, exact near its surface only."""
     scaled = [(axis - c) / r for axis, c, r in zip(p, center, radii, strict=True)]
     length = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
@@ -108,10 +115,10 @@ def ellipsoid(p: Points, center: Sequence[float], radii: Sequence[float]) -> np.
 
 def bar(
     p: Points,
-    start: Sequence[float],
-    end: Sequence[float],
+    start: Vector,
+    end: Vector,
     radii: Sequence[float],
-    stretch: Sequence[float] = (1.0, 1.0, 1.0),
+    stretch: Vector = (1.0, 1.0, 1.0),
 ) -> np.ndarray:
     """Distance to a rod with round ends from start to end, its radius running from one to other.
 
@@ -136,7 +143,7 @@ def soft_union(a: np.ndarray, b: np.ndarray, width_mm: float = 2.0) -> np.ndarra
     return np.minimum(a, b) - h * h * np.float32(0.25 / width_mm)
 
 
-def curve(points_mm: np.ndarray, step_mm: float) -> np.ndarray:
+def curve(points_mm: ArrayLike, step_mm: float) -> np.ndarray:
     """Points (n, 3) evenly along a smooth curve through the given ones (Catmull-Rom)."""
     p = np.asarray(points_mm, float)
     ends = np.concatenate([[2 * p[0] - p[1]], p, [2 * p[-1] - p[-2]]])
@@ -200,7 +207,7 @@ def _length2(away: Sequence[np.ndarray], normal: np.ndarray | None, flat: float)
     return length2 + (flat**2 - 1) * across**2
 
 
-def tube(points_mm: np.ndarray, radius_mm: float | Sequence[float]) -> Balls:
+def tube(points_mm: ArrayLike, radius_mm: ArrayLike) -> Balls:
     """A smooth rod through the points; a list of radii runs from the first to the last."""
     radii = np.atleast_1d(np.asarray(radius_mm, float))
     points = curve(points_mm, max(0.8, radii.min() / 3.5))

@@ -7,6 +7,7 @@ from a landmark of the spine in the upright frame of the trunk there.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -18,6 +19,7 @@ from versectl.synth.bodies.shapes import (
     Canvas,
     Frame,
     Points,
+    World,
     bar,
     curve,
     ellipsoid,
@@ -201,7 +203,10 @@ def rib_root(spine: Spine, build: Build, label: int, side: int) -> np.ndarray:
 
 
 def paint_ribs(
-    canvas: Canvas, curves: dict[tuple[int, int], np.ndarray], spine: Spine, rng
+    canvas: Canvas,
+    curves: dict[tuple[int, int], np.ndarray],
+    spine: Spine,
+    rng: np.random.Generator,
 ) -> None:
     """Twelve pairs of flattened rods, round at the neck, and their cartilages to the sternum."""
     sizes = spine.scale * rng.uniform(0.75, 1.12) * rng.normal(1, 0.07, T13 + 1)
@@ -287,7 +292,7 @@ def paint_shoulders(canvas: Canvas, spine: Spine, build: Build) -> None:
         _paint_humerus(canvas, NUMBER[f"humerus_{name}"], world, build.arms_up)
 
 
-def _paint_scapula(canvas: Canvas, number: int, world, lift: float) -> None:
+def _paint_scapula(canvas: Canvas, number: int, world: World, lift: float) -> None:
     swing = lift * 1.6  # a raised arm turns the lower corner outwards
     superior, inferior = (66, 42, 42), (92 + swing, 58 - swing, -92 + 0.5 * lift)
     glenoid = (128, -12, 18 + lift)
@@ -306,7 +311,7 @@ def _paint_scapula(canvas: Canvas, number: int, world, lift: float) -> None:
     stamp(canvas, number, tube(world(glenoid, (124, -8, 12 + lift)), 13))
 
 
-def _paint_humerus(canvas: Canvas, number: int, world, up: bool) -> None:
+def _paint_humerus(canvas: Canvas, number: int, world: World, up: bool) -> None:
     if up:
         head, shaft = (150, -26, 52), ((158, -30, 80), (165, -40, 160), (150, -45, 300))
     else:
@@ -352,7 +357,7 @@ def paint_sacrum(
     for i, (frame, row) in enumerate(zip(frames, SACRAL, strict=True)):
         number = NUMBER["sacrum" if i < 5 else "coccyx"]
         half = np.array([66.0, 44.0, 30.0]) * size
-        paint(canvas, number, frame, half, lambda p, i=i, row=row: _segment(p, i, row, size))
+        paint(canvas, number, frame, half, partial(_segment, index=i, row=row, size=size))
     top = frames[0]
     for joint in joints:
         end = joint.center - joint.normal * 6.0 * size
@@ -426,7 +431,7 @@ def paint_pelvis(canvas: Canvas, spine: Spine, build: Build) -> None:
     )
 
 
-def _paint_hip(canvas: Canvas, number: int, world, k: float) -> None:
+def _paint_hip(canvas: Canvas, number: int, world: World, k: float) -> None:
     sheet, radii = _wing_sheet()
     stamp(canvas, number, Balls(world(*sheet), radii * k))
     socket = [world((84, -26, -86)), world((90, -46, -84)), world((80, -12, -100))]
@@ -455,7 +460,7 @@ def _wing_sheet() -> tuple[np.ndarray, np.ndarray]:
     return points, radii
 
 
-def _paint_femur(canvas: Canvas, number: int, world, k: float) -> None:
+def _paint_femur(canvas: Canvas, number: int, world: World, k: float) -> None:
     head = (94, -30, -98)
     stamp(canvas, number, Balls(world(head), 23.5 * k))
     stamp(canvas, number, tube(world(head, (126, -20, -124)), 14 * k))

@@ -1,14 +1,25 @@
 """Skin, fat, muscle, lungs and organs: everything that is neither bone nor disc."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from versectl.labels import NUMBERS
 from versectl.synth.bodies.posture import Spine
-from versectl.synth.bodies.shapes import Canvas, Frame, Points, ellipsoid, paint_over, stamp, tube
+from versectl.synth.bodies.shapes import (
+    Canvas,
+    Frame,
+    Points,
+    World,
+    ellipsoid,
+    paint_over,
+    stamp,
+    tube,
+)
 from versectl.synth.bodies.skeleton import Build, head_frame, pelvis, trunk
 from versectl.synth.bodies.structures import NUMBER
 
@@ -134,8 +145,21 @@ def _radii(z: np.ndarray, axis_mm: np.ndarray, samples: np.ndarray) -> np.ndarra
     return _smooth_rows((near_z @ (wide_angle * radius[None]).T) / weight, 6)
 
 
-def depth_in_wall(wall: Wall, canvas: Canvas, window: tuple[slice, slice, slice]) -> tuple:
-    """Depth in mm below the outer face of the ribs, its angle, and x, y from the bodies."""
+class Depth(NamedTuple):
+    """Where the voxels of a window lie in the wall of the trunk, (z, y, x) each.
+
+    depth_mm : below the outer face of the ribs. turn : direction seen from the trunk's axis, in
+    parts of N_ANGLES. x_mm, y_mm : beside the vertebral bodies.
+    """
+
+    depth_mm: np.ndarray
+    turn: np.ndarray
+    x_mm: np.ndarray
+    y_mm: np.ndarray
+
+
+def depth_in_wall(wall: Wall, canvas: Canvas, window: tuple[slice, slice, slice]) -> Depth:
+    """Where the voxels of a window lie in the wall of the trunk."""
     grid = canvas.grid
     x, y, z = (
         np.arange(s.start, s.stop) * grid.spacing_mm[i] + grid.origin_mm[i]
@@ -156,11 +180,12 @@ def depth_in_wall(wall: Wall, canvas: Canvas, window: tuple[slice, slice, slice]
     left %= N_ANGLES
     rows = np.arange(len(z))[:, None, None]
     edge = radius[rows, left] * (1 - weight) + radius[rows, (left + 1) % N_ANGLES] * weight
-    from_body = (
+    return Depth(
+        edge - np.sqrt(dx * dx + dy * dy),
+        turn,
         x.astype(np.float32)[None, None] - body[:, 0, None, None],
         y.astype(np.float32)[None, :, None] - body[:, 1, None, None],
     )
-    return edge - np.sqrt(dx * dx + dy * dy), turn, from_body
 
 
 def heights(spine: Spine, rng: np.random.Generator) -> Heights:
@@ -190,7 +215,7 @@ def paint_trunk(
     for first in range(0, canvas.structures.shape[0], slab):
         z = slice(first, min(first + slab, canvas.structures.shape[0]))
         window = (z, slice(0, canvas.grid.size_vox[1]), slice(0, canvas.grid.size_vox[0]))
-        _paint_slab(canvas, window, (wall, levels, fat, spine.scale))
+        _paint_slab(canvas, window, Inside(wall, levels, fat, spine.scale))
     y = np.arange(canvas.grid.size_vox[1]) * canvas.grid.spacing_mm[1] + canvas.grid.origin_mm[1]
     canvas.structures[:, y > back_mm] = 0
 
@@ -202,13 +227,21 @@ def back_plane(spine: Spine, build: Build) -> float:
     return float(max(max(tips), sacrum) + 4 + 0.45 * build.fat_mm)
 
 
-def _paint_slab(canvas: Canvas, window: tuple[slice, slice, slice], how: tuple) -> None:
-    wall, levels, fat, size = how
-    depth, turn, (x, y) = depth_in_wall(wall, canvas, window)
-    z = canvas.grid.origin_mm[2] + canvas.grid.spacing_mm[2] * np.arange(
-        window[0].start, window[0].stop
-    )
-    z = z.astype(np.float32)[:, None, None]
+class Inside(NamedTuple):
+    """What decides how the trunk is filled: its wall, heights, fat in mm by angle, and scale."""
+
+    wall: Wall
+    levels: Heights
+    fat_mm: np.ndarray
+    scale: float
+
+
+def _paint_slab(canvas: Canvas, window: tuple[slice, slice, slice], trunk_of: Inside) -> None:
+    wall, levels, fat, size = trunk_of
+    depth, turn, x, y = depth_in_wall(wall, canvas, window)
+    slices = np.arange(window[0].start, window[0].stop)
+    z_mm = canvas.grid.origin_mm[2] + canvas.grid.spacing_mm[2] * slices
+    z = z_mm.astype(np.float32)[:, None, None]
     part = canvas.structures[window]
     outer = np.float32(7.0)
     part[depth > -outer - fat[turn.astype(np.int32)]] = NUMBER["fat"]
@@ -261,7 +294,7 @@ def paint_neck_and_head(canvas: Canvas, spine: Spine, build: Build) -> None:
         half = np.array(radii) * k
         over = (0, fat)
         paint_over(
-            canvas, number, over, (at, half, lambda p, half=half: ellipsoid(p, (0, 0, 0), half))
+            canvas, number, over, (at, half, partial(ellipsoid, center=(0, 0, 0), radii=half))
         )
     _paint_limbs(canvas, spine, build)
 
@@ -348,7 +381,13 @@ def paint_organs(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None
     _blob(canvas, NUMBER["bladder"], (*free, NUMBER["muscle"]), (bladder, np.full(3, radius)), rng)
 
 
-def _blob(canvas: Canvas, number: int, over: tuple, what: tuple[Frame, np.ndarray], rng) -> None:
+def _blob(
+    canvas: Canvas,
+    number: int,
+    over: Sequence[int],
+    what: tuple[Frame, np.ndarray],
+    rng: np.random.Generator,
+) -> None:
     """An ellipsoid with a softly uneven surface."""
     frame, half = what
     waves = rng.normal(0, 1, (3, 3)) * 2.2
@@ -370,8 +409,8 @@ def _paint_bowel(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None
     k, free = spine.scale, (NUMBER["viscera"],)
     stomach = trunk(spine, NUMBERS["T12"]).moved(np.array([46, -96, 8]) * k)
     _gas(canvas, (NUMBER["stomach"],), stomach.center_mm, rng.uniform(0, 30), rng)
-    colon = ((-98, -30, -75), (-96, -40, -20), (-60, -95, 0), (0, -105, -8), (70, -90, 12))
-    colon += ((98, -20, 8), (104, -20, -60), (96, -30, -110), (50, -45, -160), (5, 10, -190))
+    colon = [(-98, -30, -75), (-96, -40, -20), (-60, -95, 0), (0, -105, -8), (70, -90, 12)]
+    colon += [(98, -20, 8), (104, -20, -60), (96, -30, -110), (50, -45, -160), (5, 10, -190)]
     middle = trunk(spine, NUMBERS["L2"]).to_world(
         (np.array(colon, float) + rng.normal(0, 8, (len(colon), 3))) * k
     )
@@ -396,7 +435,13 @@ def curve_points(middle_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _gas(canvas: Canvas, over: tuple, center_mm: np.ndarray, radius: float, rng) -> None:
+def _gas(
+    canvas: Canvas,
+    over: Sequence[int],
+    center_mm: np.ndarray,
+    radius: float,
+    rng: np.random.Generator,
+) -> None:
     """A bubble that floats towards the front of a supine patient, with a level surface."""
     if radius < 3:
         return
@@ -453,7 +498,7 @@ def paint_vessels_and_airway(canvas: Canvas, spine: Spine, rng: np.random.Genera
     _paint_airway(canvas, spine, course)
 
 
-def _paint_airway(canvas: Canvas, spine: Spine, course) -> None:
+def _paint_airway(canvas: Canvas, spine: Spine, course: World) -> None:
     airway, k = NUMBER["airway"], spine.scale
     pipe = course(("C6", 0, -32), ("T1", 0, -36), ("T3", -3, -40), ("T4", -4, -38), ("T5", -4, -36))
     stamp(canvas, airway, tube(pipe, 8.5 * k))
@@ -496,5 +541,5 @@ def paint_spinal_muscles(canvas: Canvas, spine: Spine, build: Build) -> None:
         buttock = hip.moved(np.array([88 * side * build.hip_width, 52, -80]) * k)
         half = np.array([62, 46, 86]) * k
         over = (NUMBER["viscera"], NUMBER["muscle"], NUMBER["fat"])
-        solid = (buttock, half, lambda p, half=half: ellipsoid(p, (0, 0, 0), half))
+        solid = (buttock, half, partial(ellipsoid, center=(0, 0, 0), radii=half))
         paint_over(canvas, NUMBER[f"gluteal_{name}"], over, solid)

@@ -275,7 +275,8 @@ def rippled(look: Look, p: Points) -> Points:
     for dx, dy, dz, kx, ky, kz, phase in look.waves.astype(np.float32):
         wave = np.sin(kx * p[0] + ky * p[1] + kz * p[2] + phase)
         moved = [axis + d * wave for axis, d in zip(moved, (dx, dy, dz), strict=True)]
-    return tuple(moved)
+    left, back, up = moved
+    return left, back, up
 
 
 def _unwinged(look: Look, p: Points) -> Points:

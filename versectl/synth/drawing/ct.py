@@ -169,7 +169,8 @@ def _shown(
         for at in (0, -1)
     )
     is_whole = on_border <= MOST_CUT * counts ** (2 / 3)
-    whole_mm, cut_mm = {}, {}
+    whole_mm: dict[int, np.ndarray] = {}
+    cut_mm: dict[int, np.ndarray] = {}
     for label, center_mm in zip(centroids_mm, moved, strict=True):
         if counts[label] and grid.contains(center_mm):
             (whole_mm if is_whole[label] else cut_mm)[label] = center_mm
