@@ -22,6 +22,12 @@ class DeviceError(SetupError):
     exit_code = 2
 
 
+class PackageError(SetupError):
+    """A package that is installed on demand only is missing."""
+
+    exit_code = 2
+
+
 class ClusterError(SetupError):
     """Dask is not installed, or no scheduler answers."""
 

@@ -1,7 +1,8 @@
 """A data folder -> its cases: which CT, label map and centroid file belong together.
 
 Knows the names of the VerSe 2019 and 2020 challenge files, of the subject-based (BIDS) release,
-and of versectl's own outputs.
+and of versectl's own outputs. Every folder that directly holds slices of a CT in DICOM is a case,
+named after it and the folders above it, as far as the one given; so is a zip of DICOM files.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from versectl.errors import BadInputError
+from versectl.io import dicom
 
 #: How the names of volumes end that versectl reads.
 NIFTI = (".nii.gz", ".nii")
@@ -32,7 +34,10 @@ HELD = ("ct", "labels", "centroids", "spine", "report")
 
 @dataclass(frozen=True)
 class Case:
-    """One scan and what is known of it; a file that is not there is None."""
+    """One scan and what is known of it; a file that is not there is None.
+
+    ct : a file, or a folder or zip of DICOM. series : which DICOM series of it, None for the only.
+    """
 
     name: str
     ct: Path | None = None
@@ -40,6 +45,7 @@ class Case:
     centroids: Path | None = None
     spine: Path | None = None
     report: Path | None = None
+    series: str | None = None
 
 
 def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None) -> dict[str, Case]:
@@ -64,18 +70,28 @@ def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None)
     return dict(sorted(found.items()))
 
 
-def with_ct(path: Path, apart_from: Path | None = None) -> list[Case]:
+def with_ct(path: Path, apart_from: Path | None = None, series: str | None = None) -> list[Case]:
     """The cases that have a CT, with nothing but it; BadInputError when there is none.
 
-    A file that is named itself is the CT, whatever its name says it holds.
+    A file that is named itself is the CT, whatever its name says it holds. With a DICOM series
+    (its key or UID) the path is the one study that has it, with all folders below.
     """
-    endings = ", ".join(SUFFIXES)
-    if Path(path).is_file():
-        return [_single(Path(path))]
-    cases = list(find(path, ("ct",), apart_from).values())
-    if not cases:
-        raise BadInputError(f"{path} holds no CT; put files ending in {endings} there.")
-    return cases
+    path = Path(path)
+    if path.is_file() or series is not None:
+        return [_single(path, series)]
+    found = find(path, ("ct",), apart_from)
+    for name, source in _dicom(path, apart_from):
+        if name in found:
+            raise BadInputError(
+                f"{found[name].ct} and {source} claim one case, {name}; rename one."
+            )
+        found[name] = Case(name, ct=source)
+    if not found:
+        endings = ", ".join(SUFFIXES)
+        raise BadInputError(
+            f"{path} holds no CT; put files ending in {endings}, or DICOM series, there."
+        )
+    return [found[name] for name in sorted(found)]
 
 
 def with_labels(path: Path) -> list[Case]:
@@ -115,21 +131,42 @@ def key(name: str) -> str:
     return name.removeprefix("sub-").removesuffix("_CT-iso").lower()
 
 
-def _single(file: Path) -> Case:
-    if not file.name.endswith(SUFFIXES):
-        raise BadInputError(f"{file} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
-    name, holds = parse(file.name) or (file.name, "ct")
-    whole = file.name.removesuffix(next(s for s in SUFFIXES if file.name.endswith(s)))
-    return Case(name if holds == "ct" else whole, ct=file)
+def _single(path: Path, series: str | None) -> Case:
+    if path.is_dir() or dicom.is_source(path):
+        whole = path.resolve()
+        return Case(whole.name if path.is_dir() else whole.stem, ct=path, series=series)
+    if not path.name.endswith(SUFFIXES):
+        raise BadInputError(f"{path} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
+    if series is not None:
+        raise BadInputError(f"{path} has no series to choose from: it is not DICOM.")
+    name, holds = parse(path.name) or (path.name, "ct")
+    whole_name = path.name.removesuffix(next(s for s in SUFFIXES if path.name.endswith(s)))
+    return Case(name if holds == "ct" else whole_name, ct=path)
 
 
 def _recognised(path: Path, apart_from: Path | None) -> Iterator[tuple[Path, str, str]]:
+    for file in _files(path, apart_from):
+        parsed = parse(file.name)
+        if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():
+            yield file, *parsed
+
+
+def _dicom(path: Path, apart_from: Path | None) -> Iterator[tuple[str, Path]]:
+    """Case name and DICOM folder or zip; those without CT, as localizers, are passed over."""
+    files = list(_files(path, apart_from))
+    for folder in dicom.folders(files):
+        if folder == path or dicom.holds_ct(folder):
+            yield "_".join(folder.relative_to(path).parts) or path.resolve().name, folder
+    for file in files:
+        if dicom.is_zip(file) and dicom.zip_holds_dicom(file):
+            yield file.stem, file
+
+
+def _files(path: Path, apart_from: Path | None) -> Iterator[Path]:
+    """A file, or all files in a folder and below, in order of name."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     passed = None if apart_from is None else Path(apart_from).resolve()
     passed = passed if passed and path.resolve() in passed.parents else None
     for file in files:
-        if passed is not None and passed in file.resolve().parents:
-            continue
-        parsed = parse(file.name)
-        if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():
-            yield file, *parsed
+        if passed is None or passed not in file.resolve().parents:
+            yield file

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.io import layout, metaimage, nifti, silence
+from versectl.io import dicom, layout, metaimage, nifti, silence
 from versectl.io.atomic import replacing
 
 SHEARED = (
@@ -24,12 +24,15 @@ MEANINGS = {
 }
 
 
-def read_ct(path: Path) -> sitk.Image:
-    """A CT from NIfTI, NRRD or MetaImage: 3-D, float32 or int16, in Hounsfield units.
+def read_ct(path: Path, series: str | None = None) -> sitk.Image:
+    """A CT from NIfTI, NRRD, MetaImage or DICOM: 3-D, float32 or int16, in Hounsfield units.
 
-    Raises BadInputError when the file is not one 3-D scalar CT.
+    series : key or UID of a DICOM series; None where there is only one CT.
+    Raises BadInputError when the path is not one 3-D scalar CT.
     """
-    image = _read_3d(Path(path))
+    path = Path(path)
+    is_dicom = not path.name.endswith(layout.SUFFIXES) and dicom.is_source(path)
+    image = dicom.read(path, series).image if is_dicom else _read_3d(path)
     _check_hounsfield(sitk.GetArrayViewFromImage(image), path)
     kind = image.GetPixelID()
     return image if kind == sitk.sitkInt16 else sitk.Cast(image, sitk.sitkFloat32)

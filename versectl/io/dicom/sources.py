@@ -1,0 +1,109 @@
+"""Where DICOM lies: folders, files with or without endings, and zips. Needs no DICOM library."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from versectl.errors import BadInputError
+
+#: Endings of DICOM files; they may also have none, or end in the last number of their UID.
+ENDINGS = (".dcm", ".dicom", ".ima", "")
+
+#: DICOM part 10, section 7.1: 128 bytes, then this.
+PREFIX, PREFIX_START = b"DICM", 128
+
+#: chosen: members of a zip looked at for DICOM; a README or two may come first.
+LOOKED_AT = 20
+
+
+def is_source(path: Path) -> bool:
+    """Whether a path is read as DICOM: a folder, a zip, or a DICOM file."""
+    return path.is_dir() or is_zip(path) or is_dicom(path)
+
+
+def is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its name and its first bytes."""
+    if not _may_be_dicom(file.name) or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return _begins_as_dicom(stream.read(PREFIX_START + len(PREFIX)), file.name)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a path is a zip by its name."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def zip_holds_dicom(path: Path) -> bool:
+    """Whether one of the first files in a zip is DICOM; a damaged zip holds none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if _may_be_dicom(PurePosixPath(name).name)]
+            return any(_member_is_dicom(archive, name) for name in names[:LOOKED_AT])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+        return False
+
+
+def files(folder: Path, below: bool) -> list[Path]:
+    """The DICOM files of a folder in order of name, with those of all folders below or without."""
+    found = folder.rglob("*") if below else folder.iterdir()
+    return sorted(file for file in found if is_dicom(file))
+
+
+@contextmanager
+def opened(path: Path, below: bool) -> Iterator[list[Path]]:
+    """The DICOM files of a source while the block runs; a zip is unpacked for so long.
+
+    below : look into the folders below a folder as well.
+    Raises BadInputError when the source is missing or the zip cannot be unpacked.
+    """
+    if path.is_dir():
+        yield files(path, below)
+    elif is_zip(path):
+        with tempfile.TemporaryDirectory(prefix="versectl-") as folder:
+            _unpack(path, Path(folder))
+            try:
+                yield files(Path(folder), below=True)
+            except BadInputError as error:
+                raise BadInputError(str(error).replace(folder, str(path))) from error
+    elif path.is_file():
+        yield [path]
+    else:
+        raise BadInputError(f"{path} does not exist.")
+
+
+def folders(found: Iterable[Path]) -> list[Path]:
+    """The folders that directly hold a DICOM file, in order, each looked into only until then."""
+    holding: dict[Path, None] = {}
+    for file in found:
+        if file.parent not in holding and is_dicom(file):
+            holding[file.parent] = None
+    return list(holding)
+
+
+def _may_be_dicom(name: str) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    named = suffix in ENDINGS or suffix[1:].isdigit()
+    return named and not name.startswith(".") and name != "DICOMDIR"
+
+
+def _begins_as_dicom(head: bytes, name: str) -> bool:
+    """By its prefix; old files lack it, and are known by their ending alone."""
+    return head[PREFIX_START:] == PREFIX or (bool(head) and name.lower().endswith(".dcm"))
+
+
+def _member_is_dicom(archive: zipfile.ZipFile, name: str) -> bool:
+    with archive.open(name) as stream:
+        return _begins_as_dicom(stream.read(PREFIX_START + len(PREFIX)), name)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise BadInputError(f"{path} is damaged or no zip; get it again.") from error
+    except RuntimeError as error:
+        raise BadInputError(f"{path} is encrypted; unpack it and give its folder.") from error
