@@ -5,13 +5,14 @@ and of versectl's own outputs. Every folder that directly holds slices of a CT i
 named after it and the folders above it, as far as the one given; so is a zip of DICOM files.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from versectl.errors import BadInputError
-from versectl.io import dicom
+from versectl.io import atomic, dicom
 
 #: How the names of volumes end that versectl reads.
 NIFTI = (".nii.gz", ".nii")
@@ -66,7 +67,7 @@ def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None)
         taken = getattr(case, holds)
         if taken is not None:
             raise BadInputError(f"{taken} and {file} claim one case, {name}; rename one.")
-        found[name] = replace(case, **{holds: file})
+        found[name] = replace(case, **{holds: file})  # type: ignore[arg-type]  # one of HELD
     return dict(sorted(found.items()))
 
 
@@ -100,6 +101,16 @@ def with_labels(path: Path) -> list[Case]:
     if not cases:
         raise BadInputError(f"{path} holds no CT with a label map in VerSe layout.")
     return cases
+
+
+def sha256(case: Case) -> str:
+    """SHA-256 of a case's CT; of DICOM, of all its files in any order and of the series' name."""
+    if case.ct is None:
+        raise BadInputError(f"{case.name} has no CT.")
+    if not case.ct.is_dir():
+        return atomic.sha256(case.ct)
+    digests = sorted(map(atomic.sha256, dicom.files(case.ct, below=case.series is not None)))
+    return hashlib.sha256("\n".join([*digests, case.series or ""]).encode()).hexdigest()
 
 
 def parse(file_name: str) -> tuple[str, str] | None:

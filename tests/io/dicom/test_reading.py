@@ -173,7 +173,7 @@ def test_a_broken_series_is_mended_and_says_so(make, told, tmp_path):
     assert seen.any(axis=(1, 2)).all()
     assert seen.sum() >= (drawn.ROWS - 1) * (drawn.COLUMNS - 1) * len(seen)  # nothing is cut off
     inner = ndimage.binary_erosion(seen, np.ones((1, 3, 3)))  # no half pixels of the edge
-    assert np.abs(voxels - expected)[inner].max() <= 1.01
+    assert np.abs(voxels - expected)[inner].max() <= 1.51  # rounded up to three times
 
 
 def two_phases():

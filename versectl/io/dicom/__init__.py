@@ -5,10 +5,11 @@ one to read, stack.py places its slices in the world, and reading.py fills in th
 """
 
 from versectl.io.dicom.reading import Volume, holds_ct, list_series, read
-from versectl.io.dicom.sources import folders, is_source, is_zip, zip_holds_dicom
+from versectl.io.dicom.sources import files, folders, is_source, is_zip, zip_holds_dicom
 
 __all__ = [
     "Volume",
+    "files",
     "folders",
     "holds_ct",
     "is_source",

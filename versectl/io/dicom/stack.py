@@ -126,48 +126,36 @@ def build(slices: np.ndarray, places: Places) -> tuple[sitk.Image, tuple[str, ..
         even_mm = places.even_heights_mm()
         slices = _interpolated(slices, places.heights_mm, even_mm)
         mended += (INTERPOLATED,)
-    image = _placed(slices, places)
+    frame = _frame(slices.shape, places, lean)
+    image = frame.place(sitk.GetImageFromArray(slices))
     if lean.any():
-        image = upright(image, lean)
+        image = _upright(image, frame.straightened())
         mended += (TILTED,)
     return image, mended
 
 
-def upright(image: sitk.Image, lean: np.ndarray) -> sitk.Image:
-    """A volume whose slices lean, resampled within their planes; nothing of it is cut off.
+def _frame(shape: tuple[int, ...], places: Places, lean: np.ndarray) -> geometry.Frame:
+    """Where even slices lie, with their lean."""
+    depth, height, width = shape
+    step_mm = (places.heights_mm[-1] - places.heights_mm[0]) / (depth - 1)
+    steps_mm = np.diag([*places.spacing_mm, step_mm])
+    steps_mm[:2, 2] = lean * step_mm
+    origin_mm = places.directions @ places.offsets_mm[0]
+    return geometry.Frame((width, height, depth), places.directions @ steps_mm, origin_mm)
 
-    image : placed as if its slices did not lean. lean : (2,) shift per height, rows and columns.
-    """
-    width, height, depth = image.GetSize()
-    spacing_mm = np.array(image.GetSpacing())
-    drift_vox = lean * (depth - 1) * spacing_mm[2] / spacing_mm[:2]
-    before, after = np.floor(np.minimum(drift_vox, 0)), np.ceil(np.maximum(drift_vox, 0))
-    size = [int(n) for n in (np.array([width, height]) + after - before)] + [depth]
-    directions = np.reshape(image.GetDirection(), (3, 3))
-    backwards = sitk.AffineTransform(3)
-    shear = np.eye(3) - np.outer(directions[:, :2] @ lean, directions[:, 2])
-    backwards.SetMatrix(shear.ravel().tolist())
-    backwards.SetCenter(image.GetOrigin())
+
+def _upright(leaning: sitk.Image, straight: geometry.Frame) -> sitk.Image:
+    """The volume resampled onto a grid at right angles; beside it is air."""
     return sitk.Resample(
-        image,
-        size,
-        backwards,
+        leaning,
+        straight.size_vox,
+        sitk.Transform(),
         sitk.sitkLinear,
-        geometry.to_mm(image, np.array([*before, 0.0])).tolist(),
-        image.GetSpacing(),
-        image.GetDirection(),
+        straight.origin_mm.tolist(),
+        straight.spacing_mm.tolist(),
+        straight.direction.ravel().tolist(),
         geometry.AIR_HU,
     )
-
-
-def _placed(slices: np.ndarray, places: Places) -> sitk.Image:
-    """Even slices in the world, as if they did not lean."""
-    image = sitk.GetImageFromArray(slices)
-    height_mm = places.heights_mm[-1] - places.heights_mm[0]
-    image.SetSpacing([*places.spacing_mm, float(height_mm / (len(slices) - 1))])
-    image.SetOrigin((places.directions @ places.offsets_mm[0]).tolist())
-    image.SetDirection(places.directions.ravel().tolist())
-    return image
 
 
 def _interpolated(slices: np.ndarray, heights_mm: np.ndarray, even_mm: np.ndarray) -> np.ndarray:

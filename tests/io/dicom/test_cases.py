@@ -1,0 +1,79 @@
+"""DICOM in a data folder: which folders and zips are cases, and what they are called."""
+
+import zipfile
+from pathlib import Path
+
+import dicom_series as drawn
+import pytest
+import SimpleITK as sitk
+from phantoms import draw
+
+from versectl.errors import BadInputError
+from versectl.io import layout, volume
+
+pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """A folder of two DICOM cases, a zip, a NIfTI, and what is none: a scout, a SEG, a text."""
+    folder = tmp_path / "in"
+    drawn.save(drawn.datasets(), folder / "anna")
+    drawn.save(drawn.datasets(), folder / "bert" / "CT thin", ending="")
+    scout = drawn.changed(lambda ds, _: setattr(ds, "ImageType", ["ORIGINAL", "LOCALIZER"]))
+    drawn.save(scout, folder / "bert" / "scout")
+    segmentation = drawn.changed(lambda ds, _: setattr(ds, "Modality", "SEG"))
+    drawn.save(segmentation[:1], folder / "results")
+    with zipfile.ZipFile(folder / "carl.zip", "w") as archive:
+        for file in (folder / "anna").iterdir():
+            archive.write(file, f"deep/{file.name}")
+    with zipfile.ZipFile(folder / "texts.zip", "w") as archive:
+        archive.writestr("notes", "none")
+    volume.write(draw()[0], folder / "dora_ct.nii.gz")
+    (folder / "README").write_text("no DICOM")
+    return folder
+
+
+def test_every_folder_and_zip_with_a_ct_is_a_case_named_after_where_it_lies(batch):
+    found = {case.name: case.ct for case in layout.with_ct(batch)}
+    assert found == {
+        "anna": batch / "anna",
+        "bert_CT thin": batch / "bert" / "CT thin",
+        "carl": batch / "carl.zip",
+        "dora": batch / "dora_ct.nii.gz",
+    }
+
+
+def test_a_folder_of_slices_is_one_case_named_after_it(batch, monkeypatch):
+    assert [case.name for case in layout.with_ct(batch / "anna")] == ["anna"]
+    monkeypatch.chdir(batch / "anna")
+    (case,) = layout.with_ct(Path("."))
+    assert case.name == "anna"
+    assert volume.read_ct(case.ct).GetPixelID() == sitk.sitkInt16
+
+
+def test_with_a_series_the_folder_is_one_study(batch):
+    (case,) = layout.with_ct(batch / "bert", series="4")
+    assert (case.name, case.ct, case.series) == ("bert", batch / "bert", "4")
+
+
+def test_a_series_of_a_file_that_is_no_dicom_is_refused(batch):
+    with pytest.raises(BadInputError, match="no series to choose from"):
+        layout.with_ct(batch / "dora_ct.nii.gz", series="4")
+
+
+def test_two_cases_of_one_name_are_refused(batch):
+    volume.write(draw()[0], batch / "anna_ct.nii.gz")
+    with pytest.raises(BadInputError, match="claim one case, anna"):
+        layout.with_ct(batch)
+
+
+def test_a_case_is_the_same_whatever_its_files_are_called(batch):
+    case = layout.Case("anna", ct=batch / "anna")
+    before = layout.sha256(case)
+    for index, file in enumerate(sorted((batch / "anna").iterdir(), reverse=True)):
+        file.rename(file.with_name(f"{index}.dcm"))
+    assert layout.sha256(case) == before
+    assert layout.sha256(layout.Case("anna", ct=batch / "anna", series="4")) != before
+    next((batch / "anna").iterdir()).unlink()
+    assert layout.sha256(case) != before
