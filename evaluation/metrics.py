@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 #: Offsets in the ball of the walk, about six voxels across for cubic voxels: nearly every
@@ -26,6 +27,13 @@ WALKING_DICE = 0.5
 BLOCKS_VOX = (12, 4)
 
 VALUES = 256  # of uint8
+
+#: Flat positions, and labels: (n,) each.
+Positions = NDArray[np.intp]
+Labels = NDArray[np.uint8]
+
+#: A number for each label: (256,).
+PerLabel = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,13 @@ class Overlap:
 class _Pair:
     """Two flat label maps on one lattice, cropped to the foreground, with a margin of zeros."""
 
-    gt: np.ndarray
-    predicted: np.ndarray
+    gt: Labels
+    predicted: Labels
     shape: tuple[int, int, int]  # z, y, x
     spacing_mm: tuple[float, float, float]  # z, y, x
 
     @cached_property
-    def differing(self) -> np.ndarray:
+    def differing(self) -> Positions:
         """Flat positions of the voxels whose labels differ, in ascending order."""
         return np.flatnonzero(self.gt != self.predicted)
 
@@ -63,18 +71,24 @@ class _Pair:
         _, rows, columns = self.shape
         return rows * columns, columns, 1
 
-    def indices(self, flat: np.ndarray) -> np.ndarray:
+    def indices(self, flat: Positions) -> NDArray[np.intp]:
         """z, y, x of flat positions: (n, 3)."""
         return np.stack(np.unravel_index(flat, self.shape), axis=1)
 
-    def directions(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    @property
+    def sides(self) -> tuple[Labels, Labels]:
+        """Ground truth and prediction."""
+        return self.gt, self.predicted
+
+    @property
+    def directions(self) -> tuple[tuple[Labels, Labels], tuple[Labels, Labels]]:
         """The two ways to look: from one map's voxels to the other's."""
         return (self.gt, self.predicted), (self.predicted, self.gt)
 
 
 def compare(
-    gt: np.ndarray,
-    predicted: np.ndarray,
+    gt: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
     spacing_mm: Sequence[float],
     labels: Iterable[int],
     distance: str = "voxel",
@@ -102,36 +116,35 @@ def compare(
     }
 
 
-def hausdorff(pair: _Pair, dice: np.ndarray) -> np.ndarray:
+def hausdorff(pair: _Pair, dice: PerLabel) -> PerLabel:
     """Hausdorff distance of each label's voxel centres in mm: (256,).
 
     Labels whose Dice is NaN are left out (0).
     """
     farthest_mm = np.zeros(VALUES)
-    for source, target in pair.directions():
+    for source, target in pair.directions:
         labels = source[pair.differing]
         positions, labels, walked_mm = _walk(pair, labels, target, dice)
         farthest_mm = np.maximum(farthest_mm, walked_mm)
         for label in np.unique(labels):
             beyond = pair.indices(positions[labels == label])
-            border = pair.indices(_border(pair, target, label))
+            border = pair.indices(_border(pair, target, int(label)))
             farthest_mm[label] = _farthest_mm(beyond, border, pair.spacing_mm, farthest_mm[label])
     return farthest_mm
 
 
-def surface_hausdorff(pair: _Pair, dice: np.ndarray) -> np.ndarray:
+def surface_hausdorff(pair: _Pair, dice: PerLabel) -> PerLabel:
     """Hausdorff distance of the labels' border voxels, 6-neighbourhood, in mm: (256,)."""
     borders = replace(pair, gt=_borders(pair, pair.gt), predicted=_borders(pair, pair.predicted))
     return hausdorff(borders, dice)
 
 
-def surface_percentile_95(pair: _Pair, dice: np.ndarray) -> np.ndarray:
+def surface_percentile_95(pair: _Pair, dice: PerLabel) -> PerLabel:
     """95th percentile of the distances of the border voxels of both sides in mm: (256,)."""
     percentile_mm = np.zeros(VALUES)
     for label in np.flatnonzero(~np.isnan(dice)):
         gt_mm, predicted_mm = (
-            pair.indices(_border(pair, side, label)) * pair.spacing_mm
-            for side in (pair.gt, pair.predicted)
+            pair.indices(_border(pair, side, int(label))) * pair.spacing_mm for side in pair.sides
         )
         forth_mm, _ = cKDTree(predicted_mm).query(gt_mm)
         back_mm, _ = cKDTree(gt_mm).query(predicted_mm)
@@ -139,33 +152,31 @@ def surface_percentile_95(pair: _Pair, dice: np.ndarray) -> np.ndarray:
     return percentile_mm
 
 
-DISTANCES: Mapping[str, Callable[[_Pair, np.ndarray], np.ndarray]] = {
+DISTANCES: Mapping[str, Callable[[_Pair, PerLabel], PerLabel]] = {
     "voxel": hausdorff,
     "surface": surface_hausdorff,
     "surface95": surface_percentile_95,
 }
 
 
-def _crop(gt: np.ndarray, predicted: np.ndarray, spacing_mm: Sequence[float]) -> _Pair:
-    spacing_mm = tuple(float(spacing) for spacing in reversed(spacing_mm))
+def _crop(
+    gt: NDArray[np.uint8], predicted: NDArray[np.uint8], spacing_mm: Sequence[float]
+) -> _Pair:
+    x_mm, y_mm, z_mm = map(float, spacing_mm)
+    ball = np.concatenate([shell for _, shell in _shells((z_mm, y_mm, x_mm))])
+    margin = np.maximum(ball.max(axis=0), 1)  # no neighbour of a foreground voxel is beyond it
     box = _foreground(gt, predicted)
-    ball = np.concatenate([shell for _, shell in _shells(spacing_mm)])
-    margin = np.maximum(
-        ball.max(axis=0), 1
-    )  # then no neighbour of a foreground voxel is beyond the array
-    size = [part.stop - part.start for part in box]
-    shape = tuple(int(n + 2 * m) for n, m in zip(size, margin, strict=True))
-    inside = tuple(slice(m, m + n) for n, m in zip(size, margin, strict=True))
-    flat = []
-    for side in (gt, predicted):
-        padded = np.zeros(shape, np.uint8)
-        padded[inside] = side[box]
-        flat.append(padded.ravel())
-    return _Pair(*flat, shape, spacing_mm)
+
+    def padded(side: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.pad(side[box], [(n, n) for n in margin.tolist()])
+
+    gt, predicted = padded(gt), padded(predicted)
+    slices, rows, columns = gt.shape
+    return _Pair(gt.ravel(), predicted.ravel(), (slices, rows, columns), (z_mm, y_mm, x_mm))
 
 
-def _foreground(gt: np.ndarray, predicted: np.ndarray) -> tuple[slice, slice, slice]:
-    """The smallest box that holds every labelled voxel of both maps."""
+def _foreground(gt: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> tuple[slice, ...]:
+    """The smallest box that holds every labelled voxel of both maps: three slices."""
     plane = np.bitwise_or.reduce(gt, axis=0) | np.bitwise_or.reduce(predicted, axis=0)
     slices = gt.any(axis=(1, 2)) | predicted.any(axis=(1, 2))
     box = []
@@ -175,20 +186,24 @@ def _foreground(gt: np.ndarray, predicted: np.ndarray) -> tuple[slice, slice, sl
     return tuple(box)
 
 
-def _count(pair: _Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Voxels of each label in the ground truth, in the prediction, in both: (256,) each."""
-    gt_vox = np.bincount(pair.gt[pair.gt != 0], minlength=VALUES)
-    # Outside the differing voxels both maps are the same: no need to count the other one in full.
-    gt_only_vox = np.bincount(pair.gt[pair.differing], minlength=VALUES)
-    predicted_only_vox = np.bincount(pair.predicted[pair.differing], minlength=VALUES)
+def _count(pair: _Pair) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Voxels of each label in the ground truth, in the prediction, in both: (256,) each.
+
+    Plane by plane, as counting takes eight bytes per voxel.
+    """
+    gt_only_vox, predicted_only_vox, common_vox = np.zeros((3, VALUES), np.int64)
+    for gt, predicted in zip(*(side.reshape(pair.shape) for side in pair.sides), strict=True):
+        same = gt == predicted
+        gt_only_vox += np.bincount(gt[~same], minlength=VALUES)
+        predicted_only_vox += np.bincount(predicted[~same], minlength=VALUES)
+        common_vox += np.bincount(gt[same & (gt != 0)], minlength=VALUES)
     gt_only_vox[0] = predicted_only_vox[0] = 0
-    common_vox = gt_vox - gt_only_vox
-    return gt_vox, common_vox + predicted_only_vox, common_vox
+    return gt_only_vox + common_vox, predicted_only_vox + common_vox, common_vox
 
 
 def _walk(
-    pair: _Pair, labels: np.ndarray, target: np.ndarray, dice: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    pair: _Pair, labels: Labels, target: Labels, dice: PerLabel
+) -> tuple[Positions, Labels, PerLabel]:
     """Walk from the differing voxels to the nearest of their label in the target.
 
     Returns positions and labels of the voxels the ball does not reach, and for each label the
@@ -212,7 +227,9 @@ def _walk(
 
 
 @lru_cache(maxsize=16)
-def _shells(spacing_mm: tuple[float, float, float]) -> tuple[tuple[float, np.ndarray], ...]:
+def _shells(
+    spacing_mm: tuple[float, float, float],
+) -> tuple[tuple[float, NDArray[np.intp]], ...]:
     """Offsets (n, 3) of equal length in mm, shortest first, of all voxels in a ball."""
     radius_mm = (BALL_VOX * np.prod(spacing_mm) * 3 / (4 * np.pi)) ** (1 / 3)
     reach_vox = np.floor(radius_mm / np.array(spacing_mm)).astype(int)
@@ -230,7 +247,10 @@ def _shells(spacing_mm: tuple[float, float, float]) -> tuple[tuple[float, np.nda
 
 
 def _farthest_mm(
-    voxels: np.ndarray, targets: np.ndarray, spacing_mm: Sequence[float], at_least_mm: float
+    voxels: NDArray[np.intp],
+    targets: NDArray[np.intp],
+    spacing_mm: Sequence[float],
+    at_least_mm: float,
 ) -> float:
     """The greatest distance from a voxel (n, 3) to the nearest target (m, 3), or at_least_mm."""
     voxels_mm, targets_mm = voxels * spacing_mm, targets * spacing_mm
@@ -253,13 +273,13 @@ def _farthest_mm(
     return max(at_least_mm, distances_mm.max(initial=0.0))
 
 
-def _block_numbers(voxels: np.ndarray, edge_vox: int) -> np.ndarray:
+def _block_numbers(voxels: NDArray[np.intp], edge_vox: int) -> NDArray[np.intp]:
     """For each voxel the number of the cube it lies in: (n,)."""
     blocks = voxels // edge_vox
     return np.ravel_multi_index(tuple(blocks.T), tuple(blocks.max(axis=0, initial=0) + 1))
 
 
-def _border(pair: _Pair, labels: np.ndarray, label: int) -> np.ndarray:
+def _border(pair: _Pair, labels: Labels, label: int) -> Positions:
     """Flat positions of one label's voxels that have a face on something else."""
     positions = np.flatnonzero(labels == label)
     enclosed = np.ones(positions.size, bool)
@@ -269,7 +289,7 @@ def _border(pair: _Pair, labels: np.ndarray, label: int) -> np.ndarray:
     return positions[~enclosed]
 
 
-def _borders(pair: _Pair, labels: np.ndarray) -> np.ndarray:
+def _borders(pair: _Pair, labels: Labels) -> Labels:
     """The label map with only those voxels left that have a face on another label."""
     on_border = np.zeros(labels.size, bool)
     for stride in pair.strides:  # flat shifts: the margin is zero, so a row's end meets zero
