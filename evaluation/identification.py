@@ -6,11 +6,17 @@ Points are label -> (3,) in world millimetres. README.md gives each rule's sourc
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
+
+from versectl import labels
 
 #: A landmark counts as found within this distance (Payer et al. 2020, section 3.2).
 IDENTIFIED_MM = 20.0
 
-Points = Mapping[int, np.ndarray]
+#: At least this share of the true landmarks must have a prediction near them to tell a shift.
+ENOUGH_OF_SPINE = 0.5
+
+Points = Mapping[int, NDArray[np.floating]]
 
 
 def point_errors_mm(gt_mm: Points, predicted_mm: Points) -> dict[int, float | None]:
@@ -45,6 +51,28 @@ def identified_officially(gt_mm: Points, predicted_mm: Points) -> dict[int, bool
     }
 
 
+def level_shift(gt_mm: Points, predicted_mm: Points) -> int | None:
+    """By how many levels all names are off: 1 when every L1 is named L2, -1 when it is named T12.
+
+    0 when all names are right; None when the names are not off by the same number of levels, or
+    fewer than half of the true landmarks have a prediction within 20 mm. T13 has no part in it:
+    the names beside it are one level off on one side only.
+    """
+    true_mm, found_mm = (
+        {label: point for label, point in side.items() if label != labels.T13}
+        for side in (gt_mm, predicted_mm)
+    )
+    nearest = {label: _closest(point, true_mm) for label, point in found_mm.items() if true_mm}
+    paired = {
+        label: true
+        for label, true in nearest.items()
+        if _distance_mm(found_mm[label], true_mm[true]) < IDENTIFIED_MM
+    }
+    shifts = {label - true for label, true in paired.items()}
+    enough = len(set(paired.values())) >= max(1, ENOUGH_OF_SPINE * len(true_mm))
+    return shifts.pop() if len(shifts) == 1 and enough else None
+
+
 RULES: Mapping[str, Callable[[Points, Points], dict[int, bool]]] = {
     "paper": identified,
     "official": identified_officially,
@@ -52,8 +80,13 @@ RULES: Mapping[str, Callable[[Points, Points], dict[int, bool]]] = {
 
 
 def _is_closest(label: int, gt_mm: Points, predicted_mm: Points) -> bool:
-    return min(gt_mm, key=lambda other: _distance_mm(gt_mm[other], predicted_mm[label])) == label
+    return _closest(predicted_mm[label], gt_mm) == label
 
 
-def _distance_mm(one_mm: np.ndarray, other_mm: np.ndarray) -> float:
+def _closest(point_mm: NDArray[np.floating], points_mm: Points) -> int:
+    """The label of the point closest to this one."""
+    return min(points_mm, key=lambda label: _distance_mm(points_mm[label], point_mm))
+
+
+def _distance_mm(one_mm: NDArray[np.floating], other_mm: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(np.subtract(one_mm, other_mm)))

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from versectl import labels
 
 from . import identification, metrics
-from .reading import Scan
+from .numbering import Note
+from .reading import CasePair, centers_vox
 
 #: Decimals of a record: below it, the same anatomy in another axis order may differ by rounding.
 DECIMALS = 6
@@ -49,8 +51,9 @@ class Result:
     missing_landmarks: tuple[int, ...]
     missing_masks: tuple[int, ...]
     extra_labels: tuple[int, ...]  # predicted, but not in the ground truth
-    points_from: str | None
-    notes: tuple[str, ...]
+    points_from: str | None  # "files", "masks" or None when the truth has none
+    notes: tuple[Note, ...]
+    level_shift: int | None = None  # how many levels all names are off; see identification.py
 
     @property
     def correct(self) -> bool | None:
@@ -81,40 +84,41 @@ METRICS: Mapping[str, Callable[[Record], float | None]] = {
 GROUPS = {**labels.REGIONS, "all": labels.ORDER}
 
 
-def score(scan: Scan, rules: Rules) -> Result:
-    """Compare one scan's prediction with its ground truth.
+def score(pair: CasePair, rules: Rules) -> Result:
+    """Compare one case's prediction with its ground truth.
 
     Sacrum, coccyx and unknown labels are ignored. A mask that is missing has Dice 0 and no
     Hausdorff distance.
     """
-    overlaps = _overlaps(scan, rules.distance)
+    overlaps = _overlaps(pair, rules.distance)
     gt_masks = {label for label, overlap in overlaps.items() if overlap.gt_vox}
     predicted_masks = {label for label, overlap in overlaps.items() if overlap.predicted_vox}
-    gt_mm, predicted_mm = _vertebrae(scan.gt_mm), _vertebrae(scan.predicted_mm)
+    gt_mm, predicted_mm = _vertebrae(pair.gt_mm), _vertebrae(pair.predicted_mm)
     errors_mm = identification.point_errors_mm(gt_mm, predicted_mm)
     is_identified = identification.RULES[rules.identified](gt_mm, predicted_mm)
-    at_border = _at_border(scan.gt)
+    at_border = _at_border(pair.gt)
     true_labels = _ordered(gt_masks | gt_mm.keys())
     records = tuple(
         Record(
-            case=scan.name,
+            case=pair.name,
             label=label,
             dice=_rounded(overlaps[label].dice) if label in gt_masks else None,
             hd_mm=_rounded(overlaps[label].distance_mm) if label in gt_masks else None,
             point_error_mm=_error_mm(errors_mm, label, rules.missed_pe_mm),
             identified=is_identified.get(label),
-            at_border=None if scan.gt is None else label in at_border,
+            at_border=None if pair.gt is None else label in at_border,
         )
         for label in true_labels
     )
     return Result(
-        case=scan.name,
+        case=pair.name,
         records=records,
         missing_landmarks=_ordered(gt_mm.keys() - predicted_mm.keys()),
         missing_masks=_ordered(gt_masks - predicted_masks),
         extra_labels=_ordered((predicted_masks | predicted_mm.keys()) - set(true_labels)),
-        points_from=scan.points_from,
-        notes=scan.notes,
+        points_from=pair.points_from,
+        notes=pair.notes,
+        level_shift=_level_shift(pair, gt_mm, predicted_mm),
     )
 
 
@@ -160,13 +164,25 @@ def _figure(values: Iterable[float | None]) -> Figure:
     return Figure(_rounded(defined.mean()), _rounded(defined.std()), defined.size)
 
 
-def _overlaps(scan: Scan, distance: str) -> dict[int, metrics.Overlap]:
-    if scan.gt is None or scan.predicted is None:
+def _overlaps(pair: CasePair, distance: str) -> dict[int, metrics.Overlap]:
+    if pair.gt is None or pair.predicted is None:
         return {}
-    return metrics.compare(scan.gt, scan.predicted, scan.spacing_mm, labels.ORDER, distance)
+    return metrics.compare(pair.gt, pair.predicted, pair.spacing_mm, labels.ORDER, distance)
 
 
-def _at_border(mask: np.ndarray | None) -> set[int]:
+def _level_shift(
+    pair: CasePair, gt_mm: identification.Points, predicted_mm: identification.Points
+) -> int | None:
+    """By the points, or by the masks' centres where one side has no points."""
+    if not (gt_mm and predicted_mm) and pair.gt is not None and pair.predicted is not None:
+        gt_mm, predicted_mm = (
+            {label: at * pair.spacing_mm for label, at in centers_vox(side).items()}
+            for side in (pair.gt, pair.predicted)
+        )
+    return identification.level_shift(gt_mm, predicted_mm)
+
+
+def _at_border(mask: NDArray[np.uint8] | None) -> set[int]:
     """Labels on one of the six outermost planes."""
     if mask is None:
         return set()
@@ -174,7 +190,7 @@ def _at_border(mask: np.ndarray | None) -> set[int]:
     return {int(label) for plane in planes for label in np.unique(plane)}
 
 
-def _vertebrae(points_mm: identification.Points | None) -> dict[int, np.ndarray]:
+def _vertebrae(points_mm: identification.Points | None) -> dict[int, NDArray[np.floating]]:
     return {label: point for label, point in (points_mm or {}).items() if label in labels.ORDER}
 
 

@@ -8,7 +8,9 @@ have got, all metrics alike. A scan a team has no value for counts as worse than
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import wilcoxon
@@ -52,6 +54,11 @@ class Ranking:
         """Whether every team's every scan could be compared."""
         return all(report.complete for report in self.reports.values())
 
+    @property
+    def least_p(self) -> float:
+        """The p-value of a team that is better in every scan: nothing can be below it."""
+        return 0.5 ** len(self.scans)
+
 
 def rank(gt: Path, teams: Sequence[Path], options: Options | None = None) -> Ranking:
     """Evaluate each team's folder, named by its last part, and rank them.
@@ -88,11 +95,11 @@ def better_p(one: Sequence[float], other: Sequence[float]) -> float:
     Infinite values are allowed; a pair that is equal, also in infinity, does not count.
     """
     pairs = np.array([one, other], float).reshape(2, -1)
-    one, other = pairs[:, pairs[0] != pairs[1]]
-    if not one.size:
+    differing = pairs[:, pairs[0] != pairs[1]]
+    if not differing.size:
         return 1.0
     # Only signs and order of the differences matter to the test: any large number serves.
-    differences = np.nan_to_num(one - other, posinf=1e9, neginf=-1e9)
+    differences = np.nan_to_num(differing[0] - differing[1], posinf=1e9, neginf=-1e9)
     return float(wilcoxon(differences, alternative="greater").pvalue)
 
 
@@ -125,6 +132,7 @@ def text(ranking: Ranking) -> str:
             [
                 table.grid(rows),
                 f"{len(ranking.scans)} scans. {EXPLANATION}",
+                *([_too_few(ranking)] if ranking.least_p >= SIGNIFICANT_P else []),
                 *(["\n".join(remarks)] if remarks else []),
             ]
         )
@@ -132,11 +140,12 @@ def text(ranking: Ranking) -> str:
     )
 
 
-def to_json(ranking: Ranking) -> dict:
+def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as JSON content."""
     return {
         "scans": list(ranking.scans),
         "complete": ranking.complete,
+        "least_possible_p": ranking.least_p,
         "standings": [
             {
                 "team": standing.team,
@@ -148,6 +157,15 @@ def to_json(ranking: Ranking) -> dict:
         ],
         "p_values": ranking.p_values,
     }
+
+
+def _too_few(ranking: Ranking) -> str:
+    """Why nobody can have a point."""
+    needed = next(n for n in count(1) if 0.5**n < SIGNIFICANT_P)
+    return (
+        f"Too few scans: with {len(ranking.scans)}, no difference can be significant (the least "
+        f"possible p is {ranking.least_p:g}); {needed} are needed."
+    )
 
 
 def _p_values(

@@ -1,190 +1,218 @@
-"""Two folders of anybody's files -> cases that can be scored: arrays on one grid, points in mm.
+"""One case's prediction and ground truth -> arrays on one grid, points in mm.
 
 Places are compared in the world, so axis order, data type, scale and header rounding do not count
 as errors; a shifted or turned prediction does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
-from versectl.io import layout, volume
-from versectl.io.challenge_centroids import read_points
+from versectl.io import challenge_centroids, volume
 from versectl.io.layout import Case
 
+from . import numbering
+from .identification import Points
+from .numbering import Note
+
+#: Where points can be taken from.
+POINTS = ("auto", "files", "masks")
+
+#: What a prediction that is there may lack, and what the ground truth may lack.
+NO_LABEL_MAP = Note("no predicted label map, Dice 0 for every vertebra", costs=True)
+NO_CENTROIDS = Note("no predicted centroid file, no vertebra identified", costs=True)
+NO_TRUE_LABEL_MAP = Note("no true label map, Dice and HD not scored")
+NO_TRUE_CENTROIDS = Note("no true centroid file, identification not scored")
+
 
 @dataclass(frozen=True)
-class Matched:
-    """Cases of two folders, those on both sides paired by name."""
+class Files:
+    """How the files of one side are meant.
 
-    pairs: tuple[tuple[Case, Case], ...]  # prediction, ground truth
-    without_prediction: tuple[Case, ...]
-    without_truth: tuple[Case, ...]
+    centroid_format : of centroid files that name no axes, one of challenge_centroids.FORMATS.
+    label_numbers : "auto" or one of numbering.SCHEMES.
+    """
+
+    centroid_format: str = "subject"
+    label_numbers: str = "auto"
 
 
 @dataclass(frozen=True)
-class Scan:
+class Findings:
+    """What one side, prediction or truth, knows of a case.
+
+    label_map : numbers of vertebrae on any grid; None when there is none.
+    centroids_mm : label -> (3,), centres of the vertebral bodies in the world (LPS); None when
+        there are none, not even an empty list.
+    """
+
+    label_map: sitk.Image | None = None
+    centroids_mm: Points | None = None
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def of_array(cls, label_map: NDArray[np.integer], spacing_mm: Sequence[float]) -> "Findings":
+        """A label map (z, y, x) with spacing x, y, z, its first voxel at the world's origin."""
+        image = sitk.GetImageFromArray(label_map)
+        image.SetSpacing([float(spacing) for spacing in spacing_mm])
+        return cls(image)
+
+
+@dataclass(frozen=True)
+class CasePair:
     """One case ready to be scored; what a side does not have is None."""
 
     name: str
-    gt: np.ndarray | None = None  # (z, y, x) uint8, axes nearest to LPS
-    predicted: np.ndarray | None = None  # on the same grid
+    gt: NDArray[np.uint8] | None = None  # (z, y, x), axes nearest to LPS
+    predicted: NDArray[np.uint8] | None = None  # on the same grid
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    gt_mm: Mapping[int, np.ndarray] | None = None  # label -> world point
-    predicted_mm: Mapping[int, np.ndarray] | None = None
+    gt_mm: Points | None = None  # label -> world point
+    predicted_mm: Points | None = None
     points_from: str | None = None  # "files" or "masks", the same on both sides
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-def match(predicted: Path, gt: Path) -> Matched:
-    """Pair the cases of two folders by name, or two files with each other whatever their names.
+def read(case: Case, files: Files, other: Case | None = None) -> Findings:
+    """What a case's files hold; `other` is the other side, whose image may place the centroids.
 
-    Raises BadInputError when no case occurs on both sides.
+    Raises BadInputError when a file cannot be read.
     """
-    predicted, gt = Path(predicted), Path(gt)
-    if predicted.is_file() and gt.is_file():
-        return Matched(((_file(predicted), _file(gt)),), (), ())
-    ours, theirs = _by_key(predicted), _by_key(gt)
-    shared = [key for key in theirs if key in ours]
-    if not shared:
-        raise BadInputError(
-            f"No case of {predicted} ({_some(ours)}) has ground truth in {gt} ({_some(theirs)}); "
-            "files of one case must share its name."
-        )
-    return Matched(
-        tuple((ours[key], theirs[key]) for key in shared),
-        tuple(case for key, case in theirs.items() if key not in ours),
-        tuple(case for key, case in ours.items() if key not in theirs),
-    )
+    found = Findings()
+    if case.labels:
+        found = Findings(volume.read_stored(case.labels))
+        found = in_verse_numbers(found, files.label_numbers, str(case.labels))
+    if not case.centroids:
+        return found
+    frame = found.label_map if found.label_map is not None else _frame(case, other)
+    points_mm = challenge_centroids.read_points(case.centroids, frame, files.centroid_format)
+    return replace(found, centroids_mm=points_mm)
 
 
-def load(predicted: Case, gt: Case, formats: tuple[str, str] = ("subject", "subject")) -> Scan:
-    """Read one case; `formats` of centroid files without axes: prediction's, ground truth's.
+def in_verse_numbers(findings: Findings, scheme: str, source: str) -> Findings:
+    """The findings with their label map as uint8 in VerSe's numbers, and notes on what was not."""
+    if findings.label_map is None:
+        return findings
+    label_map, notes = numbering.to_verse(findings.label_map, scheme, source)
+    return replace(findings, label_map=label_map, notes=(*findings.notes, *notes))
 
-    Raises BadInputError when a file cannot be read or nothing can be compared.
+
+def pair(name: str, predicted: Findings | None, gt: Findings, points: str) -> CasePair:
+    """A prediction beside the ground truth; what the prediction lacks counts as missed.
+
+    predicted : None where there is no prediction at all: then nothing is found.
+    points : "files" or "masks", where the points of both sides are from.
+    Raises BadInputError when the ground truth has nothing to compare with.
     """
-    masks = [_mask(case) for case in (predicted, gt)]
-    points, points_from = _points((predicted, gt), masks, formats)
-    if points_from is None and not all(masks):
-        raise BadInputError(
-            f"{gt.name}: nothing to compare; both sides need a label map, or both a centroid file."
-        )
-    scan = Scan(gt.name, predicted_mm=points[0], gt_mm=points[1], points_from=points_from)
-    if points_from == "masks":
-        lacking = " or ".join(_without_centroids(predicted, gt))
-        note = f"centroids from the masks on both sides, as {lacking} has no centroid file"
-        scan = replace(scan, notes=(note,))
-    return _with_arrays(scan, *masks)
+    given, gt = _along_lps(predicted or Findings()), _along_lps(gt)
+    found = CasePair(name, notes=(*_notes("prediction", given), *_notes("ground truth", gt)))
+    found = _with_arrays(_with_points(found, given, gt, points), given.label_map, gt.label_map)
+    if found.gt is None and found.gt_mm is None:
+        wanted = "a label map" if points == "masks" else "a label map or a centroid file"
+        raise BadInputError(f"{name}: nothing to compare; the ground truth needs {wanted}.")
+    lost = [] if predicted is None else _lost(found, given)
+    return replace(found, notes=(*found.notes, *lost, *_untested(found)))
 
 
-def load_without_prediction(gt: Case, gt_format: str = "subject") -> Scan:
-    """Read a case's ground truth and set an empty prediction beside it."""
-    scan = load(gt, gt, (gt_format, gt_format))
-    empty = None if scan.gt is None else np.zeros_like(scan.gt)
-    return replace(scan, predicted=empty, predicted_mm={}, notes=())
+def centers_vox(label_map: NDArray[np.uint8]) -> dict[int, NDArray[np.float64]]:
+    """Label -> centre of mass (x, y, z) in voxels of every vertebra in a label map (z, y, x).
+
+    Plane by plane, as positions of all voxels at once would take 32 times their memory.
+    """
+    counts, sums = np.zeros(256, np.int64), np.zeros((3, 256))
+    for z, plane in enumerate(label_map):
+        y, x = np.nonzero(plane)
+        found = plane[y, x]
+        here = np.bincount(found, minlength=256)
+        counts += here
+        sums += np.bincount(found, x, 256), np.bincount(found, y, 256), z * here
+    return {label: sums[:, label] / counts[label] for label in labels.ORDER if counts[label]}
 
 
-def points_of_mask(mask: sitk.Image) -> dict[int, np.ndarray]:
+def points_of_mask(label_map: sitk.Image) -> dict[int, NDArray[np.float64]]:
     """Label -> centre of mass in the world of every vertebra in a label map."""
-    array = sitk.GetArrayViewFromImage(mask)
-    flat = np.flatnonzero(array != 0)
-    values = array.ravel()[flat]
-    counts = np.bincount(values, minlength=256)
-    sums_vox = [
-        np.bincount(values, weights=index, minlength=256)
-        for index in reversed(np.unravel_index(flat, array.shape))
-    ]
-    return {
-        label: geometry.to_mm(mask, np.array([total[label] for total in sums_vox]) / counts[label])
-        for label in labels.ORDER
-        if counts[label]
-    }
+    found = centers_vox(sitk.GetArrayViewFromImage(label_map))
+    return {label: geometry.to_mm(label_map, center) for label, center in found.items()}
 
 
-def _with_arrays(scan: Scan, predicted: sitk.Image | None, gt: sitk.Image | None) -> Scan:
-    """The scan with its label maps, the prediction's on the grid of the ground truth."""
-    if gt is None:
-        return scan
-    scan = replace(scan, gt=geometry.to_array(gt), spacing_mm=gt.GetSpacing())
-    if predicted is None:
-        return scan
-    if not geometry.same_grid(predicted, gt):
-        note = f"prediction resampled: {_describe(predicted)} onto {_describe(gt)}"
-        scan = replace(scan, notes=(*scan.notes, note))
-        predicted = sitk.Resample(predicted, gt, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-    return replace(scan, predicted=geometry.to_array(predicted))
+def _frame(case: Case, other: Case | None) -> sitk.Image:
+    """The image whose voxels a case's centroids count: its own CT, else the other side's image.
 
-
-def _by_key(path: Path) -> dict[str, Case]:
-    """Cases with something to compare, by a name that is the same in every VerSe release."""
-    found = layout.find(path).values()
-    usable = [case for case in found if case.labels or case.centroids]
-    if not usable:  # many tools write label maps under the scan's own name
-        usable = [replace(case, labels=case.ct, ct=None) for case in found if case.ct]
-    keyed: dict[str, Case] = {}
-    for case in usable:
-        key = layout.key(case.name)
-        if key in keyed:
-            raise BadInputError(f"{path} has {keyed[key].name} and {case.name}; keep one.")
-        keyed[key] = case
-    return keyed
-
-
-def _mask(case: Case) -> sitk.Image | None:
-    """A case's label map with its axes nearest to LPS: then any axis order gives the same array."""
-    return sitk.DICOMOrient(volume.read_labels(case.labels), "LPS") if case.labels else None
-
-
-def _file(path: Path) -> Case:
-    name, _ = layout.parse(path.name) or (path.name, "")
-    return Case(name, **{"centroids" if path.suffix == ".json" else "labels": path})
-
-
-def _some(named: Mapping[str, Case]) -> str:
-    names = [case.name for case in named.values()]
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "no label map"
-
-
-def _points(
-    sides: tuple[Case, Case], masks: list[sitk.Image | None], formats: tuple[str, str]
-) -> tuple[tuple[dict | None, dict | None], str | None]:
-    """World points of both sides and where they are from: the same for both, or none at all."""
-    if all(case.centroids for case in sides):
-        return tuple(
-            read_points(case.centroids, _frame(case, mask, sides, masks), meant)
-            for case, mask, meant in zip(sides, masks, formats, strict=True)
-        ), "files"
-    if all(masks):
-        return tuple(points_of_mask(mask) for mask in masks), "masks"
-    return (None, None), None
-
-
-def _without_centroids(predicted: Case, gt: Case) -> list[str]:
-    sides = (("prediction", predicted), ("ground truth", gt))
-    return [words for words, case in sides if case.centroids is None]
-
-
-def _frame(
-    case: Case, mask: sitk.Image | None, sides: Iterable[Case], masks: Iterable[sitk.Image | None]
-) -> sitk.Image:
-    """The image whose voxels a case's centroids count: its own, else the other side's."""
-    if mask is not None:
-        return mask
-    if case.ct is not None:
-        return volume.read_ct(case.ct)
-    for other, other_mask in zip(sides, masks, strict=True):
-        if other_mask is not None:
-            return other_mask
-        if other.ct is not None:
-            return volume.read_ct(other.ct)
+    Its header is enough: what the image shows does not matter.
+    """
+    theirs = other or Case(case.name)
+    for path in (case.ct, theirs.labels, theirs.ct):
+        if path is not None:
+            return volume.read_frame(path)
     raise BadInputError(
         f"{case.centroids} needs its CT or label map beside it to place its voxels."
     )
+
+
+def _with_points(found: CasePair, predicted: Findings, gt: Findings, points: str) -> CasePair:
+    true_mm, predicted_mm = (_points(side, points) for side in (gt, predicted))
+    if true_mm is None:
+        return found
+    return replace(found, gt_mm=true_mm, predicted_mm=predicted_mm or {}, points_from=points)
+
+
+def _points(side: Findings, points: str) -> Points | None:
+    if points == "files":
+        return side.centroids_mm
+    return None if side.label_map is None else points_of_mask(side.label_map)
+
+
+def _with_arrays(found: CasePair, predicted: sitk.Image | None, gt: sitk.Image | None) -> CasePair:
+    """The case with its label maps, the prediction's on the grid of the ground truth."""
+    if gt is None:
+        return found
+    true_map = geometry.to_array(gt)
+    found = replace(found, gt=true_map, spacing_mm=gt.GetSpacing())
+    if predicted is None:
+        return replace(found, predicted=np.zeros_like(true_map))
+    if not geometry.same_grid(predicted, gt):
+        note = Note("prediction resampled", f"{_describe(predicted)} onto {_describe(gt)}")
+        found = replace(found, notes=(*found.notes, note))
+        predicted = sitk.Resample(predicted, gt, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    return replace(found, predicted=geometry.to_array(predicted))
+
+
+def _along_lps(side: Findings) -> Findings:
+    """The label map with its axes nearest to LPS: then any axis order gives the same array."""
+    if side.label_map is None:
+        return side
+    return replace(side, label_map=sitk.DICOMOrient(side.label_map, "LPS"))
+
+
+def _notes(side: str, findings: Findings) -> list[Note]:
+    notes = [replace(note, text=f"{side}: {note.text}") for note in findings.notes]
+    known = {*labels.ORDER, 26, 27}  # sacrum and coccyx are no vertebrae, and nobody's mistake
+    unknown = sorted(set(findings.centroids_mm or {}) - known)
+    if unknown:
+        shown = ", ".join(map(str, unknown))
+        notes.append(Note(f"{side}: centroids ignored, no VerSe label", shown))
+    return notes
+
+
+def _lost(found: CasePair, predicted: Findings) -> list[Note]:
+    """What a prediction that is there does not have, and what that costs."""
+    notes = []
+    if found.gt is not None and predicted.label_map is None:
+        notes.append(NO_LABEL_MAP)
+    if found.points_from == "files" and predicted.centroids_mm is None:
+        notes.append(NO_CENTROIDS)
+    return notes
+
+
+def _untested(found: CasePair) -> list[Note]:
+    """What the ground truth does not have, so that it is not scored."""
+    if found.gt is None:
+        return [NO_TRUE_LABEL_MAP]
+    return [NO_TRUE_CENTROIDS] if found.gt_mm is None else []
 
 
 def _describe(image: sitk.Image) -> str:

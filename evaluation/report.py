@@ -2,29 +2,44 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from versectl import labels
 from versectl.errors import BadInputError, PartialFailureError, explain
 from versectl.io.layout import Case
 
-from . import protocol, reading
-from .protocol import Figures, Record, Result, Rules
+from . import matching, protocol, reading
+from .protocol import Figure, Figures, Record, Result, Rules
+from .reading import Files, Findings
+
+#: Version of the JSON's form.
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to read and how to count."""
+    """How to read and how to count.
+
+    predicted, gt : how each side's files are meant.
+    points : "files", centroids from files alone: a prediction without one has identified
+        nothing. "masks", centres of mass of both sides' masks in every case. "auto", files,
+        unless no case of the ground truth has one: then masks.
+    count_missing_cases : a case without prediction counts as an empty one.
+    jobs : cases at a time; None is one per core, up to four.
+    """
 
     rules: Rules = field(default_factory=Rules)
-    predicted_format: str = "subject"  # one of reading.FORMATS
-    gt_format: str = "subject"
-    count_missing_cases: bool = False  # a case without prediction counts as an empty one
-    jobs: int | None = None  # cases at a time; None is one per core, up to four
+    predicted: Files = field(default_factory=Files)
+    gt: Files = field(default_factory=Files)
+    points: str = "auto"
+    count_missing_cases: bool = False
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +57,8 @@ class Report:
     options: Options
     results: tuple[Result, ...]
     failures: tuple[Failure, ...]
-    without_prediction: tuple[str, ...]
-    without_truth: tuple[str, ...]
+    without_prediction: tuple[str, ...] = ()
+    without_truth: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -60,18 +75,29 @@ class Report:
         """One per true vertebra of the scored scans."""
         return tuple(record for result in self.results for record in result.records)
 
+    @property
+    def pooled(self) -> Figures:
+        """Metric -> figure over all vertebrae, whatever their scan: the paper's Table 1."""
+        return protocol.pooled(self.records)
 
-def evaluate(predicted: Path, gt: Path, options: Options | None = None) -> Report:
+    @property
+    def over_scans(self) -> Figures:
+        """Metric -> figure over the scans' own means: the paper's Table 2."""
+        return protocol.over_scans(result.records for result in self.results)
+
+
+def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = None) -> Report:
     """Compare a folder (or file) of predictions with the ground truth, case by case.
 
     A case that cannot be compared is listed in the report's failures. Raises BadInputError when
     a folder is missing or the two have no case in common.
     """
     options = options or Options()
-    matched = reading.match(predicted, gt)
+    matched = matching.match(Path(predicted), Path(gt))
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
+    options = replace(options, points=_points(options.points, matched.truth))
     # Threads suffice: reading and inflating, most of the time, happen outside Python's lock. Few
     # by default, as each holds a case's two volumes in memory.
     with ThreadPoolExecutor(options.jobs or min(4, os.cpu_count() or 1)) as pool:
@@ -83,6 +109,30 @@ def evaluate(predicted: Path, gt: Path, options: Options | None = None) -> Repor
         without_prediction=tuple(case.name for case in matched.without_prediction),
         without_truth=tuple(case.name for case in matched.without_truth),
     )
+
+
+def compare(
+    predicted: Findings, gt: Findings, options: Options | None = None, name: str = "case"
+) -> Report:
+    """Compare one case that is in memory; the report has a single result.
+
+    With points "auto", centroids are taken from the masks of both sides when the ground truth has
+    none of its own. Raises BadInputError when a label map is none, or the ground truth is empty.
+    """
+    options = options or Options()
+    if options.points == "auto":
+        options = replace(options, points="masks" if gt.centroids_mm is None else "files")
+    sides = (
+        reading.in_verse_numbers(predicted, options.predicted.label_numbers, "the prediction"),
+        reading.in_verse_numbers(gt, options.gt.label_numbers, "the ground truth"),
+    )
+    result = protocol.score(reading.pair(name, *sides, options.points), options.rules)
+    return Report(options, (result,), ())
+
+
+def findings(path: str | Path, files: Files | None = None) -> Findings:
+    """What one file holds: a label map, or centroids with the label map or CT beside them."""
+    return reading.read(matching.of_file(Path(path)), files or Files())
 
 
 def figures(report: Report) -> dict[str, dict[str, Figures]]:
@@ -106,11 +156,13 @@ def per_vertebra(report: Report) -> dict[str, Figures]:
     }
 
 
-def to_json(report: Report) -> dict:
+def to_json(report: Report) -> dict[str, Any]:
     """The whole report as JSON content; undefined figures are null."""
     tables = {**figures(report), "per_vertebra": per_vertebra(report)}
     return {
+        "schema_version": SCHEMA_VERSION,
         "rules": asdict(report.options.rules),
+        "points": report.options.points,
         "complete": report.complete,
         "failures": [asdict(failure) for failure in report.failures],
         "cases_without_prediction": list(report.without_prediction),
@@ -137,13 +189,23 @@ def counts(report: Report) -> dict[str, int]:
     }
 
 
-def scans_correct(report: Report) -> protocol.Figure:
+def level_shifts(report: Report) -> dict[int, list[str]]:
+    """Shift -> cases in which all names are off by that many levels; see identification.py."""
+    shifts = Counter(result.level_shift for result in report.results if result.level_shift)
+    return {
+        shift: [result.case for result in report.results if result.level_shift == shift]
+        for shift, _ in shifts.most_common()
+        if shift is not None
+    }
+
+
+def scans_correct(report: Report) -> Figure:
     """Rate of scans in which every true landmark is identified."""
     return protocol.scans_correct(result.records for result in report.results)
 
 
 #: What --fail-below may name -> the figure it means.
-THRESHOLDS = {
+THRESHOLDS: Mapping[str, Callable[[Report], float | None]] = {
     "ID": lambda report: protocol.pooled(report.records)["id_rate"].mean,
     "DSC": lambda report: protocol.pooled(report.records)["dice"].mean,
     "SCANS": lambda report: scans_correct(report).mean,
@@ -188,14 +250,20 @@ def check(report: Report, thresholds: Mapping[str, float]) -> None:
         raise PartialFailureError("; ".join(fault.rstrip(".") for fault in faults) + ".")
 
 
-def _attempt(pair: tuple[Case | None, Case], options: Options) -> Result | Failure:
-    predicted, gt = pair
+def _points(asked: str, truth: Sequence[Case]) -> str:
+    """Where all cases' points are from: one answer for the whole data set."""
+    if asked != "auto":
+        return asked
+    return "files" if any(case.centroids for case in truth) else "masks"
+
+
+def _attempt(sides: tuple[Case | None, Case], options: Options) -> Result | Failure:
+    predicted, gt = sides
     try:
-        if predicted is None:
-            scan = reading.load_without_prediction(gt, options.gt_format)
-        else:
-            scan = reading.load(predicted, gt, (options.predicted_format, options.gt_format))
-        return protocol.score(scan, options.rules)
+        found = reading.read(predicted, options.predicted, gt) if predicted else None
+        truth = reading.read(gt, options.gt, predicted)
+        pair = reading.pair(gt.name, found, truth, options.points)
+        return protocol.score(pair, options.rules)
     except Exception as error:  # whatever is wrong with one case, the others are compared
         return Failure(gt.name, str(explain(error)))
 
@@ -217,7 +285,7 @@ def _grouped(
     }
 
 
-def _case_json(result: Result) -> dict:
+def _case_json(result: Result) -> dict[str, Any]:
     content = asdict(result)
     del content["records"]  # listed together, one level up
-    return {**content, "correct": result.correct}
+    return {**content, "notes": [str(note) for note in result.notes], "correct": result.correct}

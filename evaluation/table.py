@@ -8,7 +8,7 @@ from pathlib import Path
 from versectl import labels
 from versectl.io import atomic
 
-from . import published, report
+from . import protocol, published, reading, report
 from .protocol import GROUPS, Figure, Figures
 from .report import Report
 
@@ -33,6 +33,15 @@ ROWS = {
     "hd_mm": ("HD mm", 2),
 }
 
+#: Columns of the summary beside ID: metric -> decimals.
+SUMMARY = {"point_error_mm": 2, "dice": 3, "hd_mm": 2}
+
+POINTS_FROM = {
+    "files": "from files",
+    "masks": "centres of mass of the masks on both sides",
+    None: "none in the ground truth",
+}
+
 DISTANCES = {
     "voxel": "HD between voxel sets, as in the paper",
     "surface": "HD between surfaces (6-connected border voxels)",
@@ -44,34 +53,66 @@ IDENTIFIED = {
 }
 
 
-def text(shown: Report, beside_published: bool = False) -> str:
-    """The whole report for a person to read."""
-    tables = report.figures(shown)
-    parts = [
-        _headline(shown),
-        "Pooled over vertebrae (the paper's Table 1)",
-        _pooled_table(tables["pooled_over_vertebrae"], beside_published),
-        "Mean over scans of each scan's mean (the paper's Table 2)",
-        _scan_table(tables["mean_over_scans"]),
-        "Pooled over vertebrae, those at the edge of the volume left out",
-        _pooled_table(tables["pooled_over_vertebrae_without_border"]),
-        "Mean over scans, vertebrae at the edge of the volume left out",
-        _scan_table(tables["mean_over_scans_without_border"]),
-        "Per vertebra",
-        _vertebra_table(report.per_vertebra(shown)),
-    ]
+#: Lines of remarks below the summary, so that all of it fits one screen of 24 lines.
+FEW_REMARKS = 8
+
+#: Cases named in one line.
+FEW_CASES = 3
+
+
+def text(shown: Report, details: bool = False, beside_published: bool = False) -> str:
+    """The report for a person to read: one screen, or every table and every remark."""
+    parts = [_headline(shown), _summary(shown), _definitions(shown)]
     if beside_published:
-        parts += [
-            "The paper's Table 2 (VerSe 2019 test sets) and ours",
-            _table_two(tables["mean_over_scans"]["all"]),
-            f"{UNDEFINED} in the paper's figures: not checked by us; see the paper.",
-        ]
-    return "\n\n".join([*parts, "\n".join(remarks(shown))]).rstrip() + "\n"
+        parts += _published(shown)
+    if details:
+        parts += [*_tables(shown), "Remarks", "\n".join(every_remark(shown)) or "none"]
+    else:
+        parts.append("\n".join(_first(remarks(shown))))
+    return "\n\n".join(parts).rstrip() + "\n"
 
 
 def table_one(shown: Report) -> str:
     """The paper's Table 1 with these figures beside it."""
     return _pooled_table(report.figures(shown)["pooled_over_vertebrae"], beside_published=True)
+
+
+def failures(shown: Report) -> list[str]:
+    """Cases that are not in the figures, and predictions that lack a file: one line each."""
+    counted = "counted as empty" if shown.options.count_missing_cases else "not counted"
+    return [
+        *(f"{failed.case}: not compared: {failed.reason}" for failed in shown.failures),
+        *(f"{case}: no prediction, {counted}" for case in shown.without_prediction),
+        *(
+            f"{result.case}: {note}"
+            for result in shown.results
+            for note in result.notes
+            if note.costs
+        ),
+    ]
+
+
+def remarks(shown: Report) -> list[str]:
+    """What a reader must know before trusting the figures; what cases share is said once."""
+    counted = "counted as empty" if shown.options.count_missing_cases else "not counted"
+    lines = [f"{failed.case}: not compared: {failed.reason}" for failed in shown.failures]
+    lines += _shared(f"no prediction, {counted}", shown.without_prediction)
+    lines += _shifts(shown)
+    lines += _shared_notes(shown, costs=True)
+    lines += _hint(shown)
+    lines += _shared_notes(shown, costs=False)
+    lines += _shared("no ground truth, not counted", shown.without_truth)
+    return lines + [f"{result.case}: {line}" for result in shown.results for line in _odd(result)]
+
+
+def every_remark(shown: Report) -> list[str]:
+    """The same, with a line for every case."""
+    lines = [*failures(shown), *_shifts(shown), *_hint(shown)]
+    lines += [f"{case}: no ground truth, not counted" for case in shown.without_truth]
+    for result in shown.results:
+        lines += [f"{result.case}: {note}" for note in result.notes if not note.costs]
+        lines += [f"{result.case}: {line}" for line in _odd(result)]
+    return lines
 
 
 def write_csv(shown: Report, path: Path) -> None:
@@ -82,18 +123,6 @@ def write_csv(shown: Report, path: Path) -> None:
         for record in shown.records:
             named = {**vars(record), "name": labels.NAMES[record.label]}
             writer.writerow([_cell(named[column]) for column in COLUMNS])
-
-
-def remarks(shown: Report) -> list[str]:
-    """What a reader must know before trusting the figures: one line each."""
-    counted = "counted as empty" if shown.options.count_missing_cases else "not counted"
-    lines = [f"{case}: no prediction, {counted}" for case in shown.without_prediction]
-    lines += [f"{case}: no ground truth, not counted" for case in shown.without_truth]
-    lines += [f"{failed.case}: not compared: {failed.reason}" for failed in shown.failures]
-    for result in shown.results:
-        lines += [f"{result.case}: {note}" for note in result.notes]
-        lines += [f"{result.case}: {line}" for line in _odd_labels(result)]
-    return lines
 
 
 def grid(rows: Iterable[Sequence[str]]) -> str:
@@ -116,27 +145,88 @@ def mean_sd(figure: Figure, decimals: int) -> str:
 
 
 def _headline(shown: Report) -> str:
-    rules = shown.options.rules
-    correct = report.scans_correct(shown)
-    counts = report.counts(shown)
-    missed = "left out" if rules.missed_pe_mm is None else f"counted as {rules.missed_pe_mm:g} mm"
     return "\n".join(
         [
-            f"{len(shown.results)} scans, {len(shown.records)} vertebrae",
-            f"scans with every vertebra identified: {_share(correct)}",
+            f"{len(shown.results)} scans, {len(shown.records)} vertebrae; "
+            f"scans with every vertebra identified: {_share(report.scans_correct(shown))}",
             f"centroids: {_point_sources(shown)}",
-            f"missing landmarks: {counts['missing_landmarks']} (point error {missed})",
-            f"missing masks: {counts['missing_masks']} (Dice 0, no HD)",
-            f"extra labels: {counts['extra_labels']}",
-            f"{IDENTIFIED[rules.identified]}; {DISTANCES[rules.distance]}; ± population SD",
         ]
     )
 
 
+def _summary(shown: Report) -> str:
+    """One table: the regions' vertebrae and all of them pooled, and the mean over scans."""
+    tables = report.figures(shown)
+    rows = [["", "ID", *(ROWS[metric][0] for metric in SUMMARY)]]
+    for group, figures in tables["pooled_over_vertebrae"].items():
+        if group == "all" or any(figure.n for figure in figures.values()):
+            name = "all vertebrae" if group == "all" else group
+            rows.append([name, _share(figures["id_rate"], 1), *_short(figures)])
+    over_scans = tables["mean_over_scans"]["all"]
+    rate = over_scans["id_rate"]
+    percent = UNDEFINED if rate.mean is None else f"{100 * rate.mean:.1f} %"
+    rows.append(["mean over scans", percent, *_short(over_scans)])
+    return grid(rows)
+
+
+def _short(figures: Figures) -> list[str]:
+    return [mean_sd(figures[metric], decimals) for metric, decimals in SUMMARY.items()]
+
+
+def _definitions(shown: Report) -> str:
+    rules, counts = shown.options.rules, report.counts(shown)
+    missed = "left out" if rules.missed_pe_mm is None else f"counted as {rules.missed_pe_mm:g} mm"
+    return "\n".join(
+        [
+            f"missing landmarks: {counts['missing_landmarks']} (point error {missed}); "
+            f"missing masks: {counts['missing_masks']} (Dice 0, no HD); "
+            f"extra labels: {counts['extra_labels']}",
+            IDENTIFIED[rules.identified],
+            f"{DISTANCES[rules.distance]}; ± population SD",
+        ]
+    )
+
+
+def _tables(shown: Report) -> list[str]:
+    tables = report.figures(shown)
+    return [
+        "Per case",
+        _case_table(shown),
+        "Pooled over vertebrae (the paper's Table 1)",
+        _pooled_table(tables["pooled_over_vertebrae"]),
+        "Mean over scans of each scan's mean (the paper's Table 2)",
+        _scan_table(tables["mean_over_scans"]),
+        "Pooled over vertebrae, those at the edge of the volume left out",
+        _pooled_table(tables["pooled_over_vertebrae_without_border"]),
+        "Mean over scans, vertebrae at the edge of the volume left out",
+        _scan_table(tables["mean_over_scans_without_border"]),
+        "Per vertebra",
+        _vertebra_table(report.per_vertebra(shown)),
+    ]
+
+
+def _published(shown: Report) -> list[str]:
+    return [
+        "Pooled over vertebrae, beside the paper's Table 1",
+        table_one(shown),
+        "The paper's Table 2 (VerSe 2019 test sets) and ours",
+        _table_two(shown.over_scans),
+        f"{UNDEFINED} in the paper's figures: not checked by us; see the paper.",
+    ]
+
+
 def _point_sources(shown: Report) -> str:
     sources = Counter(result.points_from for result in shown.results)
-    words = {"files": "from files", "masks": "from the masks of both sides", None: "none"}
-    return ", ".join(f"{words[source]} in {n} scans" for source, n in sources.items()) or "none"
+    return ", ".join(f"{POINTS_FROM[source]} in {n} scans" for source, n in sources.items()) or "-"
+
+
+def _case_table(shown: Report) -> str:
+    rows = [["", "centroids from", *(heading for heading, _ in ROWS.values())]]
+    for result in shown.results:
+        figures = protocol.pooled(result.records)
+        values = (_pooled(figures, metric, decimals) for metric, (_, decimals) in ROWS.items())
+        rows.append([result.case, result.points_from or UNDEFINED, *values])
+    return grid(rows)
 
 
 def _pooled_table(groups: dict[str, Figures], beside_published: bool = False) -> str:
@@ -206,7 +296,59 @@ def _vertebra_table(vertebrae: dict[str, Figures]) -> str:
     return grid(rows)
 
 
-def _odd_labels(result: report.Result) -> Iterable[str]:
+def _first(lines: Sequence[str]) -> list[str]:
+    """No more lines than fit below the summary."""
+    if len(lines) <= FEW_REMARKS:
+        return list(lines)
+    left_out = len(lines) - FEW_REMARKS + 1
+    return [*lines[: FEW_REMARKS - 1], f"and {left_out} more remarks; --details shows all"]
+
+
+def _shared(words: str, cases: Sequence[str]) -> list[str]:
+    """One line on what is true of all these cases; none without cases."""
+    if len(cases) < 2:
+        return [f"{case}: {words}" for case in cases]
+    more = f" and {len(cases) - FEW_CASES} more" if len(cases) > FEW_CASES else ""
+    return [f"{words}: {len(cases)} cases ({', '.join(cases[:FEW_CASES])}{more})"]
+
+
+def _shared_notes(shown: Report, costs: bool) -> list[str]:
+    cases: dict[str, list[str]] = {}
+    details: dict[str, set[str]] = {}
+    for result in shown.results:
+        for note in (note for note in result.notes if note.costs == costs):
+            cases.setdefault(note.text, []).append(result.case)
+            details.setdefault(note.text, set()).add(note.detail)
+    lines = []
+    for words, named in cases.items():
+        (detail,) = details[words] if len(details[words]) == 1 else ("",)
+        lines += _shared(f"{words}: {detail}" if detail else words, named)
+    return lines
+
+
+def _shifts(shown: Report) -> list[str]:
+    """Scans in which all names are off by the same number of levels."""
+    lines = []
+    for shift, cases in report.level_shifts(shown).items():
+        levels = "one level" if abs(shift) == 1 else f"{abs(shift)} levels"
+        named = labels.NAMES.get(labels.L1 + shift)
+        example = f" (L1 named {named})" if named else ""
+        direction = "low" if shift > 0 else "high"
+        words = f"all labels {levels} too {direction}{example} in {len(cases)} of"
+        lines.append(f"{words} {len(shown.results)} scans: {', '.join(cases)}")
+    return lines
+
+
+def _hint(shown: Report) -> list[str]:
+    """What to do when no prediction has a centroid file, as is usual for other tools."""
+    lacking = [
+        any(note == reading.NO_CENTROIDS for note in result.notes) for result in shown.results
+    ]
+    hint = "no prediction has a centroid file: --points masks compares the masks' centres instead"
+    return [hint] if lacking and all(lacking) else []
+
+
+def _odd(result: report.Result) -> Iterable[str]:
     for words, found in (
         ("missing landmarks", result.missing_landmarks),
         ("missing masks", result.missing_masks),
@@ -216,10 +358,10 @@ def _odd_labels(result: report.Result) -> Iterable[str]:
             yield f"{words}: {', '.join(labels.NAMES[label] for label in found)}"
 
 
-def _share(rate: Figure) -> str:
+def _share(rate: Figure, decimals: int = 2) -> str:
     if rate.mean is None:
         return UNDEFINED
-    return f"{round(rate.mean * rate.n)} of {rate.n} ({100 * rate.mean:.2f} %)"
+    return f"{round(rate.mean * rate.n)} of {rate.n} ({100 * rate.mean:.{decimals}f} %)"
 
 
 def _fixed(value: float | None, decimals: int) -> str:

@@ -21,12 +21,11 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 from mutation import mutate
-from versectl.evaluation import reading
 
 from versectl import geometry
 from versectl.batch import selection
 from versectl.errors import VersectlError, explain
-from versectl.io import case_files, centroids, volume
+from versectl.io import case_files, centroids, challenge_centroids, volume
 from versectl.report import case_report
 
 #: Longer than any file of this size may take.
@@ -75,7 +74,10 @@ def kinds(folder: Path) -> dict[str, Kind]:
             json.dumps([direction, *points]),
             lambda p: case_files.read("vertebrae", ct, p),
         ),
-        "centroids, 2019": (json.dumps(points), lambda p: reading.read_points(p, ct, "verse19")),
+        "centroids, 2019": (
+            json.dumps(points),
+            lambda p: challenge_centroids.read_points(p, ct, "verse19"),
+        ),
         "centroids, as ours": (json.dumps([direction, *points]), centroids.read),
         "spine": (json.dumps(spine), lambda path: case_files.read("spine", ct, path)),
         "report": (json.dumps(told), case_report.read),

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from phantoms import CENTERS_MM, PROGRAM, Phantoms, dice, draw, oblique
-from versectl.evaluation import reading
 
 from versectl import geometry
 from versectl.batch import case as casework
 from versectl.batch.case_run import Desk
 from versectl.challenges import grand_challenge
-from versectl.io import volume
+from versectl.io import challenge_centroids, volume
 
 
 def names(folder):
@@ -39,7 +38,7 @@ def test_results_are_as_the_challenge_wanted_them(run, tmp_path, layout, place, 
     assert names(made) == [f"{Path(place).name}_ctd.json", f"{Path(place).name}_seg.nii.gz"]
     label_map = volume.read_labels(tmp_path / "out" / f"{place}_seg.nii.gz")
     assert all(dice(label_map, truth, label) > 0.9 for label in CENTERS_MM)
-    points_mm = reading.read_points(tmp_path / "out" / f"{place}_ctd.json", ct, meant)
+    points_mm = challenge_centroids.read_points(tmp_path / "out" / f"{place}_ctd.json", ct, meant)
     for label, center_mm in CENTERS_MM.items():
         assert points_mm[label] == pytest.approx(center_mm, abs=1.5)
     assert list(json.loads((tmp_path / "out" / f"{place}_ctd.json").read_text())[0]) == [

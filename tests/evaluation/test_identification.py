@@ -51,3 +51,33 @@ def test_exactly_20_mm_is_too_far_in_the_paper_and_near_enough_officially(rule, 
 
 def test_predicted_labels_without_truth_are_no_entries():
     assert identification.identified({L1: GT_MM[L1]}, GT_MM) == {L1: True}
+
+
+@pytest.mark.parametrize("shift", [-2, -1, 0, 1, 4])
+def test_a_shift_of_all_names_is_told_in_levels(shift):
+    predicted = {label + shift: point + (2, -3, 1) for label, point in GT_MM.items()}
+    assert identification.level_shift(GT_MM, predicted) == shift
+
+
+def test_one_right_name_among_shifted_ones_is_no_shift():
+    assert identification.level_shift(GT_MM, {L1: GT_MM[L1], L3: GT_MM[L2]}) is None
+
+
+def test_a_third_of_the_spine_is_too_little_to_tell_a_shift():
+    assert identification.level_shift(GT_MM, {L2: GT_MM[L1]}) is None
+    assert identification.level_shift(GT_MM, {L2: GT_MM[L1], L3: GT_MM[L2]}) == 1
+
+
+def test_points_far_from_the_true_spine_tell_no_shift():
+    away = {label + 1: point + (25, 0, 0) for label, point in GT_MM.items()}
+    assert identification.level_shift(GT_MM, away) is None
+    assert identification.level_shift({}, GT_MM) is None
+    assert identification.level_shift(GT_MM, {}) is None
+
+
+def test_t13_tells_no_shift():
+    t12, t13 = 19, 28
+    spine = {t12: GT_MM[L1], t13: GT_MM[L2], L1: GT_MM[L3]}
+    named_on = {t12: GT_MM[L1], L1: GT_MM[L2], L2: GT_MM[L3]}
+    assert identification.level_shift(spine, spine) == 0
+    assert identification.level_shift(spine, named_on) is None

@@ -104,3 +104,12 @@ def test_folders_are_ranked_and_a_missing_scan_counts_as_empty(tmp_path):
     lazy = next(s for s in found.standings if s.team == "lazy")
     assert lazy.figures["id_rate"].mean == pytest.approx(5 / 6, abs=1e-6)
     assert "lazy: sub-0: no prediction, counted as empty" in ranking.text(found)
+
+
+@pytest.mark.parametrize(("scans", "enough"), [(4, False), (5, True)])
+def test_too_few_scans_for_any_difference_are_said(scans, enough):
+    dices = MIDDLE[:scans]
+    found = ranking.compare({"better": report(dices + 0.01), "worse": report(dices)})
+    assert ("Too few scans: with 4" in ranking.text(found)) is not enough
+    assert bool(found.standings[0].points["dice"]) is enough
+    assert ranking.to_json(found)["least_possible_p"] == found.p_values["dice"]["better"]["worse"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from versectl.evaluation import evaluate, reading
 
-from versectl.io import centroids, layout
+from versectl.io import centroids, layout, volume
 
 LABEL_MAPS = Path(__file__).parents[3] / "shared" / "data" / "labelmaps"
 
@@ -26,7 +26,7 @@ def test_real_files_agree_with_themselves():
 
 def test_a_masks_centre_lies_far_from_its_body_centroid():
     case = layout.find(LABEL_MAPS)["sub-verse004"]
-    mask = reading._mask(case)
+    mask = volume.read_labels(case.labels)
     body_mm = centroids.to_world(centroids.read(case.centroids), mask)
     mass_mm = reading.points_of_mask(mask)
     for label, point_mm in body_mm.items():

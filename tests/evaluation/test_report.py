@@ -1,4 +1,5 @@
 import csv
+import doctest
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import versectl.evaluation
 from versectl.evaluation import Options, Rules, evaluate, published, report, table
 
 from versectl.errors import BadInputError, PartialFailureError
@@ -79,7 +81,7 @@ def test_a_report_without_any_scan_can_still_be_shown(folders):
         path.write_text("{}")
     found = evaluate(predicted, gt)
     assert [failure.case for failure in found.failures] == ["sub-a", "sub-b"]
-    assert "0 scans, 0 vertebrae" in table.text(found, beside_published=True)
+    assert "0 scans, 0 vertebrae" in table.text(found, details=True, beside_published=True)
     json.dumps(report.to_json(found), allow_nan=False)
 
 
@@ -137,23 +139,69 @@ def test_csv_has_a_line_per_case_and_vertebra(folders, tmp_path):
     }  # fmt: skip
 
 
-def test_text_names_rules_aggregations_and_everything_left_out(folders):
+def test_text_is_one_screen_that_names_figures_rules_and_what_was_left_out(folders):
     shown = table.text(evaluate(*folders))
+    assert shown.count("\n") <= 24
     for words in (
-        "2 scans, 6 vertebrae",
-        "scans with every vertebra identified: 1 of 2 (50.00 %)",
+        "2 scans, 6 vertebrae; scans with every vertebra identified: 1 of 2 (50.00 %)",
         "centroids: from files in 2 scans",
         "missing landmarks: 1 (point error left out)",
         "nearer than 20 mm (the paper's rule)",
         "HD between voxel sets, as in the paper; ± population SD",
-        "Pooled over vertebrae (the paper's Table 1)",
-        "Mean over scans of each scan's mean (the paper's Table 2)",
-        "5 of 6 (83.33 %)",
+        "5 of 6 (83.3 %)",
+        "83.3 %  1.50 ± 1.50",  # ID and PE, mean over scans
         "sub-c: no prediction, not counted",
         "sub-d: no ground truth, not counted",
         "sub-b: missing masks: L2",
     ):
         assert words in shown
+    assert "Per vertebra" not in shown
+
+
+def test_details_hold_every_table(folders):
+    shown = table.text(evaluate(*folders), details=True)
+    for words in (
+        "Pooled over vertebrae (the paper's Table 1)",
+        "Mean over scans of each scan's mean (the paper's Table 2)",
+        "those at the edge of the volume left out",
+        "Per vertebra",
+        "sub-c: no prediction, not counted",
+    ):
+        assert words in shown
+    case = next(line for line in shown.splitlines() if line.startswith("sub-b "))
+    assert case.split()[1] == "files"
+
+
+def test_what_cases_share_is_one_remark_and_the_rest_is_counted(tmp_path):
+    names = [f"sub-{number:02}" for number in range(12)]
+    for name in names:
+        write_scan(tmp_path / "gt", name)
+        write_scan(tmp_path / "pred", name, found=(19, 20))
+        (tmp_path / "pred" / f"{name}_ctd.json").unlink()
+    found = evaluate(tmp_path / "pred", tmp_path / "gt")
+    shown = table.text(found)
+    assert shown.count("\n") <= 24
+    lost = "no predicted centroid file, no vertebra identified"
+    assert f"{lost}: 12 cases (sub-00, sub-01, sub-02 and 9 more)" in shown
+    assert "--points masks" in shown
+    assert "and 19 more remarks; --details shows all" in shown
+    assert len(table.failures(found)) == 12
+    assert set(table.failures(found)) <= set(table.text(found, details=True).splitlines())
+
+
+def test_a_level_shift_of_whole_scans_is_said(tmp_path):
+    for name in CASES:
+        write_scan(tmp_path / "gt", name)
+        write_scan(tmp_path / "pred", name)
+    for name in CASES[1:]:
+        path = tmp_path / "pred" / f"{name}_ctd.json"
+        entries = json.loads(path.read_text())
+        lower = [{**entry, "label": entry["label"] + 1} for entry in entries[1:]]
+        path.write_text(json.dumps([entries[0], *lower]))
+    found = evaluate(tmp_path / "pred", tmp_path / "gt")
+    line = "all labels one level too low (L1 named L2) in 2 of 3 scans: sub-b, sub-c"
+    assert line in table.text(found)
+    assert [case["level_shift"] for case in report.to_json(found)["cases"]] == [0, 1, 1]
 
 
 def test_text_names_the_options_in_force(folders):
@@ -192,6 +240,10 @@ def test_thresholds_are_read_and_checked(folders):
 def test_thresholds_that_mean_nothing_are_refused(words):
     with pytest.raises(BadInputError):
         report.parse_thresholds(words)
+
+
+def test_the_example_of_the_package_gives_what_it_says():
+    assert doctest.testmod(versectl.evaluation).failed == 0
 
 
 def test_evaluation_loads_no_deep_learning_library():

@@ -1,6 +1,7 @@
 """Commands that compare predictions with the ground truth."""
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import click
 from versectl.cli.options import FILE, VERBOSITY, Decorator, adding, gathered, option
 
 if TYPE_CHECKING:
-    from versectl.evaluation import Options
+    from versectl.evaluation import Options, Report
+
+log = logging.getLogger("versectl")
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,23 @@ class ScoringOptions:
     hd: str
     rule: str
     missed_pe: float | None
+    points: str
     pred_format: str
     gt_format: str
+    pred_labels: str
+    gt_labels: str
     jobs: int | None
     as_json: bool
 
     def for_evaluation(self, count_missing: bool = False) -> "Options":
         """The same, as the evaluation takes it."""
-        from versectl.evaluation import Options, Rules
+        from versectl.evaluation import Files, Options, Rules
 
         return Options(
             rules=Rules(self.hd, self.rule, self.missed_pe),
-            predicted_format=self.pred_format,
-            gt_format=self.gt_format,
+            predicted=Files(self.pred_format, self.pred_labels),
+            gt=Files(self.gt_format, self.gt_labels),
+            points=self.points,
             count_missing_cases=count_missing,
             jobs=self.jobs,
         )
@@ -45,6 +52,7 @@ class EvaluateOptions:
 
     pred: Path
     count_missing: bool
+    details: bool
     csv: Path | None
     compare: str | None
     fail_below: str | None
@@ -54,6 +62,12 @@ def centroid_format(name: str, help_text: str) -> Decorator:
     """An option that names a format of centroid files."""
     formats = click.Choice(["subject", "verse19", "verse20"])
     return option(name, type=formats, default="subject", show_default=True, help=help_text)
+
+
+def label_numbers(name: str, help_text: str) -> Decorator:
+    """An option that names the numbering of label maps."""
+    schemes = click.Choice(["auto", "verse", "totalsegmentator", "spineps"])
+    return option(name, type=schemes, default="auto", show_default=True, help=help_text)
 
 
 SCORING = (
@@ -80,8 +94,19 @@ SCORING = (
         help="Point error of a missing landmark. Default: missing landmarks are left out of the "
         "mean, and counted.",
     ),
+    option(
+        "--points",
+        type=click.Choice(["auto", "files", "masks"]),
+        default="auto",
+        show_default=True,
+        help="Centroids to compare: those of centroid files (a prediction without one loses its "
+        "identification), or the masks' centres of mass on both sides. auto: files, unless the "
+        "ground truth has none at all.",
+    ),
     centroid_format("--pred-format", "Format of predicted centroid files that name no axes."),
     centroid_format("--gt-format", "Format of true centroid files that name no axes."),
+    label_numbers("--pred-labels", "Numbering of predicted label maps."),
+    label_numbers("--gt-labels", "Numbering of true label maps."),
     option(
         "--jobs",
         type=click.IntRange(min=1),
@@ -96,6 +121,7 @@ SCORING = (
 @option("--pred", type=FILE, required=True, help="Predictions: a folder or one file.")
 @adding(*SCORING, *VERBOSITY)
 @option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
+@option("--details", is_flag=True, help="Print all tables: per case, per vertebra, without border.")
 @option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
 @option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
 @option("--fail-below", metavar="LIST", help="End with code 4 below these: ID=0.9,DSC=0.85.")
@@ -113,8 +139,11 @@ def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
         table.write_csv(found, options.csv)
     if scoring.as_json:
         click.echo(json.dumps(report.to_json(found), indent=1))
+    elif log.isEnabledFor(logging.INFO):
+        published = options.compare == "published"
+        click.echo(table.text(found, options.details, published), nl=False)
     else:
-        click.echo(table.text(found, beside_published=options.compare == "published"), nl=False)
+        warn_of_failures(found)
     report.check(found, thresholds)
 
 
@@ -126,6 +155,19 @@ def rank(teams: tuple[Path, ...], scoring: ScoringOptions) -> None:
     from versectl.evaluation import ranking
 
     found = ranking.rank(scoring.gt, teams, scoring.for_evaluation())
-    as_json = json.dumps(ranking.to_json(found), indent=1) if scoring.as_json else None
-    click.echo((as_json or ranking.text(found)).rstrip())
+    if scoring.as_json:
+        click.echo(json.dumps(ranking.to_json(found), indent=1))
+    elif log.isEnabledFor(logging.INFO):
+        click.echo(ranking.text(found), nl=False)
+    else:
+        for team, report in found.reports.items():
+            warn_of_failures(report, f"{team}: ")
     ranking.check(found)
+
+
+def warn_of_failures(found: "Report", prefix: str = "") -> None:
+    """All that --quiet shows of a comparison: a line for each case or file that is missing."""
+    from versectl.evaluation import table
+
+    for line in table.failures(found):
+        log.warning("%s%s", prefix, line)

@@ -130,12 +130,16 @@ def _show_folds(options: CrossValidationOptions) -> None:
     from versectl.io import layout
     from versectl.training import cross_validation
 
+    # Never centres of masks: those masks were made from the true centres.
+    scoring = Options(points="files", count_missing_cases=True)
     tested = len(layout.find(options.truth))
     errors_mm = cross_validation.spine_errors_mm(options)
     click.echo(cross_validation.spine_line(errors_mm, tested))
     for folder in (options.from_truth, options.end_to_end):
         click.echo(f"\n{folder.name.replace('_', ' ')}: pooled over vertebrae, beside Table 1")
         if folder.is_dir():
-            found = report.evaluate(folder, options.truth, Options(count_missing_cases=True))
+            found = report.evaluate(folder, options.truth, scoring)
             table.write_csv(found, options.out / f"{folder.name}.csv")
             click.echo(table.table_one(found))
+            for line in table.failures(found):
+                log.warning(line)

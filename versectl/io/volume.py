@@ -56,6 +56,14 @@ def read_frame(path: Path) -> sitk.Image:
     return image
 
 
+def read_stored(path: Path) -> sitk.Image:
+    """One 3-D scalar image with the values it holds, whatever they mean.
+
+    Raises BadInputError when the file is not one.
+    """
+    return _read_3d(Path(path))
+
+
 def read_labels(path: Path) -> sitk.Image:
     """A label map as uint8, whatever type it is stored in.
 

@@ -1,0 +1,186 @@
+"""Label maps in VerSe's, TotalSegmentator's or SPINEPS' numbers -> label maps in VerSe's numbers.
+
+What lies outside the field of view may hold NaN or one negative number, as resampling leaves it
+(the VerSe organisers' own scripts: -1024); both are background. Everything that is not taken as it
+stands is reported in a note.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from versectl import geometry, labels
+from versectl.errors import BadInputError
+
+#: Largest number a label map may hold; beyond it a file is no label map.
+HIGHEST = 65535
+
+#: How far a stored value may be from a whole number: rounding of stored slopes.
+ROUNDING = 1e-3
+
+#: At most so many unknown numbers are named.
+NAMED = 8
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What a tool's numbers mean.
+
+    vertebrae : number -> VerSe label.
+    others : numbers of structures that are no vertebra; left out without a word.
+    """
+
+    title: str
+    vertebrae: Mapping[int, int]
+    others: frozenset[int]
+
+    def unknown(self, numbers: Iterable[int]) -> list[int]:
+        """The numbers that mean nothing in this scheme, in ascending order."""
+        return sorted(set(numbers) - {0, *self.vertebrae, *self.others})
+
+
+_VERSE = {label: label for label in labels.ORDER}
+_SACRUM_COCCYX = frozenset({26, 27})
+
+SCHEMES: Mapping[str, Scheme] = {
+    # 26 and 27: sacrum and coccyx, which VerSe does not score.
+    "verse": Scheme("VerSe", _VERSE, _SACRUM_COCCYX),
+    # TotalSegmentator 2, task "total": vertebrae_L5 is 27, vertebrae_C1 50, 117 structures in all.
+    "totalsegmentator": Scheme(
+        "TotalSegmentator",
+        {51 - label: label for label in range(1, 25)},
+        frozenset({*range(1, 27), *range(51, 118)}),
+    ),
+    # SPINEPS, seg-vert: X is a vertebra, 100 + X the disc below it, 200 + X its endplates.
+    "spineps": Scheme(
+        "SPINEPS",
+        _VERSE,
+        frozenset({*_SACRUM_COCCYX, *range(101, 129), *range(201, 229)}),
+    ),
+}
+
+#: What may stand beside TotalSegmentator's vertebrae in a file that is not its full output:
+#: sacrum and S1, the spinal cord, ribs and sternum.
+_BESIDE_VERTEBRAE = {25, 26, 79, *range(92, 118)}
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader must know about a case; `detail` is what differs from case to case.
+
+    costs : whether the prediction loses a figure for it.
+    """
+
+    text: str
+    detail: str = ""
+    costs: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.detail}" if self.detail else self.text
+
+
+@dataclass
+class _Survey:
+    """What is stored in a label map."""
+
+    numbers: set[int] = field(default_factory=set)
+    fills: set[int] = field(default_factory=set)  # negative numbers
+    has_nan: bool = False
+
+
+def recognise(numbers: Iterable[int]) -> str:
+    """The name of the scheme these numbers are likely from; VerSe's when nothing speaks against it.
+
+    TotalSegmentator: numbers of its vertebrae that VerSe does not have, beside either its organs
+    or nothing but bones. SPINEPS: numbers from 101 on, and none that it does not have.
+    """
+    found = set(numbers) - {0}
+    theirs = SCHEMES["totalsegmentator"].vertebrae.keys() - _VERSE.keys() - _SACRUM_COCCYX
+    if found & theirs:
+        is_full = bool(found & set(range(1, 25)) and found & set(range(51, 118)))
+        is_spine = found <= {*SCHEMES["totalsegmentator"].vertebrae, *_BESIDE_VERTEBRAE}
+        return "totalsegmentator" if is_full or is_spine else "verse"
+    has_discs = any(number > 100 for number in found)
+    return "spineps" if has_discs and not SCHEMES["spineps"].unknown(found) else "verse"
+
+
+def to_verse(
+    image: sitk.Image, scheme: str = "auto", source: str = "the label map"
+) -> tuple[sitk.Image, tuple[Note, ...]]:
+    """The image as a uint8 label map in VerSe's numbers, and notes on what was not as it should be.
+
+    scheme : a key of SCHEMES, or "auto" to recognise it by the numbers.
+    Raises BadInputError, naming `source`, when the values cannot be those of a label map.
+    """
+    values = sitk.GetArrayViewFromImage(image)
+    survey = _survey(values, source)
+    name = recognise(survey.numbers) if scheme == "auto" else scheme
+    chosen = SCHEMES[name]
+    unknown = chosen.unknown(survey.numbers)
+    notes = _notes(survey, name, unknown)
+    if image.GetPixelID() == sitk.sitkUInt8 and name == "verse" and not unknown:
+        return image, notes
+    table = np.zeros(max(survey.numbers, default=0) + 1, np.uint8)
+    for number in survey.numbers & chosen.vertebrae.keys():
+        table[number] = chosen.vertebrae[number]
+    label_map = np.empty(values.shape, np.uint8)
+    for plane, translated in zip(values, label_map, strict=True):  # never a whole copy in floats
+        translated[...] = table[_whole(plane)]
+    return geometry.from_array(label_map, image), notes
+
+
+def _survey(values: NDArray[Any], source: str) -> _Survey:
+    if values.dtype == np.uint8:
+        return _Survey(set(np.flatnonzero(geometry.label_counts(values)).tolist()))
+    survey = _Survey()
+    for plane in values:
+        _check(plane, survey, source)
+        survey.numbers |= set(np.flatnonzero(np.bincount(_whole(plane).ravel())).tolist())
+    return survey
+
+
+def _check(plane: NDArray[Any], survey: _Survey, source: str) -> None:
+    """Note NaN and the negative fill of one plane; refuse what no label map holds."""
+    is_nan = np.isnan(plane)
+    survey.has_nan |= bool(is_nan.any())
+    known = plane[~is_nan] if is_nan.any() else plane
+    rounded = np.rint(known)
+    if not np.isfinite(rounded).all() or rounded.max(initial=0) > HIGHEST:
+        raise BadInputError(f"{source} holds infinite or very large values; a label map is needed.")
+    if known.size and np.abs(known - rounded).max() > ROUNDING:
+        raise BadInputError(
+            f"{source} holds numbers that are not whole; a label map is needed (resampled by "
+            "nearest neighbour)."
+        )
+    if rounded.min(initial=0) < 0:
+        below = rounded[rounded < 0]
+        survey.fills |= {int(below.min()), int(below.max())}
+    if len(survey.fills) > 1:
+        raise BadInputError(
+            f"{source} holds different negative numbers ({min(survey.fills)} and "
+            f"{max(survey.fills)}); a label map is needed."
+        )
+
+
+def _whole(plane: NDArray[Any]) -> NDArray[np.intp]:
+    """The plane in whole numbers, NaN and negative ones as 0."""
+    known = np.nan_to_num(plane, nan=0.0) if plane.dtype.kind == "f" else plane
+    return np.rint(known).clip(min=0).astype(np.intp)
+
+
+def _notes(survey: _Survey, name: str, unknown: list[int]) -> tuple[Note, ...]:
+    notes = [Note(f"{fill} outside the field of view read as background") for fill in survey.fills]
+    if survey.has_nan:
+        notes.append(Note("NaN read as background"))
+    if name != "verse":
+        notes.append(Note(f"read in {SCHEMES[name].title}'s numbers"))
+    if unknown:
+        shown = ", ".join(map(str, unknown[:NAMED]))
+        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        title = SCHEMES[name].title
+        notes.append(Note(f"ignored, no label of {title}'s numbering", f"{shown}{more}"))
+    return tuple(notes)

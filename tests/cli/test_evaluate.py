@@ -1,0 +1,92 @@
+"""evaluate and rank on the command line: what they print, and how they end."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from versectl.evaluation import numbering, reading
+
+from versectl.cli import evaluate as commands
+from versectl.io import volume
+
+
+def write_mask(path, labels=(20, 21, 22), shift_vox=0):
+    array = np.zeros((31, 14, 17), np.int16)
+    for level, label in enumerate(labels):
+        array[22 - 9 * level : 29 - 9 * level, 3:10, 2 + shift_vox : 10 + shift_vox] = label
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.5, 1.25, 2.0))
+    volume.write(image, path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_mask(tmp_path / "gt" / "a_seg.nii.gz")
+    write_mask(tmp_path / "pred" / "a_seg.nii.gz", shift_vox=1)
+    return ["--pred", tmp_path / "pred", "--gt", tmp_path / "gt"]
+
+
+def test_quiet_prints_nothing_of_a_comparison_that_went_well(run, folders):
+    done = run("evaluate", *folders, "-q", "--fail-below", "DSC=0.5")
+    assert (done.exit_code, done.output) == (0, "")
+    assert "Dice" in run("evaluate", *folders).stdout
+
+
+def test_quiet_prints_every_failure_and_nothing_else(run, folders, tmp_path):
+    for name in ("b", "c"):
+        write_mask(tmp_path / "gt" / f"{name}_seg.nii.gz")
+    (tmp_path / "pred" / "b_seg.nii.gz").write_bytes(b"no volume")
+    done = run("evaluate", *folders, "-q", "--fail-below", "DSC=0.99")
+    assert done.exit_code == 4
+    assert done.stdout == ""
+    first, second, last = done.stderr.splitlines()
+    assert first.startswith("b: not compared: ")
+    assert second == "c: no prediction, not counted"
+    assert "DSC is 0." in last
+    ranked = run("rank", tmp_path / "pred", tmp_path / "gt", "--gt", tmp_path / "gt", "-q")
+    assert ranked.stdout == ""
+    assert "pred: b: not compared" in ranked.stderr
+
+
+def test_json_is_printed_however_quiet(run, folders):
+    assert json.loads(run("evaluate", *folders, "-q", "--json").stdout)["points"] == "masks"
+
+
+def test_details_are_printed_when_asked(run, folders):
+    assert "Per vertebra" not in run("evaluate", *folders).stdout
+    assert "Per vertebra" in run("evaluate", *folders, "--details").stdout
+    assert "Table 1" in run("evaluate", *folders, "--compare", "published").stdout
+
+
+def test_options_of_reading_reach_the_evaluation(run, folders, tmp_path):
+    write_mask(tmp_path / "pred" / "a_seg.nii.gz", labels=(31, 30, 29))
+    guessed = run("evaluate", *folders)
+    assert "read in TotalSegmentator's numbers" in guessed.stdout
+    assert "3 of 3 (100.0 %)" in guessed.stdout
+    forced = run("evaluate", *folders, "--pred-labels", "verse")
+    assert "no label of VerSe's numbering: 29, 30, 31" in forced.stdout
+    assert "0 of 3 (0.0 %)" in forced.stdout
+    without = run("evaluate", *folders, "--points", "files")
+    assert "no true centroid file, identification not scored" in without.stdout
+
+
+def test_the_command_offers_what_the_evaluation_knows():
+    chosen = {option.name: option.type for option in commands.evaluate.params}
+    assert set(chosen["points"].choices) == set(reading.POINTS)
+    assert set(chosen["pred_labels"].choices) == {"auto", *numbering.SCHEMES}
+
+
+def test_comparing_loads_no_deep_learning_library(folders):
+    code = "\n".join(
+        [
+            "import sys",
+            "from versectl.cli.main import main",
+            "main(sys.argv[1:], standalone_mode=False)",
+            "assert not {'keras', 'tensorflow', 'matplotlib'} & {*sys.modules}",
+        ]
+    )
+    command = [sys.executable, "-c", code, "evaluate", *map(str, folders)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
