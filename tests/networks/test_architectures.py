@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -58,3 +59,17 @@ def test_the_published_form_without_patches_can_be_built():
 def test_the_default_networks_stay_small(stage):
     count = architectures.build(config.DEFAULT[stage].network).count_params()
     assert count < 5e6  # 20 MB in float32; all weights together must stay under 60 MB
+
+
+@pytest.mark.parametrize("kind", architectures.KINDS)
+def test_every_layer_is_told_what_it_computes_in(kind):
+    config_of_kind = replace(SCNET, kind=kind, filters=(2, 2, 2), patch_vox=1 + (kind == "scnet"))
+    keras.config.set_dtype_policy("mixed_float16")  # as another part of a program may
+    try:
+        layers = architectures.build(config_of_kind, "bfloat16").layers
+    finally:
+        keras.config.set_dtype_policy("float32")
+    types = {layer.name: layer.compute_dtype for layer in layers if layer.name != "image"}
+    assert set(types.values()) == {"bfloat16", "float32"}
+    heads = {name for name in types if name in ("logits", "local", "spatial", "names")}
+    assert {types[name] for name in heads} == {"float32"}

@@ -1,8 +1,56 @@
-"""Where networks compute and how exactly."""
+"""Where networks are computed and in which precision."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 
+from versectl.errors import DeviceError
 from versectl.networks import device
+
+#: Imports what a program may import, and prints whether the environment is as it was.
+IMPORTS = """
+import os, sys
+before = dict(os.environ)
+import versectl, versectl.cli.main, versectl.networks.device, versectl.networks.loading
+import versectl.networks.weights
+print(before == dict(os.environ), "keras" in sys.modules, "tensorflow" in sys.modules)
+"""
+
+
+def test_importing_versectl_changes_no_environment_and_loads_no_network_library():
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "False"], done.stderr
+
+
+def test_the_command_line_chooses_keras_backend_unless_the_user_did(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"TF_CPP_MIN_LOG_LEVEL": "0"})
+    device.set_environment()
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [("auto", ["a", "b"]), ("cpu", []), ("gpu", ["a"]), ("gpu:0", ["a"]), ("gpu:1", ["b"])],
+)
+def test_gpus_are_counted_among_those_that_are_visible(asked, taken):
+    assert device.chosen(asked, ["a", "b"]) == taken
+
+
+@pytest.mark.parametrize(("asked", "there"), [("gpu", 0), ("gpu:0", 0), ("gpu:2", 2)])
+def test_a_gpu_that_is_not_visible_is_refused(asked, there):
+    with pytest.raises(DeviceError, match=f"{asked}: TensorFlow sees {there} GPUs"):
+        device.chosen(asked, range(there))
+
+
+def test_preparing_leaves_the_environment_and_a_scheduler_s_choice_alone(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    before = dict(os.environ)
+    assert device.prepare("cpu", "float32") == "float32"
+    assert device.prepare("cpu", "float32") == "float32"  # twice is no other choice
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
+import gc
 import json
+import pickle
+import weakref
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from versectl import config
 from versectl.errors import WeightsError
-from versectl.networks import architectures, weights
+from versectl.networks import architectures, loading, weights
 
 TINY = replace(
     config.DEFAULT["spine"],
@@ -58,7 +62,7 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(folder):
 
 def test_a_broken_description_is_refused(folder):
     (folder / "spine.json").write_text("{")
-    with pytest.raises(WeightsError, match="no description"):
+    with pytest.raises(WeightsError, match="does not describe weights"):
         weights.load(folder, "spine")
 
 
@@ -66,3 +70,43 @@ def test_a_broken_description_is_refused(folder):
 def test_the_default_weights_are_whole(stage):
     model = weights.load(None, stage)
     assert model.config.stage == stage
+
+
+def state():
+    """What Keras holds for all of a program's networks."""
+    return (
+        keras.config.dtype_policy().name,
+        keras.config.floatx(),
+        keras.config.image_data_format(),
+        keras.config.epsilon(),
+        keras.backend.backend(),
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_computes_in_its_own_precision_whatever_keras_is_set_to(folder, precision):
+    before = state()
+    network = weights.load_network(folder, "spine", precision)
+    assert state() == before
+    assert network.get_layer("down0_0").compute_dtype == precision
+    assert network.get_layer("logits").compute_dtype == "float32"
+    assert {str(variable.dtype) for variable in network.weights} == {"float32"}
+    keras.config.set_dtype_policy("mixed_bfloat16")  # as another part of a program may
+    try:
+        again = weights.load_network(folder, "spine", precision)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    seen = np.random.default_rng(1).normal(size=(1, 8, 4, 12, 1)).astype(np.float32)
+    assert np.array_equal(np.asarray(network(seen)), np.asarray(again(seen)))
+
+
+def test_models_are_loaded_once_and_freed_with_their_provider(folder):
+    models = loading.Models(folder, device="cpu", precision="float32")
+    assert models.spine is models.spine
+    assert pickle.loads(pickle.dumps(models)) == models
+    assert "spine" not in vars(pickle.loads(pickle.dumps(models)))
+    held = weakref.ref(models.spine.answer)
+    models.spine.answer(np.zeros((8, 8, 8, 1), np.float32))
+    del models
+    gc.collect()
+    assert held() is None

@@ -10,6 +10,7 @@ import click
 from versectl import __version__
 from versectl.cli import challenge, evaluate, predict, train, weights
 from versectl.errors import explain, printable
+from versectl.networks import device
 
 log = logging.getLogger("versectl")
 
@@ -62,6 +63,7 @@ def main() -> None:
     """
     log.handlers = [Echo()]
     log.setLevel(logging.INFO)
+    device.set_environment()
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -94,7 +94,7 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
     """
     from versectl.networks import device as machine
 
-    precision = machine.prepare(device, precision)  # before TensorFlow loads
+    precision = machine.prepare(device, precision)
     from versectl.training import run as training_run
 
     training_run.run(stage, options, precision, log.info)
@@ -117,7 +117,7 @@ def cross_validate(device: str, precision: str, options: CrossValidationOptions)
     """
     from versectl.networks import device as machine
 
-    precision = machine.prepare(device, precision)  # before TensorFlow loads
+    precision = machine.prepare(device, precision)
     from versectl.training import cross_validation
 
     cross_validation.run(options, precision, log.info)

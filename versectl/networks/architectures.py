@@ -1,164 +1,215 @@
 """The networks, in Keras 3 operations only: a U-Net and SpatialConfiguration-Nets.
 
 Tensors are (batch, z, y, x, channels). A U-Net's convolutions are 3x3x3; grids are halved by
-average pooling (Payer et al. 2020, section 2).
+average pooling (Payer et al. 2020, section 2). Every layer is told the type it computes in, so that
+Keras' global settings are neither used nor changed.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import keras
 from keras import layers, ops
 
 from versectl.config import SPATIAL_FACTOR, NetworkConfig
-from versectl.networks.upsampling import Upsample
+from versectl.networks.upsampling import Shape, Upsample, resized
 
-#: Logit the response for any vertebra starts from: about one voxel in fifty has some.
+#: chosen: logit that the response for any vertebra starts from: one voxel in fifty has some.
 RARE = -4.0
 
 
-def compute_in(precision: str) -> None:
-    """Networks built from now on compute in float32, bfloat16 or float16; weights are float32."""
-    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
-
-
-def build(config: NetworkConfig) -> keras.Model:
+def build(config: NetworkConfig, precision: str = "float32") -> keras.Model:
     """The network a configuration asks for, with fresh weights; any grid size it divides.
 
+    precision : type the layers compute in: float32, bfloat16 or float16; weights are float32.
+
     unet answers logits, or a heatmap, (batch, z, y, x, outputs). scnet answers logarithms of
-    heatmaps (batch, z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches, the
+    heatmaps (batch, z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches; the
     published ones answer heatmaps on the image's grid.
     """
-    image = keras.Input((None, None, None, config.inputs), name="image")
-    folded = Fold(config.patch_vox, name="fold")(image)
-    return keras.Model(image, KINDS[config.kind](folded, config), name=config.kind)
+    blocks = Blocks(config, policy(precision))
+    shape = (None, None, None, config.inputs)
+    image = keras.Input(shape, dtype="float32", name="image")
+    folded = Fold(config.patch_vox, dtype=blocks.dtype, name="fold")(image)
+    network = keras.Model(image, KINDS[config.kind](folded, blocks), name=config.kind)
+    network.dtype_policy = blocks.dtype
+    return network
 
 
-def unet(folded: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+def policy(precision: str) -> keras.DTypePolicy:
+    """Keras' policy for computing in a type; weights are float32 in each."""
+    return keras.DTypePolicy(precision if precision == "float32" else f"mixed_{precision}")
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What the networks are made of: layers of one configuration that compute in one type."""
+
+    config: NetworkConfig
+    dtype: keras.DTypePolicy
+
+    def u_shape(
+        self, x: keras.KerasTensor, convolutions: int = 2, prefix: str = ""
+    ) -> list[keras.KerasTensor]:
+        """A U-Net's features at every level of the expanding path, finest first."""
+
+        def block(x: keras.KerasTensor, level: int, path: str) -> keras.KerasTensor:
+            for index in range(convolutions):
+                name = f"{prefix}{path}{level}_{index}"
+                x = self.convolution(x, self.config.filters[level], name)
+                x = self.dropout(x)
+            return x
+
+        levels = range(len(self.config.filters))
+        down = []
+        for level in levels:
+            x = block(self.pooled(x) if level else x, level, "down")
+            down.append(x)
+        up = [block(x, levels[-1], "up") if self.config.deepest_twice else x]
+        for level in reversed(levels[:-1]):
+            joined = self.joined(down[level], self.doubled(up[-1]))
+            up.append(block(joined, level, "up"))
+        return up[::-1]
+
+    def convolution(
+        self,
+        x: keras.KerasTensor,
+        filters: int,
+        name: str,
+        size_vox: int = 3,
+        initial: str = "he_normal",
+    ) -> keras.KerasTensor:
+        """A convolution, its kernel drawn at first as published, and a leaky ReLU."""
+        x = layers.Conv3D(
+            filters,
+            size_vox,
+            padding="same",
+            kernel_initializer=initial,
+            dtype=self.dtype,
+            name=name,
+        )(x)
+        return layers.LeakyReLU(self.config.leak, dtype=self.dtype)(x)
+
+    def head(
+        self, x: keras.KerasTensor, channels: int, name: str, bias: float = 0.0, size_vox: int = 0
+    ) -> keras.KerasTensor:
+        """A last convolution, in float32: its answer is near the bias at first, as published."""
+        return layers.Conv3D(
+            channels,
+            size_vox or self.config.head_vox,
+            padding="same",
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.001),
+            bias_initializer=keras.initializers.Constant(bias),
+            dtype="float32",
+            name=name,
+        )(x)
+
+    def pooled(self, x: keras.KerasTensor, factor: int = 2) -> keras.KerasTensor:
+        """Average over cubes of voxels."""
+        return layers.AveragePooling3D(factor, dtype=self.dtype)(x)
+
+    def doubled(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Twice as many voxels along each side."""
+        if self.config.upsampling == "nearest":
+            return layers.UpSampling3D(2, dtype=self.dtype)(x)
+        return Upsample(2, self.config.upsampling, "edge", dtype=self.dtype)(x)
+
+    def joined(self, *tensors: keras.KerasTensor) -> keras.KerasTensor:
+        """The channels of all."""
+        return layers.Concatenate(dtype=self.dtype)(list(tensors))
+
+    def dropout(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Dropout where the configuration asks for it."""
+        return (
+            layers.Dropout(self.config.dropout, dtype=self.dtype)(x) if self.config.dropout else x
+        )
+
+
+def unet(folded: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     """U-Net: a number for every voxel of every patch, unfolded to the grid of the image."""
-    finest = _u_shape(folded, config)[0]
-    channels = config.outputs * config.patch_vox**3
-    logits = _head(channels, config.head_vox, "logits")(finest)
+    config = blocks.config
+    finest = blocks.u_shape(folded)[0]
+    logits = blocks.head(finest, config.outputs * config.patch_vox**3, "logits")
     return Unfold(config.patch_vox, dtype="float32", name="unfold")(logits)
 
 
-def scnet(folded: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+def scnet(folded: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     """SpatialConfiguration-Net: where a vertebra is, times which one it must be.
 
-    The local part says sharply where any vertebra is, the spatial part, from a quarter of the
+    The local part says sharply where any vertebra is; the spatial part, from a quarter of the
     resolution and a wide view that includes the local answer, shares that response among the
-    names. So heatmaps of one place sum to the local response, and at most one name is sure.
+    labels. So the heatmaps at one voxel sum to the local response, and at most one label is sure.
     """
-    finest, coarse = _u_shape(folded, config)[:2]
-    local = _head(1, config.head_vox, "local", bias=RARE)(finest)
+    config = blocks.config
+    finest, coarse = blocks.u_shape(folded)[:2]
+    local = blocks.head(finest, 1, "local", bias=RARE)
 
-    wide = layers.Concatenate()([coarse, layers.AveragePooling3D(2)(ops.sigmoid(local))])
+    wide = blocks.joined(coarse, blocks.pooled(ops.sigmoid(local)))
     for index in range(3):  # 3 x 5 voxels reach 4 vertebrae up and down
-        name = f"spatial{index}"
-        wide = layers.Conv3D(config.spatial_filters, 5, padding="same", name=name)(wide)
-        wide = layers.LeakyReLU(config.leak)(wide)
-    names = _head(config.outputs, config.head_vox, "names")(wide)
-    names = layers.UpSampling3D(2, dtype="float32")(names)
+        wide = blocks.convolution(
+            wide, config.spatial_filters, f"spatial{index}", 5, "glorot_uniform"
+        )
+    labels = blocks.head(wide, config.outputs, "names")
+    labels = layers.UpSampling3D(2, dtype="float32")(labels)
     # The product of the published network, as a sum: logarithms keep what is nearly 0 learnable.
-    return ops.log_sigmoid(local) + ops.log_softmax(names)
+    return ops.log_sigmoid(local) + ops.log_softmax(labels)
 
 
-def scnet2019(image: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+def scnet2019(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     """SpatialConfiguration-Net as published: local times spatial heatmaps, one per vertebra.
 
     The spatial heatmaps are made from the local ones alone, at a quarter of the resolution, by
     7x7x7 convolutions (section 2.2; tanh before the cubic upsampling: released VerSe 2019).
     """
-    x = _convolution(image, config.filters[0], config, "stem") if config.stem else image
-    local = _head(config.outputs, config.head_vox, "local")(_u_shape(x, config)[0])
+    config = blocks.config
+    x = blocks.convolution(image, config.filters[0], "stem") if config.stem else image
+    local = blocks.head(blocks.u_shape(x)[0], config.outputs, "local")
 
-    wide = layers.AveragePooling3D(SPATIAL_FACTOR)(local)
+    wide = blocks.pooled(local, SPATIAL_FACTOR)
     for index in range(3):
-        name = f"spatial{index}"
-        wide = layers.Conv3D(
-            config.spatial_filters, 7, padding="same", kernel_initializer="he_normal", name=name
-        )(wide)
-        wide = layers.LeakyReLU(config.leak)(wide)
-    spatial = ops.tanh(_head(config.outputs, 7, "spatial")(wide))
-    return local * Upsample(SPATIAL_FACTOR, "cubic", config.border, dtype="float32")(spatial)
+        wide = blocks.convolution(wide, config.spatial_filters, f"spatial{index}", 7)
+    spatial = ops.tanh(blocks.head(wide, config.outputs, "spatial", size_vox=7))
+    return local * _cubically_upsampled(spatial, config)
 
 
-def scnet2020(image: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+def scnet2020(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     """The same as released for VerSe 2020: the spatial part is a second U-Net.
 
     The local heatmaps pass a tanh before they are pooled, the spatial ones after upsampling.
     """
-    local = ops.tanh(_head(config.outputs, config.head_vox, "local")(_u_shape(image, config)[0]))
+    config = blocks.config
+    local = ops.tanh(blocks.head(blocks.u_shape(image)[0], config.outputs, "local"))
 
-    wide = layers.AveragePooling3D(SPATIAL_FACTOR)(local)
     narrow = replace(config, filters=(config.spatial_filters,) * len(config.filters))
-    wide = _u_shape(wide, narrow, 1, "spatial_")[0]
-    spatial = _head(config.outputs, config.head_vox, "spatial")(wide)
-    spatial = Upsample(SPATIAL_FACTOR, "cubic", config.border, dtype="float32")(spatial)
-    return local * ops.tanh(spatial)
+    wide = replace(blocks, config=narrow).u_shape(
+        blocks.pooled(local, SPATIAL_FACTOR), convolutions=1, prefix="spatial_"
+    )[0]
+    spatial = blocks.head(wide, config.outputs, "spatial")
+    return local * ops.tanh(_cubically_upsampled(spatial, config))
 
 
-KINDS = {"unet": unet, "scnet": scnet, "scnet2019": scnet2019, "scnet2020": scnet2020}
+KINDS: dict[str, Callable[[keras.KerasTensor, Blocks], keras.KerasTensor]] = {
+    "unet": unet,
+    "scnet": scnet,
+    "scnet2019": scnet2019,
+    "scnet2020": scnet2020,
+}
 
 
-def _u_shape(
-    x: keras.KerasTensor, config: NetworkConfig, convolutions: int = 2, prefix: str = ""
-) -> list[keras.KerasTensor]:
-    """Features at every level of the way up, finest first."""
-
-    def block(x: keras.KerasTensor, level: int, way: str) -> keras.KerasTensor:
-        for index in range(convolutions):
-            x = _convolution(x, config.filters[level], config, f"{prefix}{way}{level}_{index}")
-            x = layers.Dropout(config.dropout)(x) if config.dropout else x
-        return x
-
-    levels = range(len(config.filters))
-    down = []
-    for level in levels:
-        if level:
-            x = layers.AveragePooling3D(2)(x)
-        x = block(x, level, "down")
-        down.append(x)
-    up = [block(x, levels[-1], "up") if config.deepest_twice else x]
-    for level in reversed(levels[:-1]):
-        x = layers.Concatenate()([down[level], _doubled(up[-1], config)])
-        up.append(block(x, level, "up"))
-    return up[::-1]
-
-
-def _doubled(x: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
-    if config.upsampling == "nearest":
-        return layers.UpSampling3D(2)(x)
-    return Upsample(2, config.upsampling, "edge")(x)
-
-
-def _head(channels: int, size_vox: int, name: str, bias: float = 0.0) -> layers.Layer:
-    """The last convolution: float32, and near its bias at first, as published."""
-    return layers.Conv3D(
-        channels,
-        size_vox,
-        padding="same",
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.001),
-        bias_initializer=keras.initializers.Constant(bias),
-        dtype="float32",
-        name=name,
-    )
-
-
-def _convolution(
-    x: keras.KerasTensor, width: int, config: NetworkConfig, name: str
-) -> keras.KerasTensor:
-    x = layers.Conv3D(width, 3, padding="same", kernel_initializer="he_normal", name=name)(x)
-    return layers.LeakyReLU(config.leak)(x)
+def _cubically_upsampled(spatial: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+    return Upsample(SPATIAL_FACTOR, "cubic", config.border, dtype="float32")(spatial)
 
 
 class Fold(layers.Layer):
     """(b, z, y, x, c) -> (b, z/p, y/p, x/p, p*p*p*c): the voxels of a patch become channels."""
 
-    def __init__(self, patch: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, patch: int, dtype: keras.DTypePolicy | str = "float32", name: str | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, name=name)
         self.patch = patch
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Fold."""
         p = self.patch
         if p == 1:
@@ -168,20 +219,22 @@ class Fold(layers.Layer):
         x = ops.transpose(x, (0, 1, 3, 5, 2, 4, 6))
         return ops.reshape(x, (b, z // p, y // p, x_size // p, p * p * p * c))
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> Shape:
         """Shape after folding; unknown sizes stay unknown."""
         p = self.patch
-        return (shape[0], *(n and n // p for n in shape[1:4]), shape[4] * p**3)
+        return resized(shape, lambda side: side // p, shape[4] * p**3)
 
 
 class Unfold(layers.Layer):
     """(b, z, y, x, p*p*p*c) -> (b, z*p, y*p, x*p, c): the reverse of Fold."""
 
-    def __init__(self, patch: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, patch: int, dtype: keras.DTypePolicy | str = "float32", name: str | None = None
+    ) -> None:
+        super().__init__(dtype=dtype, name=name)
         self.patch = patch
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Unfold."""
         p = self.patch
         if p == 1:
@@ -192,7 +245,7 @@ class Unfold(layers.Layer):
         x = ops.transpose(x, (0, 1, 4, 2, 5, 3, 6))
         return ops.reshape(x, (b, z * p, y * p, x_size * p, c))
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> Shape:
         """Shape after unfolding; unknown sizes stay unknown."""
         p = self.patch
-        return (shape[0], *(n and n * p for n in shape[1:4]), shape[4] // p**3)
+        return resized(shape, lambda side: side * p, shape[4] // p**3)

@@ -1,8 +1,10 @@
-"""Where networks compute and how exactly; settled before TensorFlow loads, which stays silent."""
+"""Where networks are computed and in which precision, for TensorFlow."""
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from versectl.errors import DeviceError
 from versectl.io import silence
@@ -13,36 +15,47 @@ FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 #: NVIDIA compute capability from which bfloat16 is native (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
 
+Gpu = TypeVar("Gpu")
+
+
+def set_environment() -> None:
+    """Have Keras use TensorFlow, without its start-up messages; what is set already stays.
+
+    Only for processes of our own, the command line's and its workers', before TensorFlow loads.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
 
 def prepare(device: str, precision: str, gpu_memory_mb: int | None = None) -> str:
-    """Set TensorFlow up for a device; the precision to compute in.
+    """Have TensorFlow use a device; the precision to compute in.
 
-    device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto" or a type's name.
-    gpu_memory_mb : the most to take of the GPU's memory; None lets it grow as it is needed.
-    Raises DeviceError when a GPU was asked for and none is visible. Call before TensorFlow loads.
+    device : "auto", "cpu", "gpu" or "gpu:N", counted among the GPUs that this process may see.
+    precision : "auto" or a type's name.
+    gpu_memory_mb : the most to take of the GPU's memory; None takes as much as is needed.
+    Raises DeviceError when the device is not there, or TensorFlow runs on others already.
     """
-    quieten()
     if importlib.util.find_spec("tensorflow") is None:
         raise DeviceError("TensorFlow is not installed: pip install 'versectl[tensorflow]'.")
-    if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    elif device.startswith("gpu:"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("gpu:")
-    capability = _gpu_capability(gpu_memory_mb)
-    if device.startswith("gpu") and capability is None:
-        raise DeviceError(
-            f"--device {device}: no such GPU is visible to TensorFlow; "
-            "check nvidia-smi (in a container: --gpus all), or use --device cpu."
-        )
+    capability = _use(device, gpu_memory_mb)
     return precision if precision != "auto" else best_precision(capability, cpu_flags())
 
 
-def quieten() -> None:
-    """Keep TensorFlow's start-up messages from the user; what is set already stays."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+def chosen(device: str, gpus: Sequence[Gpu]) -> list[Gpu]:
+    """Which of the visible GPUs a device means, none for the CPU; DeviceError if there is none."""
+    if device == "auto":
+        return list(gpus)
+    if device == "cpu":
+        return []
+    number = int(device.removeprefix("gpu").removeprefix(":") or 0)
+    if number >= len(gpus):
+        raise DeviceError(
+            f"--device {device}: TensorFlow sees {len(gpus)} GPUs, counted from 0; "
+            "check nvidia-smi (in a container: --gpus all) and CUDA_VISIBLE_DEVICES, "
+            "or use --device cpu."
+        )
+    return [gpus[number]]
 
 
 def best_precision(capability: tuple[int, int] | None, flags: frozenset[str]) -> str:
@@ -70,15 +83,35 @@ def visible_gpus(nodes: Path = Path("/dev")) -> tuple[str, ...]:
     return tuple(sorted((n for n in numbers if n.isdecimal()), key=int))
 
 
-def _gpu_capability(memory_mb: int | None) -> tuple[int, int] | None:
-    """Compute capability of the first visible GPU, its memory limited; None without one."""
+def _use(device: str, memory_mb: int | None) -> tuple[int, int] | None:
+    """Compute capability of the GPU that is used, its memory limited; None on the CPU."""
     with silence.libraries():
         import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = chosen(device, tf.config.list_physical_devices("GPU"))
+    try:
+        if tf.config.get_visible_devices("GPU") != gpus:
+            tf.config.set_visible_devices(gpus, "GPU")
+        for gpu in gpus:
+            _limit_memory(gpu, memory_mb)
+    except RuntimeError as error:
+        raise DeviceError(
+            "TensorFlow runs in this process already, on other devices or with other memory; "
+            "choose them before its first use."
+        ) from error
     if not gpus:
         return None
-    if memory_mb is not None:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
-        tf.config.set_logical_device_configuration(gpus[0], [limit])
     return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (7, 0))
+
+
+def _limit_memory(gpu: object, memory_mb: int | None) -> None:
+    """Let TensorFlow take no more than that, or what it needs as it needs it."""
+    import tensorflow as tf
+
+    if memory_mb is None:
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    else:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
+        if tf.config.get_logical_device_configuration(gpu) != [limit]:
+            tf.config.set_logical_device_configuration(gpu, [limit])

@@ -1,7 +1,7 @@
-"""The models of a run: loaded when first asked for, then held by the process."""
+"""The models of a run: loaded when first used, and held as long as this provider is."""
 
-import functools
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from versectl.types import Model
@@ -9,10 +9,11 @@ from versectl.types import Model
 
 @dataclass(frozen=True)
 class Models:
-    """Stage -> its model. A process that is handed this loads its own, once.
+    """The models of a folder of weights. A process that is handed this loads its own, once.
 
-    folder : of the weights; None for those that come with versectl.
+    folder : None for the weights that come with versectl.
     device, precision, gpu_memory_mb : as device.prepare() takes them.
+    Using a model raises WeightsError or DeviceError when it cannot be had.
     """
 
     folder: Path | None = None
@@ -20,9 +21,26 @@ class Models:
     precision: str = "auto"
     gpu_memory_mb: int | None = None
 
+    @cached_property
+    def spine(self) -> Model:
+        """Finds the spine."""
+        return self._load("spine")
+
+    @cached_property
+    def vertebrae(self) -> Model:
+        """Finds and labels the vertebrae."""
+        return self._load("vertebrae")
+
+    @cached_property
+    def segmentation(self) -> Model:
+        """Finds the voxels of each vertebra."""
+        return self._load("segmentation")
+
     def __call__(self, stage: str) -> Model:
-        """The stage's model; WeightsError or DeviceError when it cannot be had."""
-        return _load(self, stage)
+        """The stage's model."""
+        if stage == "spine":
+            return self.spine
+        return self.vertebrae if stage == "vertebrae" else self.segmentation
 
     def sha256(self, stage: str) -> str:
         """The recorded SHA-256 of the stage's weights, without loading them."""
@@ -30,18 +48,12 @@ class Models:
 
         return weights.describe(self.folder, stage).sha256
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For another process: what to load, not what was loaded here."""
+        return type(self), (self.folder, self.device, self.precision, self.gpu_memory_mb)
 
-@functools.cache
-def _load(models: Models, stage: str) -> Model:
-    precision = _prepare(models.device, models.precision, models.gpu_memory_mb)
-    from versectl.networks import weights
+    def _load(self, stage: str) -> Model:
+        from versectl.networks import device, weights
 
-    return weights.load(models.folder, stage, precision)
-
-
-@functools.cache
-def _prepare(device: str, precision: str, gpu_memory_mb: int | None) -> str:
-    """The precision to compute in; before TensorFlow loads, and once: it cannot be changed."""
-    from versectl.networks import device as machine
-
-    return machine.prepare(device, precision, gpu_memory_mb)
+        precision = device.prepare(self.device, self.precision, self.gpu_memory_mb)
+        return weights.load(self.folder, stage, precision)

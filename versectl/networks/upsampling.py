@@ -4,8 +4,14 @@ Voxels are areas: the image's corners stay where they are (half-pixel centres). 
 of the finer grid is a weighted sum of its neighbours in the coarser grid.
 """
 
+from collections.abc import Callable
+
+import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
+
+#: Of a tensor: batch, z, y, x, each None where any size will do, and channels.
+Shape = tuple[int | None, int | None, int | None, int | None, int]
 
 #: How many neighbours on either side a kernel reaches.
 REACH = {"linear": 1, "cubic": 2}
@@ -22,20 +28,29 @@ class Upsample(layers.Layer):
         "renormalised", nothing, so that the weights of what lies inside are scaled to sum to one.
     """
 
-    def __init__(self, factor: int, kernel: str, border: str, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, factor: int, kernel: str, border: str, dtype: keras.DTypePolicy | str = "float32"
+    ) -> None:
+        super().__init__(dtype=dtype)
         self.factor, self.kernel, self.border = factor, kernel, border
 
-    def call(self, x):
+    def call(self, x: KerasTensor) -> KerasTensor:
         """Upsample."""
         weights = taps(self.factor, self.kernel)
         for axis in (1, 2, 3):
             x = along(x, axis, weights, self.border)
         return x
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: Shape) -> Shape:
         """Shape after upsampling; unknown sizes stay unknown."""
-        return (shape[0], *(n and n * self.factor for n in shape[1:4]), shape[4])
+        return resized(shape, lambda side: side * self.factor, shape[4])
+
+
+def resized(shape: Shape, side: Callable[[int], int], channels: int) -> Shape:
+    """The shape of a tensor with other sides and channels; unknown sizes stay unknown."""
+    batch, z, y, x, _ = shape
+    z, y, x = (size and side(size) for size in (z, y, x))
+    return batch, z, y, x, channels
 
 
 def taps(factor: int, kernel: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from versectl.types import Model
 if TYPE_CHECKING:
     import keras
 
-#: How volumes can be framed and answers be read.
+#: Ways of framing a scan and reading the network's answer that the commands know.
 PROTOCOLS = ("default", "published")
 
 
@@ -37,17 +37,17 @@ def default_folder() -> Path:
 
 
 def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
-    """A stage's network, checked against its SHA-256, ready to answer.
+    """A stage's network, checked against its SHA-256, with its configuration.
 
-    precision : Keras' dtype for computing: float32, bfloat16 or float16.
-    Raises WeightsError when a file is missing, altered, or does not fit, and when nothing is known
-    of the steps round the network.
+    precision : type to compute in: float32, bfloat16 or float16.
+    Raises WeightsError when a file is missing, altered, or does not fit, and when the steps before
+    and after the network are not known.
     """
     described = describe(folder, stage)
     if described.config.protocol not in PROTOCOLS:
         raise WeightsError(
             f"{described.file} is a network of {described.config.protocol!r}, which no command "
-            "runs; versectl.weights.load_network gives it to your own program."
+            "runs; in Python, versectl.networks.weights.load_network loads it."
         )
     network = _filled(verified(described), precision)
 
@@ -59,16 +59,17 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
 
 
 def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":
-    """A stage's network alone, callable on an array (1, z, y, x, inputs).
+    """A stage's network alone, to be called on an array (batch, z, y, x, inputs).
 
-    Its answer is the network's own, before any sigmoid. Sizes must be multiples of the
-    configuration's divisor. Raises WeightsError as `load` does.
+    Its answer is the network's own, before any sigmoid. Each side must be a multiple of the
+    configuration's divisor. No global setting of Keras is used or changed. Raises WeightsError as
+    `load` does.
     """
     return _filled(verified(describe(folder, stage)), precision)
 
 
 class Described(NamedTuple):
-    """A stage's weights as their description tells of them."""
+    """What <stage>.json says of a stage's weights."""
 
     config: StageConfig
     file: Path
@@ -76,9 +77,9 @@ class Described(NamedTuple):
 
 
 def describe(folder: Path | None, stage: str) -> Described:
-    """What a folder says of its weights for a stage; neither TensorFlow nor the arrays are needed.
+    """What a folder says of its weights for a stage, without loading TensorFlow or the arrays.
 
-    Raises WeightsError when a file is missing or the description is none.
+    Raises WeightsError when a file is missing or <stage>.json is damaged.
     """
     folder = default_folder() if folder is None else Path(folder)
     settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
@@ -86,17 +87,21 @@ def describe(folder: Path | None, stage: str) -> Described:
         if not path.is_file():
             raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
     try:
-        content = atomic.read_json(settings)
-        return Described(config.from_json(content["config"]), file, str(content["sha256"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{settings} is no description of weights; get it again.") from error
+        match atomic.read_json(settings):
+            case {"config": stage_config, "sha256": str(sha256)}:
+                return Described(config.from_json(stage_config), file, sha256)
+        raise ValueError("it has no configuration or no SHA-256")
+    except ValueError as error:
+        raise WeightsError(
+            f"{settings} does not describe weights ({error}); download it again."
+        ) from error
 
 
 def verified(described: Described) -> Described:
     """The same, or WeightsError when the file is not the one described."""
     if atomic.sha256(described.file) != described.sha256:
         raise WeightsError(
-            f"{described.file} is damaged: its SHA-256 is not the recorded one; get it again."
+            f"{described.file} is damaged: its SHA-256 is not the recorded one; download it again."
         )
     return described
 
@@ -122,8 +127,7 @@ def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> Non
 def _filled(described: Described, precision: str) -> "keras.Model":
     from versectl.networks import architectures
 
-    architectures.compute_in(precision)
-    network = architectures.build(described.config.network)
+    network = architectures.build(described.config.network, precision)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers it finds no weights for; they would stay random.

@@ -19,7 +19,6 @@ from versectl.config import CrossValidationOptions, StageConfig
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, challenge_centroids, layout, volume
 from versectl.io.layout import Case
-from versectl.networks import architectures
 from versectl.networks.loading import Models
 from versectl.training import loop
 from versectl.training.sources import Recorded
@@ -27,7 +26,6 @@ from versectl.training.sources import Recorded
 
 def run(options: CrossValidationOptions, precision: str, tell: Callable[[str], None]) -> None:
     """Train and test the folds; BadInputError when cases are missing or in two folds."""
-    architectures.compute_in(precision)
     folds = read_folds(options.folds, layout.with_labels(options.data))
     numbers = range(len(folds)) if options.fold is None else [options.fold]
     if options.fold is not None and not 0 <= options.fold < len(folds):

@@ -55,10 +55,11 @@ def spread(batch: int) -> int:
     return len(devices)
 
 
-def compiled(config: StageConfig) -> Learner:
-    """A fresh network with its optimiser and loss."""
-    network = architectures.build(config.network)
+def compiled(config: StageConfig, precision: str = "float32") -> Learner:
+    """A fresh network with its optimiser and loss; its layers compute in `precision`."""
+    network = architectures.build(config.network, precision)
     learner = Learner(network.input, network.output, name=network.name)
+    learner.dtype_policy = network.dtype_policy  # scales the loss of float16
     learner.learn_by(config)
     # XLA makes 3-D convolutions on CPUs many times slower under TensorFlow.
     jit = False if keras.backend.backend() == "tensorflow" else "auto"

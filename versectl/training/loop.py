@@ -31,6 +31,7 @@ class Run:
     workers : processes that make samples.
     resume : go on from the checkpoint in `out`.
     checkpoint_every : steps between checkpoints and lines of the log.
+    precision : type the network computes in.
     """
 
     out: Path
@@ -38,6 +39,7 @@ class Run:
     workers: int = 1
     resume: bool = False
     checkpoint_every: int = 250
+    precision: str = "float32"
 
 
 def train(
@@ -52,7 +54,7 @@ def train(
     report : is handed every line of the log.
     """
     learner.spread(config.training.batch)
-    network = learner.compiled(config)
+    network = learner.compiled(config, run.precision)
     checkpoint = checkpoint_of(run.out, config.stage)
     _check_start(checkpoint, run.resume)
     if run.resume:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from versectl.config import PRESETS, StageConfig, TrainingOptions
-from versectl.networks import architectures
 from versectl.training import loop
 from versectl.training.sources import Recorded, Synthetic
 
@@ -14,10 +13,11 @@ BODY_MM = {"spine": 2.0, "vertebrae": 2.0, "segmentation": 1.25}
 
 def run(stage: str, options: TrainingOptions, precision: str, tell: Callable[[str], None]) -> None:
     """Train a stage as chosen; a line for every checkpoint is told."""
-    architectures.compute_in(precision)
     stage_config = configured(stage, options)
     source = subjects(stage_config, options)
-    where = loop.Run(options.out, options.seed, options.workers, options.resume)
+    where = loop.Run(
+        options.out, options.seed, options.workers, options.resume, precision=precision
+    )
     loop.train(stage_config, source, where, lambda line: tell(loop.told(line, stage_config)))
 
 
