@@ -54,3 +54,35 @@ def test_neighbours_have_colours_that_differ():
     for above, below in pairwise(labels.ORDER):
         pairs = zip(labels.color(above), labels.color(below), strict=True)
         assert max(abs(a - b) for a, b in pairs) > 0.3
+
+
+def test_codes_are_those_of_dicom():
+    codes = pytest.importorskip("pydicom.sr.codedict").codes
+    for label, name in labels.NAMES.items():
+        code = labels.code(label)
+        known = (
+            codes.SCT.Vertebra if name in ("T13", "L6") else getattr(codes.SCT, f"{name}Vertebra")
+        )
+        assert (code.value, code.meaning) == (known.value, known.meaning)
+    regions = (codes.SCT.CervicalSpine, codes.SCT.ThoracicSpine, codes.SCT.LumbarSpine)
+    told = [(region.value, region.meaning) for region in labels.REGION_CODES.values()]
+    assert told == [(known.value, known.meaning) for known in regions]
+
+
+def test_vertebrae_without_a_code_are_told_by_their_region():
+    told = {labels.NAMES[label]: labels.region_code(label) for label in labels.ORDER}
+    assert {name: code.meaning for name, code in told.items() if code} == {
+        "T13": "Thoracic spine",
+        "L6": "Lumbar spine",
+    }
+
+
+@pytest.mark.parametrize("text", ["L5-T10", "T10-", "sacrum", "L1-L7", "T10 L5", ""])
+def test_what_is_no_span_of_vertebrae_is_refused(text):
+    with pytest.raises(ValueError, match="T10-L5"):
+        labels.span(text)
+
+
+def test_a_span_holds_the_rare_vertebrae_between():
+    assert [labels.NAMES[label] for label in labels.span("t11 - L1")] == ["T11", "T12", "T13", "L1"]
+    assert labels.span("C1-L6") == labels.ORDER

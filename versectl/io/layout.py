@@ -20,6 +20,8 @@ SUFFIXES = (*NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 
 #: What follows the case's name in a file's name, and what such a file holds. First match wins.
 ENDINGS = (
+    (r"\.seg", (".nrrd",), "other"),  # what 3D Slicer reads
+    (r"_seg-[CTL]\d+_msk", SUFFIXES, "other"),  # one vertebra alone
     (r"_seg-vert_msk|_seg|_msk|_labels", SUFFIXES, "labels"),
     (r"_seg-(?:subreg|vb|vert)_ctd|_iso-ctd|_ctd", (".json",), "centroids"),
     (r"_spine", (".json",), "spine"),
@@ -87,6 +89,8 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
                 f"{found[name].ct} and {source} claim one case, {name}; rename one."
             )
         found[name] = Case(name, ct=source)
+    if not found and dicom.files(path, below=False):
+        return [_single(path, None)]  # its reader says why it is none
     if not found:
         endings = ", ".join(SUFFIXES)
         raise BadInputError(
@@ -166,7 +170,7 @@ def _dicom(path: Path, apart_from: Path | None) -> Iterator[tuple[str, Path]]:
     """Case name and DICOM folder or zip; those without CT, as localizers, are passed over."""
     files = list(_files(path, apart_from))
     for folder in dicom.folders(files):
-        if folder == path or dicom.holds_ct(folder):
+        if dicom.holds_ct(folder):
             yield "_".join(folder.relative_to(path).parts) or path.resolve().name, folder
     for file in files:
         if dicom.is_zip(file) and dicom.zip_holds_dicom(file):

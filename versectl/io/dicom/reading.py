@@ -47,12 +47,14 @@ def read(path: Path, wanted: str | None = None) -> Volume:
             raise BadInputError(f"{path}, series {chosen.key}, {error}.") from error
 
 
-def sources_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
-    """The headers of the series that read() reads, whole but for the pixels, in its order."""
+def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
+    """The whole headers of the series that read() reads, one per image or multi-frame file."""
     with _found(Path(path), below=wanted is not None) as found, headers.quiet() as pydicom:
         images = choice.choose(found, wanted, Path(path)).images
-        files = dict.fromkeys(image.file for image in images)
-        return [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
+        files = {image.uid: image.file for image in images}  # copies of a file are left out
+        return [
+            pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files.values()
+        ]
 
 
 def holds_ct(folder: Path) -> bool:

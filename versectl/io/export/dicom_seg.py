@@ -1,0 +1,125 @@
+"""DICOM SEG: the masks as an object of the study that the CT came from.
+
+It bears the patient's name and numbers, as every object of a study must; nothing else that
+versectl writes does.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+
+import versectl
+from versectl import geometry, labels
+from versectl.errors import BadInputError
+from versectl.io import atomic, dicom
+from versectl.io.export.findings import Findings
+
+if TYPE_CHECKING:
+    from highdicom import Volume
+    from highdicom.seg import Segmentation, SegmentDescription
+    from highdicom.sr import CodedConcept
+    from pydicom import Dataset
+
+#: Category of every segment in SNOMED CT.
+CATEGORY = labels.Code("123037004", "Anatomical Structure")
+
+
+def write_labelmap(findings: Findings, path: Path) -> None:
+    """Write one frame per slice that holds the labels; segment numbers are VerSe's labels."""
+    numbers = {label: label for label in sorted(findings.labels)}
+    _write(_segmentation(findings, "LABELMAP", numbers), path)
+
+
+def write_binary(findings: Findings, path: Path) -> None:
+    """Write frames of 0 and 1 for each vertebra, for older readers; segments count from 1."""
+    numbers = {label: number for number, label in enumerate(findings.labels, start=1)}
+    _write(_segmentation(findings, "BINARY", numbers), path)
+
+
+def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Segmentation":
+    ct = findings.case.ct
+    if not numbers or ct is None:
+        raise BadInputError("no vertebra has a mask; there is nothing to write as DICOM SEG.")
+    with dicom.quiet():
+        from highdicom import UID
+        from highdicom.seg import Segmentation
+        from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+        source = dicom.headers_of(ct, findings.case.series)
+        return Segmentation(
+            source_images=source,
+            pixel_array=_volume(findings.label_map, numbers, source[0].FrameOfReferenceUID),
+            segmentation_type=kind,
+            segment_descriptions=[_described(label, number) for label, number in numbers.items()],
+            series_instance_uid=UID(),
+            series_number=_series_number(source),
+            sop_instance_uid=UID(),
+            instance_number=1,
+            manufacturer="versectl",
+            manufacturer_model_name="versectl",
+            software_versions=versectl.__version__,
+            device_serial_number=versectl.__version__,
+            content_label="VERTEBRAE",
+            series_description="Vertebrae (versectl)",
+            transfer_syntax_uid=RLELossless if kind == "LABELMAP" else ExplicitVRLittleEndian,
+        )
+
+
+def _volume(label_map: sitk.Image, numbers: dict[int, int], frame_of_reference: str) -> "Volume":
+    """Segment numbers as frames, rows, columns, with their place in the world."""
+    from highdicom import Volume
+
+    table = np.zeros(256, np.uint8)
+    table[list(numbers)] = list(numbers.values())
+    frame = geometry.Frame.of(label_map)
+    affine = np.eye(4)
+    affine[:3, :3] = frame.matrix_mm[:, ::-1]
+    affine[:3, 3] = frame.origin_mm
+    return Volume(
+        table[sitk.GetArrayViewFromImage(label_map)],
+        affine,
+        coordinate_system="PATIENT",
+        frame_of_reference_uid=frame_of_reference,
+    )
+
+
+def _described(label: int, number: int) -> "SegmentDescription":
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.color import CIELabColor
+    from highdicom.seg import SegmentDescription
+    from pydicom.sr.codedict import codes
+
+    region = labels.region_code(label)
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=labels.NAMES[label],
+        segmented_property_category=_coded(CATEGORY),
+        segmented_property_type=_coded(labels.code(label)),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name="versectl",
+            family=codes.DCM.ArtificialIntelligence,
+            version=versectl.__version__,
+        ),
+        anatomic_regions=[_coded(region)] if region else None,
+        display_color=CIELabColor.from_rgb(*labels.rgb(label)),
+    )
+
+
+def _coded(code: labels.Code) -> "CodedConcept":
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(code.value, "SCT", code.meaning)
+
+
+def _series_number(source: Sequence["Dataset"]) -> int:
+    """The source's number and two digits, as archives sort them beside it."""
+    return int(source[0].get("SeriesNumber") or 0) * 100 + 1
+
+
+def _write(segmentation: "Segmentation", path: Path) -> None:
+    with atomic.replacing(path) as temporary, dicom.quiet():
+        segmentation.save_as(temporary)

@@ -1,0 +1,25 @@
+"""What an export shows: a case's vertebrae and where its CT came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from versectl import geometry, labels
+from versectl.io.layout import Case
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A case, the centres of its vertebrae in the world, and their masks on the CT's grid."""
+
+    case: Case
+    centers_mm: Mapping[int, np.ndarray]
+    label_map: sitk.Image
+
+    @property
+    def labels(self) -> list[int]:
+        """The labels that have voxels, from head to foot."""
+        counts = geometry.label_counts(sitk.GetArrayViewFromImage(self.label_map))
+        return [label for label in labels.ORDER if counts[label]]
