@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.io import atomic, centroids, layout, volume
+from versectl.io.export import nifti
 from versectl.types import Spine, Vertebra
 
 #: Stage -> the command that makes its result.
@@ -116,7 +117,7 @@ def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
 
 
 def _write_label_map(label_map: sitk.Image, _ct: sitk.Image, path: Path) -> None:
-    volume.write(label_map, path)
+    nifti.write_labels(label_map, path)
 
 
 def _read_label_map(ct: sitk.Image, path: Path) -> sitk.Image:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from versectl.errors import BadInputError
-from versectl.io import atomic, dicom
+from versectl.io import atomic
+from versectl.io.dicom import sources
 
 #: How the names of volumes end that versectl reads.
 NIFTI = (".nii.gz", ".nii")
@@ -89,7 +90,7 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
                 f"{found[name].ct} and {source} claim one case, {name}; rename one."
             )
         found[name] = Case(name, ct=source)
-    if not found and dicom.files(path, below=False):
+    if not found and sources.files(path, below=False):
         return [_single(path, None)]  # its reader says why it is none
     if not found:
         endings = ", ".join(SUFFIXES)
@@ -113,7 +114,7 @@ def sha256(case: Case) -> str:
         raise BadInputError(f"{case.name} has no CT.")
     if not case.ct.is_dir():
         return atomic.sha256(case.ct)
-    digests = sorted(map(atomic.sha256, dicom.files(case.ct, below=case.series is not None)))
+    digests = sorted(map(atomic.sha256, sources.files(case.ct, below=case.series is not None)))
     return hashlib.sha256("\n".join([*digests, case.series or ""]).encode()).hexdigest()
 
 
@@ -147,7 +148,7 @@ def key(name: str) -> str:
 
 
 def _single(path: Path, series: str | None) -> Case:
-    if path.is_dir() or dicom.is_source(path):
+    if path.is_dir() or sources.is_source(path):
         whole = path.resolve()
         return Case(whole.name if path.is_dir() else whole.stem, ct=path, series=series)
     if not path.name.endswith(SUFFIXES):
@@ -168,12 +169,14 @@ def _recognised(path: Path, apart_from: Path | None) -> Iterator[tuple[Path, str
 
 def _dicom(path: Path, apart_from: Path | None) -> Iterator[tuple[str, Path]]:
     """Case name and DICOM folder or zip; those without CT, as localizers, are passed over."""
+    from versectl.io.dicom import reading  # heavy, as the command line starts
+
     files = list(_files(path, apart_from))
-    for folder in dicom.folders(files):
-        if dicom.holds_ct(folder):
+    for folder in sources.folders(files):
+        if reading.holds_ct(folder):
             yield "_".join(folder.relative_to(path).parts) or path.resolve().name, folder
     for file in files:
-        if dicom.is_zip(file) and dicom.zip_holds_dicom(file):
+        if sources.is_zip(file) and sources.zip_holds_dicom(file):
             yield file.stem, file
 
 

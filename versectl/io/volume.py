@@ -7,8 +7,9 @@ import SimpleITK as sitk
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.io import dicom, layout, metaimage, nifti, silence
+from versectl.io import layout, metaimage, nifti, silence
 from versectl.io.atomic import replacing
+from versectl.io.dicom import reading, sources
 
 SHEARED = (
     "has axes that are not at right angles (a direction matrix that is not orthonormal); "
@@ -31,8 +32,8 @@ def read_ct(path: Path, series: str | None = None) -> sitk.Image:
     Raises BadInputError when the path is not one 3-D scalar CT.
     """
     path = Path(path)
-    is_dicom = not path.name.endswith(layout.SUFFIXES) and dicom.is_source(path)
-    image = dicom.read(path, series).image if is_dicom else _read_3d(path)
+    is_dicom = not path.name.endswith(layout.SUFFIXES) and sources.is_source(path)
+    image = reading.read(path, series).image if is_dicom else _read_3d(path)
     _check_hounsfield(sitk.GetArrayViewFromImage(image), path)
     kind = image.GetPixelID()
     return image if kind == sitk.sitkInt16 else sitk.Cast(image, sitk.sitkFloat32)

@@ -12,8 +12,7 @@ from scipy import ndimage
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.io import dicom
-from versectl.io.dicom import stack
+from versectl.io.dicom import reading, stack
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 
@@ -112,7 +111,7 @@ READ = {
 
 @pytest.mark.parametrize("make", READ.values(), ids=READ)
 def test_an_odd_series_is_read_as_it_is(make, tmp_path):
-    read = dicom.read(make(tmp_path / "scan"))
+    read = reading.read(make(tmp_path / "scan"))
     assert read.mended == ()
     assert read.image.GetSize() == (drawn.COLUMNS, drawn.ROWS, drawn.SLICES)
     assert read.image.GetSpacing() == pytest.approx((drawn.COLUMN_MM, drawn.ROW_MM, drawn.SLICE_MM))
@@ -123,13 +122,13 @@ def test_an_odd_series_is_read_as_it_is(make, tmp_path):
 
 def test_positions_that_are_rounded_are_even(tmp_path):
     source = drawn.save(drawn.datasets([0, 3.1, 6, 8.9, 12, 15, 18]), tmp_path / "scan")
-    image, mended = dicom.read(source)
+    image, mended = reading.read(source)
     assert (mended, image.GetSpacing()[2]) == ((), 3.0)
 
 
 def test_rescale_of_fractions_keeps_them(tmp_path):
     made = drawn.changed(lambda ds, _: setattr(ds, "RescaleSlope", 0.5))
-    image = dicom.read(drawn.save(made, tmp_path / "scan")).image
+    image = reading.read(drawn.save(made, tmp_path / "scan")).image
     expected = (drawn.hounsfield(grid_points_mm(image)) + 1024) / 2 - 1024
     assert image.GetPixelID() == sitk.sitkFloat32
     np.testing.assert_allclose(geometry.to_array(image), expected, atol=1e-3)
@@ -164,7 +163,7 @@ MENDED = {
 
 @pytest.mark.parametrize(("make", "told"), MENDED.values(), ids=MENDED)
 def test_a_broken_series_is_mended_and_says_so(make, told, tmp_path):
-    image, mended = dicom.read(make(tmp_path / "scan"))
+    image, mended = reading.read(make(tmp_path / "scan"))
     assert mended == told
     matrix = np.reshape(image.GetDirection(), (3, 3))
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-9)
@@ -259,7 +258,7 @@ REFUSED = {
 def test_a_series_that_cannot_be_read_is_refused_in_one_line(make, says, tmp_path):
     source = make(tmp_path / "scan")
     with pytest.raises(BadInputError) as caught:
-        dicom.read(source)
+        reading.read(source)
     line = str(caught.value)
     assert says in line
     assert str(source) in line
@@ -271,7 +270,7 @@ def test_encrypted_and_damaged_zips_are_refused(tmp_path):
     path = tmp_path / "study.zip"
     path.write_bytes(b"PK" + bytes(50))
     with pytest.raises(BadInputError, match="damaged or no zip"):
-        dicom.read(path)
+        reading.read(path)
 
 
 def test_nothing_of_the_patient_is_decoded_or_told(tmp_path, caplog, capfd):
@@ -279,8 +278,8 @@ def test_nothing_of_the_patient_is_decoded_or_told(tmp_path, caplog, capfd):
         warnings.simplefilter("ignore")
         made = drawn.changed(lambda ds, _: setattr(ds, "PatientBirthDate", "no date, Secret"))
         drawn.save(made, tmp_path / "scan")
-    found = dicom.list_series(tmp_path / "scan")
-    dicom.read(tmp_path / "scan")
+    found = reading.list_series(tmp_path / "scan")
+    reading.read(tmp_path / "scan")
     assert "Secret" not in repr(found) + caplog.text + "".join(capfd.readouterr())
 
 
@@ -289,6 +288,6 @@ def test_a_series_is_chosen_by_its_number_or_uid_wherever_it_lies(tmp_path):
     thin = drawn.as_series(drawn.datasets([0, 1, 2, 3]), number=3)
     drawn.save(thin, tmp_path / "study" / "thin")
     for wanted in ("3", thin[0].SeriesInstanceUID):
-        assert dicom.read(tmp_path / "study", wanted).image.GetSize()[2] == 4
+        assert reading.read(tmp_path / "study", wanted).image.GetSize()[2] == 4
     with pytest.raises(BadInputError, match="has no series 7; there is 2, 3"):
-        dicom.read(tmp_path / "study", "7")
+        reading.read(tmp_path / "study", "7")

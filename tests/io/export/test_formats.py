@@ -14,7 +14,8 @@ from phantoms import LPS, PIR, draw, oblique
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
-from versectl.io import dicom, layout, volume
+from versectl.io import layout, volume
+from versectl.io.dicom import reading
 from versectl.io.export import formats, nifti
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
@@ -173,7 +174,7 @@ SOURCES = {
 def exported(chosen, made, folder):
     """Findings in a series, their DICOM SEG, and the source's datasets."""
     case = Case("spine", ct=drawn.save(made, folder / "spine"))
-    findings = found_in(case, dicom.read(case.ct).image)
+    findings = found_in(case, reading.read(case.ct).image)
     (path,) = formats.write([chosen], findings, folder)
     return findings, pydicom.dcmread(path), path
 
@@ -261,7 +262,7 @@ def test_a_dicom_seg_has_codes_and_points_to_its_series(tmp_path):
 
 def test_only_the_dicom_seg_bears_the_patient(tmp_path):
     case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
-    findings = found_in(case, dicom.read(case.ct).image)
+    findings = found_in(case, reading.read(case.ct).image)
     written = formats.write(formats.FORMATS, findings, tmp_path / "out")
     written += nifti.write_each(findings, tmp_path / "out")
     bearing = [path.name for path in written if b"Secret" in path.read_bytes()]
@@ -270,7 +271,7 @@ def test_only_the_dicom_seg_bears_the_patient(tmp_path):
 
 def test_a_case_without_masks_has_no_dicom_seg(tmp_path):
     case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
-    findings = found_in(case, dicom.read(case.ct).image)
+    findings = found_in(case, reading.read(case.ct).image)
     nothing = replace(findings, label_map=findings.label_map * 0)
     with pytest.raises(BadInputError, match="no vertebra has a mask"):
         formats.write(["dicom-seg"], nothing, tmp_path)

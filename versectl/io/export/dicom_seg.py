@@ -14,7 +14,8 @@ import SimpleITK as sitk
 import versectl
 from versectl import geometry, labels
 from versectl.errors import BadInputError
-from versectl.io import atomic, dicom
+from versectl.io import atomic
+from versectl.io.dicom import headers, reading
 from versectl.io.export.findings import Findings
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Se
     ct = findings.case.ct
     if not numbers or ct is None:
         raise BadInputError("no vertebra has a mask; there is nothing to write as DICOM SEG.")
-    with dicom.quiet():
+    with headers.quiet():
         from highdicom import UID
         from highdicom.seg import Segmentation
         from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-        source = dicom.headers_of(ct, findings.case.series)
+        source = reading.headers_of(ct, findings.case.series)
         return Segmentation(
             source_images=source,
             pixel_array=_volume(findings.label_map, numbers, source[0].FrameOfReferenceUID),
@@ -121,5 +122,5 @@ def _series_number(source: Sequence["Dataset"]) -> int:
 
 
 def _write(segmentation: "Segmentation", path: Path) -> None:
-    with atomic.replacing(path) as temporary, dicom.quiet():
+    with atomic.replacing(path) as temporary, headers.quiet():
         segmentation.save_as(temporary)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from versectl.errors import BadInputError
-from versectl.io import dicom
+from versectl.io.dicom import sources
 from versectl.io.export import bids, dicom_seg, itksnap, slicer
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
@@ -38,7 +38,7 @@ NEED_DICOM = ("dicom-seg", "dicom-seg-binary")
 def check(chosen: Iterable[str], case: Case) -> None:
     """Raises BadInputError when a case cannot be written in a format: its CT must be DICOM."""
     needing = [name for name in chosen if name in NEED_DICOM]
-    if needing and (case.ct is None or not dicom.is_source(case.ct)):
+    if needing and (case.ct is None or not sources.is_source(case.ct)):
         raise BadInputError(
             f"{case.ct} is no DICOM; --format {needing[0]} needs the series that it belongs to."
         )
