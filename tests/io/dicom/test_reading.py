@@ -217,6 +217,12 @@ def shifted():
     return made
 
 
+def one_without_rescale(folder):
+    made = drawn.datasets()
+    del made[2].RescaleIntercept
+    return drawn.save(made, folder)
+
+
 def without(*names):
     def remove(ds, _):
         for name in names:
@@ -247,6 +253,7 @@ REFUSED = {
     "cut off": (cut_off, "damaged, cut off"),
     "unknown compression": (unknown_compression, "is compressed as"),
     "a slice shifted": (saved(shifted), "shifted sideways"),
+    "a slice without rescale": (one_without_rescale, "lacks RescaleSlope"),
     "skewed": (
         saved(lambda: drawn.datasets(orientation=(1, 0, 0, 0.2, 1, 0))),
         "not at right angles",

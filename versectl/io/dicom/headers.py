@@ -70,6 +70,15 @@ class Plane(NamedTuple):
     spacing_mm: tuple[float, ...]
 
 
+class Origin(NamedTuple):
+    """The DICOM series an image belongs to, as the image's header has it."""
+
+    number: int
+    uid: str
+    description: str
+    kernel: str
+
+
 #: See Image.lattice.
 Lattice = tuple[bool, tuple[int, int], tuple[float, ...]]
 
@@ -80,11 +89,12 @@ class Image:
 
     frame : which of a multi-frame file, from 0; None in a file of one image.
     size_vox : columns and rows. plane : None when the header does not say where the image lies.
-    rescale : slope and intercept from stored values to Hounsfield units.
+    rescale : slope and intercept from stored values to Hounsfield units; None where missing.
     """
 
     file: Path
     frame: int | None
+    origin: Origin
     uid: str
     sop_class: str
     modality: str
@@ -92,7 +102,7 @@ class Image:
     size_vox: tuple[int, int]
     samples: int
     plane: Plane | None
-    rescale: tuple[float, float]
+    rescale: tuple[float, float] | None
 
     @property
     def is_localizer(self) -> bool:
@@ -128,36 +138,24 @@ def read_series(files: Iterable[Path]) -> list[Series]:
     Raises BadInputError when a file is damaged.
     """
     found: dict[tuple[int, str, Lattice], list[Image]] = {}
-    told: dict[tuple[int, str, Lattice], Dataset] = {}
     for file in files:
-        header = read_header(file)
-        for image in _images(file, header):
-            group = (_number(header), str(header.get("SeriesInstanceUID", "")), image.lattice)
+        for image in read_images(file):
+            group = (image.origin.number, image.origin.uid, image.lattice)
             found.setdefault(group, []).append(image)
-            told.setdefault(group, header)
     ordered = sorted(found, key=lambda group: (group[0], group[1], -len(found[group])))
     keys = _keys([number for number, *_ in ordered])
-    return [
-        Series(
-            key,
-            group[1],
-            _text(told[group], "SeriesDescription"),
-            _text(told[group], "ConvolutionKernel"),
-            tuple(found[group]),
-        )
-        for key, group in zip(keys, ordered, strict=True)
-    ]
+    return [_series(key, found[group]) for key, group in zip(keys, ordered, strict=True)]
 
 
-def read_header(file: Path) -> "Dataset":
-    """The elements of a file that versectl uses; BadInputError when it is damaged."""
+def read_images(file: Path) -> list[Image]:
+    """The image of a DICOM file, or one per frame; BadInputError when it is damaged."""
     with quiet() as pydicom:
         try:
             header = pydicom.dcmread(
                 file, stop_before_pixels=True, specific_tags=ELEMENTS, force=True
             )
             if "SOPClassUID" in header:
-                return header
+                return list(_images(file, header))
         except (OSError, MemoryError):
             raise
         except Exception as error:  # pydicom raises of many kinds on damaged files
@@ -191,11 +189,21 @@ def _images(file: Path, header: "Dataset") -> Iterator[Image]:
         yield _image(file, number, header, [own, *shared])
 
 
+def _series(key: str, images: list[Image]) -> Series:
+    _, uid, description, kernel = images[0].origin
+    return Series(key, uid, description, kernel, tuple(images))
+
+
 def _image(file: Path, frame: int | None, header: "Dataset", groups: "list[Dataset]") -> Image:
-    slope, intercept = (_numbers(groups, name, 1) for name in ("RescaleSlope", "RescaleIntercept"))
     return Image(
         file=file,
         frame=frame,
+        origin=Origin(
+            int(_text(header, "SeriesNumber") or 0),
+            _text(header, "SeriesInstanceUID"),
+            _text(header, "SeriesDescription"),
+            _text(header, "ConvolutionKernel"),
+        ),
         uid=_text(header, "SOPInstanceUID"),
         sop_class=_text(header, "SOPClassUID"),
         modality=_text(header, "Modality"),
@@ -203,8 +211,13 @@ def _image(file: Path, frame: int | None, header: "Dataset", groups: "list[Datas
         size_vox=(int(header.get("Columns") or 0), int(header.get("Rows") or 0)),
         samples=int(header.get("SamplesPerPixel") or 1),
         plane=_plane(groups),
-        rescale=((slope or (1.0,))[0], (intercept or (0.0,))[0]),
+        rescale=_rescale(groups),
     )
+
+
+def _rescale(groups: "list[Dataset]") -> tuple[float, float] | None:
+    slope, intercept = (_numbers(groups, name, 1) for name in ("RescaleSlope", "RescaleIntercept"))
+    return None if slope is None or intercept is None else (slope[0], intercept[0])
 
 
 def _plane(groups: "list[Dataset]") -> Plane | None:
@@ -237,14 +250,7 @@ def _many(value: object) -> list[object]:
 
 
 def _text(header: "Dataset", name: str) -> str:
-    return " ".join(str(header.get(name) or "").split())
-
-
-def _number(header: "Dataset") -> int:
-    try:
-        return int(header.get("SeriesNumber") or 0)
-    except (TypeError, ValueError):
-        return 0
+    return " ".join(" ".join(map(str, _many(header.get(name)))).split())
 
 
 def _keys(numbers: list[int]) -> list[str]:

@@ -10,13 +10,17 @@ import SimpleITK as sitk
 
 from versectl.errors import BadInputError
 from versectl.io.dicom import choice, headers, sources, stack
-from versectl.io.dicom.headers import Image, Series
+from versectl.io.dicom.headers import Image, Series, read_images
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 #: What int16 holds; Hounsfield units beyond it are nothing a scanner measures.
 INT16 = np.iinfo(np.int16)
+
+
+#: Slope and intercept where a series has none: its values are taken as they are stored.
+NO_RESCALE = (1.0, 0.0)
 
 
 class Volume(NamedTuple):
@@ -60,9 +64,7 @@ def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
 def holds_ct(folder: Path) -> bool:
     """Whether a folder itself holds slices of a CT; looks no further than the first."""
     for file in sources.files(folder, below=False):
-        header = headers.read_header(file)
-        scout = "LOCALIZER" in map(str, header.get("ImageType") or ())
-        if header.get("Modality") == "CT" and not scout:
+        if any(image.modality == "CT" and not image.is_localizer for image in read_images(file)):
             return True
     return False
 
@@ -95,11 +97,13 @@ def _volume(series: Series) -> Volume:
 
 def _voxels(images: Sequence[Image], pixels: "Pixels") -> np.ndarray:
     """(slices, rows, columns) in HU: int16 where the rescale has whole numbers, else float32."""
-    whole = all(float(value).is_integer() for image in images for value in image.rescale)
+    rescales = [image.rescale or NO_RESCALE for image in images]
+    if len({image.rescale is None for image in images}) > 1:
+        raise ValueError("lacks RescaleSlope or RescaleIntercept in some slices; get it again")
+    whole = all(value.is_integer() for rescale in rescales for value in rescale)
     columns, rows = images[0].size_vox
     voxels = np.empty((len(images), rows, columns), np.int16 if whole else np.float32)
-    for at, image in enumerate(images):
-        slope, intercept = image.rescale
+    for at, (image, (slope, intercept)) in enumerate(zip(images, rescales, strict=True)):
         hounsfield = pixels.of(image) * np.float64(slope) + intercept
         voxels[at] = np.clip(hounsfield, INT16.min, INT16.max) if whole else hounsfield
     return voxels
