@@ -7,6 +7,7 @@ stands is reported in a note.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,20 +93,20 @@ class _Survey:
     has_nan: bool = False
 
 
-def recognise(numbers: Iterable[int]) -> str:
-    """The name of the scheme these numbers are likely from; VerSe's when nothing speaks against it.
+def recognise(numbers: Iterable[int]) -> tuple[str, ...]:
+    """The names of the schemes these numbers may be from; VerSe when nothing speaks against it.
 
-    TotalSegmentator: numbers of its vertebrae that VerSe does not have, beside either its organs
-    or nothing but bones. SPINEPS: numbers from 101 on, and none that it does not have.
+    TotalSegmentator: numbers of its vertebrae that VerSe does not have, beside nothing but bones.
+    Beside anything else, they may also be VerSe's with structures of somebody's own. SPINEPS:
+    numbers from 101 on, and none that it does not have.
     """
     found = set(numbers) - {0}
-    theirs = SCHEMES["totalsegmentator"].vertebrae.keys() - _VERSE.keys() - _SACRUM_COCCYX
-    if found & theirs:
-        is_full = bool(found & set(range(1, 25)) and found & set(range(51, 118)))
-        is_spine = found <= {*SCHEMES["totalsegmentator"].vertebrae, *_BESIDE_VERTEBRAE}
-        return "totalsegmentator" if is_full or is_spine else "verse"
+    theirs = SCHEMES["totalsegmentator"].vertebrae.keys()
+    if found & (theirs - _VERSE.keys() - _SACRUM_COCCYX):
+        is_spine = found <= {*theirs, *_BESIDE_VERTEBRAE}
+        return ("totalsegmentator",) if is_spine else ("verse", "totalsegmentator")
     has_discs = any(number > 100 for number in found)
-    return "spineps" if has_discs and not SCHEMES["spineps"].unknown(found) else "verse"
+    return ("spineps" if has_discs and not SCHEMES["spineps"].unknown(found) else "verse",)
 
 
 def to_verse(
@@ -113,24 +114,41 @@ def to_verse(
 ) -> tuple[sitk.Image, tuple[Note, ...]]:
     """The image as a uint8 label map in VerSe's numbers, and notes on what was not as it should be.
 
-    scheme : a key of SCHEMES, or "auto" to recognise it by the numbers.
+    scheme : a key of SCHEMES, or "auto" to recognise it: by the numbers, and if two schemes have
+        them, the one that gives more vertebrae in order from head to foot.
     Raises BadInputError, naming `source`, when the values cannot be those of a label map.
     """
+    survey = _survey(sitk.GetArrayViewFromImage(image), source)
+    names = recognise(survey.numbers) if scheme == "auto" else (scheme,)
+    translated = {name: _translated(image, survey, SCHEMES[name]) for name in names}
+    name = names[0]
+    if len(names) > 1:
+        name = max(names, key=lambda name: _in_order(translated[name]))
+    return translated[name], _notes(survey, name)
+
+
+def _in_order(label_map: sitk.Image) -> int:
+    """How many vertebrae there are, if each lies above the next one; 0 if not, or for one alone."""
+    found = geometry.label_centers_vox(sitk.GetArrayViewFromImage(label_map))
+    centers_mm = [geometry.to_mm(label_map, found[n]) for n in labels.ORDER if n in found]
+    heights_mm = [float(center_mm[2]) for center_mm in centers_mm]
+    is_ordered = len(heights_mm) > 1 and all(high > low for high, low in pairwise(heights_mm))
+    return len(heights_mm) if is_ordered else 0
+
+
+def _translated(image: sitk.Image, survey: _Survey, scheme: Scheme) -> sitk.Image:
+    """The image as a uint8 label map in VerSe's numbers; itself when it is one already."""
+    is_verse = scheme == SCHEMES["verse"] and not scheme.unknown(survey.numbers)
+    if image.GetPixelID() == sitk.sitkUInt8 and is_verse:
+        return image
     values = sitk.GetArrayViewFromImage(image)
-    survey = _survey(values, source)
-    name = recognise(survey.numbers) if scheme == "auto" else scheme
-    chosen = SCHEMES[name]
-    unknown = chosen.unknown(survey.numbers)
-    notes = _notes(survey, name, unknown)
-    if image.GetPixelID() == sitk.sitkUInt8 and name == "verse" and not unknown:
-        return image, notes
     table = np.zeros(max(survey.numbers, default=0) + 1, np.uint8)
-    for number in survey.numbers & chosen.vertebrae.keys():
-        table[number] = chosen.vertebrae[number]
+    for number in survey.numbers & scheme.vertebrae.keys():
+        table[number] = scheme.vertebrae[number]
     label_map = np.empty(values.shape, np.uint8)
     for plane, translated in zip(values, label_map, strict=True):  # never a whole copy in floats
         translated[...] = table[_whole(plane)]
-    return geometry.from_array(label_map, image), notes
+    return geometry.from_array(label_map, image)
 
 
 def _survey(values: NDArray[Any], source: str) -> _Survey:
@@ -145,19 +163,12 @@ def _survey(values: NDArray[Any], source: str) -> _Survey:
 
 def _check(plane: NDArray[Any], survey: _Survey, source: str) -> None:
     """Note NaN and the negative fill of one plane; refuse what no label map holds."""
-    is_nan = np.isnan(plane)
-    survey.has_nan |= bool(is_nan.any())
-    known = plane[~is_nan] if is_nan.any() else plane
-    rounded = np.rint(known)
-    if not np.isfinite(rounded).all() or rounded.max(initial=0) > HIGHEST:
+    if plane.dtype.kind == "f":
+        plane = _rounded(plane, survey, source)
+    if plane.max(initial=0) > HIGHEST:
         raise BadInputError(f"{source} holds infinite or very large values; a label map is needed.")
-    if known.size and np.abs(known - rounded).max() > ROUNDING:
-        raise BadInputError(
-            f"{source} holds numbers that are not whole; a label map is needed (resampled by "
-            "nearest neighbour)."
-        )
-    if rounded.min(initial=0) < 0:
-        below = rounded[rounded < 0]
+    if plane.min(initial=0) < 0:
+        below = plane[plane < 0]
         survey.fills |= {int(below.min()), int(below.max())}
     if len(survey.fills) > 1:
         raise BadInputError(
@@ -166,13 +177,34 @@ def _check(plane: NDArray[Any], survey: _Survey, source: str) -> None:
         )
 
 
-def _whole(plane: NDArray[Any]) -> NDArray[np.intp]:
+def _rounded(plane: NDArray[Any], survey: _Survey, source: str) -> NDArray[Any]:
+    """The plane's values that are not NaN, when all of them are whole but for rounding."""
+    is_nan = np.isnan(plane)
+    if is_nan.any():
+        survey.has_nan = True
+        plane = plane[~is_nan]
+    if np.isinf(plane).any():
+        raise BadInputError(f"{source} holds infinite or very large values; a label map is needed.")
+    rounded = np.rint(plane)
+    if np.abs(plane - rounded).max(initial=0) > ROUNDING:
+        raise BadInputError(
+            f"{source} holds numbers that are not whole; a label map is needed (resampled by "
+            "nearest neighbour)."
+        )
+    return rounded
+
+
+def _whole(plane: NDArray[Any]) -> NDArray[np.integer]:
     """The plane in whole numbers, NaN and negative ones as 0."""
-    known = np.nan_to_num(plane, nan=0.0) if plane.dtype.kind == "f" else plane
-    return np.rint(known).clip(min=0).astype(np.intp)
+    if plane.dtype.kind == "u":
+        return plane
+    if plane.dtype.kind == "f":
+        return np.rint(np.fmax(plane, 0)).astype(np.intp)
+    return np.maximum(plane, 0)
 
 
-def _notes(survey: _Survey, name: str, unknown: list[int]) -> tuple[Note, ...]:
+def _notes(survey: _Survey, name: str) -> tuple[Note, ...]:
+    unknown = SCHEMES[name].unknown(survey.numbers)
     notes = [Note(f"{fill} outside the field of view read as background") for fill in survey.fills]
     if survey.has_nan:
         notes.append(Note("NaN read as background"))

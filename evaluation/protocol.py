@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from versectl import labels
+from versectl import geometry, labels
 
 from . import identification, metrics
 from .numbering import Note
-from .reading import CasePair, centers_vox
+from .reading import CasePair
 
 #: Decimals of a record: below it, the same anatomy in another axis order may differ by rounding.
 DECIMALS = 6
@@ -176,10 +176,10 @@ def _level_shift(
     """By the points, or by the masks' centres where one side has no points."""
     if not (gt_mm and predicted_mm) and pair.gt is not None and pair.predicted is not None:
         gt_mm, predicted_mm = (
-            {label: at * pair.spacing_mm for label, at in centers_vox(side).items()}
+            {label: at * pair.spacing_mm for label, at in geometry.label_centers_vox(side).items()}
             for side in (pair.gt, pair.predicted)
         )
-    return identification.level_shift(gt_mm, predicted_mm)
+    return identification.level_shift(_vertebrae(gt_mm), _vertebrae(predicted_mm))
 
 
 def _at_border(mask: NDArray[np.uint8] | None) -> set[int]:

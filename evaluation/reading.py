@@ -118,25 +118,12 @@ def pair(name: str, predicted: Findings | None, gt: Findings, points: str) -> Ca
     return replace(found, notes=(*found.notes, *lost, *_untested(found)))
 
 
-def centers_vox(label_map: NDArray[np.uint8]) -> dict[int, NDArray[np.float64]]:
-    """Label -> centre of mass (x, y, z) in voxels of every vertebra in a label map (z, y, x).
-
-    Plane by plane, as positions of all voxels at once would take 32 times their memory.
-    """
-    counts, sums = np.zeros(256, np.int64), np.zeros((3, 256))
-    for z, plane in enumerate(label_map):
-        y, x = np.nonzero(plane)
-        found = plane[y, x]
-        here = np.bincount(found, minlength=256)
-        counts += here
-        sums += np.bincount(found, x, 256), np.bincount(found, y, 256), z * here
-    return {label: sums[:, label] / counts[label] for label in labels.ORDER if counts[label]}
-
-
 def points_of_mask(label_map: sitk.Image) -> dict[int, NDArray[np.float64]]:
     """Label -> centre of mass in the world of every vertebra in a label map."""
-    found = centers_vox(sitk.GetArrayViewFromImage(label_map))
-    return {label: geometry.to_mm(label_map, center) for label, center in found.items()}
+    found = geometry.label_centers_vox(sitk.GetArrayViewFromImage(label_map))
+    return {
+        label: geometry.to_mm(label_map, found[label]) for label in labels.ORDER if label in found
+    }
 
 
 def _frame(case: Case, other: Case | None) -> sitk.Image:

@@ -1,5 +1,7 @@
 """Frames that are not at right angles, and counts of labels."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from phantoms import LPS, PIR, oblique
@@ -57,3 +59,17 @@ def test_labels_are_counted_as_bincount_counts_them():
     label_map = np.random.default_rng(2).integers(0, 30, (5, 6, 7)).astype(np.uint8)
     expected = np.bincount(label_map.ravel(), minlength=256)
     assert np.array_equal(geometry.label_counts(label_map), expected)
+
+
+def test_centres_of_labels_are_exact_and_take_little_more_memory_than_the_mask():
+    mask = np.full((40, 200, 220), 20, np.uint8)
+    mask[:10, :, :100] = 200
+    tracemalloc.start()
+    centers = geometry.label_centers_vox(mask)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * mask.nbytes
+    expected = {label: np.argwhere(mask == label)[:, ::-1].mean(axis=0) for label in (20, 200)}
+    assert centers.keys() == expected.keys()
+    for label, center in expected.items():
+        np.testing.assert_allclose(centers[label], center)

@@ -40,10 +40,31 @@ def test_totalsegmentators_spine_is_recognised():
     assert notes == ["read in TotalSegmentator's numbers"]
 
 
-def test_totalsegmentators_full_output_is_recognised_beside_its_organs():
-    values, _ = translated([*range(1, 118)])
-    assert values[26:50] == [*range(24, 0, -1)]
-    assert not any(values[:26] + values[50:])
+def stacked(values):
+    """A label map with a slice for each of these values, the first one at the foot."""
+    array = np.repeat(np.uint8(values), 12).reshape(-1, 3, 4)
+    return sitk.GetImageFromArray(array)
+
+
+def translated_stack(values, letters="LPS"):
+    label_map, notes = numbering.to_verse(sitk.DICOMOrient(stacked(values), letters))
+    upright = sitk.DICOMOrient(label_map, "LPS")
+    return sitk.GetArrayFromImage(upright)[:, 0, 0].tolist(), [str(note) for note in notes]
+
+
+@pytest.mark.parametrize("letters", ["LPS", "PIR", "RAI"])
+def test_totalsegmentators_full_output_is_recognised_beside_its_organs(letters):
+    organs = [1, 2, 51, 3, 5, 4, 79, 110]
+    values, notes = translated_stack([*organs, *range(27, 51)], letters)
+    assert values == [0] * len(organs) + [*range(24, 0, -1)]
+    assert notes == ["read in TotalSegmentator's numbers"]
+
+
+def test_verses_numbers_with_structures_of_somebodys_own_are_not_totalsegmentators():
+    others = [31, 30, 29, 44, 60, 119]
+    values, notes = translated_stack([*others, *range(24, 0, -1)])
+    assert values == [0] * len(others) + [*range(24, 0, -1)]
+    assert notes == ["ignored, no label of VerSe's numbering: 29, 30, 31, 44, 60, 119"]
 
 
 def test_spineps_discs_and_endplates_are_left_out():
@@ -70,7 +91,7 @@ def test_a_scheme_that_is_named_holds_whatever_the_numbers_look_like():
         [0, 0],
         ["ignored, no label of VerSe's numbering: 50"],
     )
-    assert numbering.recognise([27, 28]) == "verse"
+    assert numbering.recognise([27, 28]) == ("verse",)
 
 
 def test_many_unknown_numbers_are_named_in_one_short_line():
