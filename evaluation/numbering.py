@@ -145,9 +145,10 @@ def _translated(image: sitk.Image, survey: _Survey, scheme: Scheme) -> sitk.Imag
     table = np.zeros(max(survey.numbers, default=0) + 1, np.uint8)
     for number in survey.numbers & scheme.vertebrae.keys():
         table[number] = scheme.vertebrae[number]
-    label_map = np.empty(values.shape, np.uint8)
+    label_map = np.zeros(values.shape, np.uint8)
     for plane, translated in zip(values, label_map, strict=True):  # never a whole copy in floats
-        translated[...] = table[_whole(plane)]
+        foreground = plane != 0
+        translated[foreground] = table[_whole(plane[foreground])]
     return geometry.from_array(label_map, image)
 
 
@@ -157,7 +158,7 @@ def _survey(values: NDArray[Any], source: str) -> _Survey:
     survey = _Survey()
     for plane in values:
         _check(plane, survey, source)
-        survey.numbers |= set(np.flatnonzero(np.bincount(_whole(plane).ravel())).tolist())
+        survey.numbers |= set(np.flatnonzero(np.bincount(_whole(plane[plane != 0]))).tolist())
     return survey
 
 
