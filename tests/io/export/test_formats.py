@@ -18,6 +18,7 @@ from versectl.io import layout, volume
 from versectl.io.dicom import reading
 from versectl.io.export import formats, nifti
 from versectl.io.export.findings import Findings
+from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 
 #: What the drawn label map holds: T12, T13, L1, L6.
@@ -98,7 +99,7 @@ def test_each_vertebra_has_a_mask_of_its_own(findings, tmp_path):
 
 def test_a_slicer_segmentation_has_names_colours_and_terminology(findings, tmp_path):
     nrrd = pytest.importorskip("nrrd")
-    (path, _) = formats.write(["slicer"], findings, tmp_path)
+    (path, _) = formats.write(Exports(("slicer",)), findings, tmp_path)
     voxels, header = nrrd.read(str(path))
     np.testing.assert_array_equal(voxels.T, geometry.to_array(findings.label_map))
     assert header["space"] == "left-posterior-superior"
@@ -122,7 +123,7 @@ def test_a_slicer_segmentation_has_names_colours_and_terminology(findings, tmp_p
 
 
 def test_slicer_markups_name_the_centres_in_lps(findings, tmp_path):
-    (_, path) = formats.write(["slicer"], findings, tmp_path)
+    (_, path) = formats.write(Exports(("slicer",)), findings, tmp_path)
     (markup,) = json.loads(path.read_text())["markups"]
     assert (markup["type"], markup["coordinateSystem"]) == ("Fiducial", "LPS")
     points = {point["label"]: point for point in markup["controlPoints"]}
@@ -134,7 +135,7 @@ def test_slicer_markups_name_the_centres_in_lps(findings, tmp_path):
 
 
 def test_itk_snap_has_a_line_for_every_label(findings, tmp_path):
-    (path,) = formats.write(["itk-snap"], findings, tmp_path)
+    (path,) = formats.write(Exports(("itk-snap",)), findings, tmp_path)
     lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
     rows = [(*map(int, line.split('"')[0].split()), line.split('"')[1]) for line in lines]
     assert rows[0] == (0, 0, 0, 0, 0, 0, 0, "Clear Label")
@@ -143,7 +144,7 @@ def test_itk_snap_has_a_line_for_every_label(findings, tmp_path):
 
 
 def test_bids_has_a_row_for_every_label(findings, tmp_path):
-    (path,) = formats.write(["bids"], findings, tmp_path)
+    (path,) = formats.write(Exports(("bids",)), findings, tmp_path)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert list(rows[0]) == ["index", "name", "abbreviation", "color"]
@@ -151,11 +152,36 @@ def test_bids_has_a_row_for_every_label(findings, tmp_path):
     assert all(len(bytes.fromhex(row["color"][1:])) == 3 for row in rows)
 
 
+def test_a_subset_has_these_vertebrae_only(findings, tmp_path):
+    exports = Exports(("slicer",), per_vertebra=True, only=labels.span("T13-L4"))
+    seg, points, *masks = formats.write(exports, findings, tmp_path)
+    assert [path.name for path in masks] == [
+        f"spine_seg-{name}_msk.nii.gz" for name in ("T13", "L1")
+    ]
+    voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(seg)))
+    whole = geometry.to_array(findings.label_map)
+    np.testing.assert_array_equal(voxels, np.where(np.isin(whole, (28, 20)), whole, 0))
+    (markup,) = json.loads(points.read_text())["markups"]
+    assert [point["label"] for point in markup["controlPoints"]] == ["T13", "L1"]
+
+
+def test_exports_of_earlier_results_are_removed_unless_they_come_anew(findings, tmp_path):
+    kept = tmp_path / "spine two_seg-L1_msk.nii.gz"
+    kept.touch()
+    exports = Exports(("slicer", "bids", "itk-snap"), per_vertebra=True)
+    assert not exports.are_there(tmp_path, "spine")
+    written = formats.write(exports, findings, tmp_path)
+    assert exports.are_there(tmp_path, "spine")
+    formats.remove(tmp_path, "spine", Exports(("bids",)))
+    assert sorted(tmp_path.iterdir()) == sorted([kept, tmp_path / "spine_dseg.tsv"])
+    assert len(written) == 8
+
+
 def test_a_ct_that_is_no_dicom_has_no_dicom_seg(tmp_path):
     case = Case("spine", ct=tmp_path / "spine_ct.nii.gz")
-    formats.check(["slicer", "nifti"], case)
+    formats.check(Exports(("slicer", "nifti")), case)
     with pytest.raises(BadInputError, match="is no DICOM; --format dicom-seg needs"):
-        formats.check(["slicer", "dicom-seg"], case)
+        formats.check(Exports(("slicer", "dicom-seg")), case)
 
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
@@ -175,7 +201,7 @@ def exported(chosen, made, folder):
     """Findings in a series, their DICOM SEG, and the source's datasets."""
     case = Case("spine", ct=drawn.save(made, folder / "spine"))
     findings = found_in(case, reading.read(case.ct).image)
-    (path,) = formats.write([chosen], findings, folder)
+    (path,) = formats.write(Exports((chosen,)), findings, folder)
     return findings, pydicom.dcmread(path), path
 
 
@@ -263,8 +289,7 @@ def test_a_dicom_seg_has_codes_and_points_to_its_series(tmp_path):
 def test_only_the_dicom_seg_bears_the_patient(tmp_path):
     case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
     findings = found_in(case, reading.read(case.ct).image)
-    written = formats.write(formats.FORMATS, findings, tmp_path / "out")
-    written += nifti.write_each(findings, tmp_path / "out")
+    written = formats.write(Exports(tuple(formats.FORMATS), True), findings, tmp_path / "out")
     bearing = [path.name for path in written if b"Secret" in path.read_bytes()]
     assert bearing == ["spine_seg.dcm"]
 
@@ -274,5 +299,5 @@ def test_a_case_without_masks_has_no_dicom_seg(tmp_path):
     findings = found_in(case, reading.read(case.ct).image)
     nothing = replace(findings, label_map=findings.label_map * 0)
     with pytest.raises(BadInputError, match="no vertebra has a mask"):
-        formats.write(["dicom-seg"], nothing, tmp_path)
+        formats.write(Exports(("dicom-seg",)), nothing, tmp_path)
     assert list(tmp_path.glob("*.dcm")) == []

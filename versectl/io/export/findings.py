@@ -1,6 +1,6 @@
 """What an export shows: a case's vertebrae and where its CT came from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,3 +23,8 @@ class Findings:
         """The labels that have voxels, from head to foot."""
         counts = geometry.label_counts(sitk.GetArrayViewFromImage(self.label_map))
         return [label for label in labels.ORDER if counts[label]]
+
+    def limited_to(self, only: Collection[int]) -> "Findings":
+        """Of these labels, those that were found."""
+        centers_mm = {label: at for label, at in self.centers_mm.items() if label in only}
+        return Findings(self.case, centers_mm, geometry.keep_labels(self.label_map, only))

@@ -1,12 +1,13 @@
 """The table of formats: what `--format` takes, and which files each writes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from versectl.errors import BadInputError
 from versectl.io.dicom import sources
-from versectl.io.export import bids, dicom_seg, itksnap, slicer
+from versectl.io.export import bids, dicom_seg, itksnap, nifti, slicer
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
 
@@ -35,19 +36,56 @@ FORMATS: dict[str, tuple[File, ...]] = {
 NEED_DICOM = ("dicom-seg", "dicom-seg-binary")
 
 
-def check(chosen: Iterable[str], case: Case) -> None:
+@dataclass(frozen=True)
+class Exports:
+    """What is written of a case beside its NIfTI label map and its JSON files.
+
+    formats : keys of FORMATS. per_vertebra : a mask of each vertebra besides.
+    only : labels that go into these files; None for all.
+    """
+
+    formats: tuple[str, ...] = ()
+    per_vertebra: bool = False
+    only: tuple[int, ...] | None = None
+
+    @property
+    def endings(self) -> dict[str, File]:
+        """Ending -> file, of all formats."""
+        return {file.ending: file for name in self.formats for file in FORMATS[name]}
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.endings) or self.per_vertebra
+
+    def are_there(self, folder: Path, case_name: str) -> bool:
+        """Whether the folder has all files of the formats, and masks of single vertebrae."""
+        formats = all((folder / f"{case_name}{ending}").exists() for ending in self.endings)
+        return formats and not (self.per_vertebra and not nifti.each_of(folder, case_name))
+
+
+def check(exports: Exports, case: Case) -> None:
     """Raises BadInputError when a case cannot be written in a format: its CT must be DICOM."""
-    needing = [name for name in chosen if name in NEED_DICOM]
+    needing = [name for name in exports.formats if name in NEED_DICOM]
     if needing and (case.ct is None or not sources.is_source(case.ct)):
         raise BadInputError(
             f"{case.ct} is no DICOM; --format {needing[0]} needs the series that it belongs to."
         )
 
 
-def write(chosen: Iterable[str], findings: Findings, folder: Path) -> list[Path]:
-    """Write a case in these formats into a folder; the files written."""
-    files = {file.ending: file for name in chosen for file in FORMATS[name]}
-    paths = [folder / f"{findings.case.name}{ending}" for ending in files]
-    for path, file in zip(paths, files.values(), strict=True):
-        file.write(findings, path)
-    return paths
+def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
+    """Write a case's exports into a folder; the files written."""
+    shown = findings if exports.only is None else findings.limited_to(exports.only)
+    paths = []
+    for ending, file in exports.endings.items():
+        paths.append(folder / f"{findings.case.name}{ending}")
+        file.write(shown, paths[-1])
+    return paths + (nifti.write_each(shown, folder) if exports.per_vertebra else [])
+
+
+def remove(folder: Path, case_name: str, exports: Exports) -> None:
+    """Remove exports of earlier results, apart from those of these exports."""
+    endings = {file.ending for files in FORMATS.values() for file in files} - set(exports.endings)
+    outdated = [folder / f"{case_name}{ending}" for ending in sorted(endings)]
+    outdated += [] if exports.per_vertebra else nifti.each_of(folder, case_name)
+    for path in outdated:
+        path.unlink(missing_ok=True)

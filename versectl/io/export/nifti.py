@@ -43,6 +43,12 @@ def write_each(findings: Findings, folder: Path) -> list[Path]:
     return written
 
 
+def each_of(folder: Path, case_name: str) -> list[Path]:
+    """The masks of single vertebrae that write_each() wrote for a case."""
+    names = [f"{case_name}_seg-{name}_msk.nii.gz" for name in labels.NUMBERS]
+    return [folder / name for name in names if (folder / name).exists()]
+
+
 def _image(label_map: sitk.Image) -> nibabel.Nifti1Image:
     frame = geometry.Frame.of(label_map)
     affine = np.eye(4)
