@@ -63,8 +63,9 @@ class Ranking:
 def rank(gt: Path, teams: Sequence[Path], options: Options | None = None) -> Ranking:
     """Evaluate each team's folder, named by its last part, and rank them.
 
-    A scan a team has no prediction for counts as empty; a scan that cannot be compared for one
-    team is left out for all. Raises BadInputError with fewer than two teams or equal names.
+    A scan a team has no prediction for, or one that cannot be read, counts as empty; a scan whose
+    truth cannot be read is left out for all. Raises BadInputError with fewer than two teams or
+    equal names.
     """
     names = [Path(team).name for team in teams]
     if len(names) < 2 or len(set(names)) < len(names):

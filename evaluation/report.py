@@ -15,6 +15,7 @@ from versectl.errors import BadInputError, PartialFailureError, explain
 from versectl.io.layout import Case
 
 from . import matching, protocol, reading
+from .numbering import Note
 from .protocol import Figure, Figures, Record, Result, Rules
 from .reading import Files, Findings
 
@@ -30,7 +31,8 @@ class Options:
     points : "files", centroids from files alone: a prediction without one has identified
         nothing. "masks", centres of mass of both sides' masks in every case. "auto", files,
         unless no case of the ground truth has one: then masks.
-    count_missing_cases : a case without prediction counts as an empty one.
+    count_missing_cases : a case whose prediction is missing or cannot be read counts as an empty
+        one.
     jobs : cases at a time; None is one per core, up to four.
     """
 
@@ -260,12 +262,26 @@ def _points(asked: str, truth: Sequence[Case]) -> str:
 def _attempt(sides: tuple[Case | None, Case], options: Options) -> Result | Failure:
     predicted, gt = sides
     try:
-        found = reading.read(predicted, options.predicted, gt) if predicted else None
         truth = reading.read(gt, options.gt, predicted)
+        found, notes = _prediction(predicted, gt, options)
         pair = reading.pair(gt.name, found, truth, options.points)
-        return protocol.score(pair, options.rules)
+        return protocol.score(replace(pair, notes=(*notes, *pair.notes)), options.rules)
     except Exception as error:  # whatever is wrong with one case, the others are compared
         return Failure(gt.name, str(explain(error)))
+
+
+def _prediction(
+    case: Case | None, gt: Case, options: Options
+) -> tuple[Findings | None, tuple[Note, ...]]:
+    """What the prediction holds; nothing when it is missing, or unreadable and counted as empty."""
+    if case is None:
+        return None, ()
+    try:
+        return reading.read(case, options.predicted, gt), ()
+    except BadInputError as error:
+        if not options.count_missing_cases:
+            raise
+        return None, (Note("prediction not read, counted as empty", str(error), costs=True),)
 
 
 def _pool(scans: Iterable[Sequence[Record]]) -> Figures:

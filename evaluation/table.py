@@ -150,8 +150,18 @@ def _headline(shown: Report) -> str:
             f"{len(shown.results)} scans, {len(shown.records)} vertebrae; "
             f"scans with every vertebra identified: {_share(report.scans_correct(shown))}",
             f"centroids: {_point_sources(shown)}",
+            *_left_out(shown),
         ]
     )
+
+
+def _left_out(shown: Report) -> list[str]:
+    """A line when the figures are of a part of the ground truth only."""
+    missing = len(shown.failures) + len(shown.left_out)
+    if not missing:
+        return []
+    total = len(shown.results) + missing
+    return [f"not in these figures: {missing} of {total} true scans (--count-missing counts them)"]
 
 
 def _summary(shown: Report) -> str:

@@ -48,7 +48,7 @@ def test_quiet_prints_every_failure_and_nothing_else(run, folders, tmp_path):
     assert "DSC is 0." in last
     ranked = run("rank", tmp_path / "pred", tmp_path / "gt", "--gt", tmp_path / "gt", "-q")
     assert ranked.stdout == ""
-    assert "pred: b: not compared" in ranked.stderr
+    assert "pred: b: prediction not read, counted as empty" in ranked.stderr
 
 
 def test_json_is_printed_however_quiet(run, folders):

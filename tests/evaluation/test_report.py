@@ -75,6 +75,25 @@ def test_a_file_that_cannot_be_read_costs_its_case_only(folders):
         report.check(found, {})
 
 
+def test_a_prediction_that_cannot_be_read_counts_as_empty_when_missing_ones_do(folders):
+    predicted, gt = folders
+    (predicted / "sub-a_seg.nii.gz").write_bytes(b"no volume")
+    found = evaluate(predicted, gt, Options(count_missing_cases=True))
+    assert found.failures == ()
+    lost = found.results[0]
+    assert [(r.dice, r.identified) for r in lost.records] == [(0, False)] * 3
+    (line,) = (line for line in table.failures(found) if line.startswith("sub-a"))
+    assert "prediction not read, counted as empty" in line
+    (gt / "sub-b_seg.nii.gz").write_bytes(b"no volume")
+    assert [f.case for f in evaluate(predicted, gt, found.options).failures] == ["sub-b"]
+
+
+def test_figures_of_a_part_of_the_truth_say_so(folders):
+    line = "not in these figures: 1 of 3 true scans"
+    assert line in table.text(evaluate(*folders))
+    assert line not in table.text(evaluate(*folders, Options(count_missing_cases=True)))
+
+
 def test_a_report_without_any_scan_can_still_be_shown(folders):
     predicted, gt = folders
     for path in predicted.glob("*.json"):
