@@ -27,6 +27,7 @@ from versectl.batch import selection
 from versectl.errors import VersectlError, explain
 from versectl.io import case_files, centroids, challenge_centroids, volume
 from versectl.report import case_report
+from versectl.types import Known
 
 #: Longer than any file of this size may take.
 HANG_S = 20.0
@@ -66,21 +67,30 @@ def kinds(folder: Path) -> dict[str, Kind]:
     found["NIfTI, packed well"] = plain._replace(suffix=".nii.gz", pack=gzip.compress)
     direction = {"direction": ["P", "I", "R"]}
     points = [{"label": label, "X": 4.5, "Y": 4, "Z": 2.25} for label in (19, 20, 28)]
-    told = {"status": "done", "input": {}, "outputs": {"a": "b"}, "weights_sha256": {}}
+    report = {
+        "schema_version": 2,
+        "status": "done",
+        "vertebrae": [{"label": 20, "center_mm": [1, 2, 3], "peak": 0.9}],
+        "files": {"a_ctd.json": {"sha256": "b"}},
+        "input": {"sha256": "c"},
+        "seconds": {"read": 1.5},
+        "peak_memory_mb": 100,
+        "versions": {"versectl": "1"},
+    }
     rows = "case,ct\na,a_ct.nii.gz\nb,b/b_ct.nii.gz\n"
     spine = {"center_mm": list(geometry.center(ct)), "peak": 0.9}
     texts = {
         "centroids": (
             json.dumps([direction, *points]),
-            lambda p: case_files.read("vertebrae", ct, p),
+            lambda p: case_files.read(Known(), "vertebrae", ct, p),
         ),
         "centroids, 2019": (
             json.dumps(points),
             lambda p: challenge_centroids.read_points(p, ct, "verse19"),
         ),
         "centroids, as ours": (json.dumps([direction, *points]), centroids.read),
-        "spine": (json.dumps(spine), lambda path: case_files.read("spine", ct, path)),
-        "report": (json.dumps(told), case_report.read),
+        "spine": (json.dumps(spine), lambda path: case_files.read(Known(), "spine", ct, path)),
+        "report": (json.dumps(report), case_report.read),
         "manifest": (rows, lambda path: selection.read_manifest(path, folder)),
     }
     for name, (text, read) in texts.items():

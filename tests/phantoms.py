@@ -14,7 +14,7 @@ from versectl.batch import outcome
 from versectl.batch.outcome import Outcome
 from versectl.io import atomic
 from versectl.stages import vertebrae
-from versectl.types import Model
+from versectl.types import Identity, Model
 
 #: The command line with the phantom's networks, to run in a process of its own.
 PROGRAM = str(Path(__file__).with_name("phantom_cli.py"))
@@ -119,14 +119,23 @@ class Phantoms(dict):
             segmentation=Model(segmentation_config, pointed_at, "c" * 64),
         )
 
-    def __call__(self, stage: str) -> Model:
-        return self[stage]
+    @property
+    def spine(self) -> Model:
+        return self["spine"]
+
+    @property
+    def vertebrae(self) -> Model:
+        return self["vertebrae"]
+
+    @property
+    def segmentation(self) -> Model:
+        return self["segmentation"]
 
     def __reduce__(self) -> tuple:
         return type(self), ()
 
-    def sha256(self, stage: str) -> str:
-        return self[stage].sha256
+    def identity(self, stage: str) -> Identity:
+        return Identity(self[stage].sha256, config.fingerprint(self[stage].config))
 
 
 def ended(one: Outcome) -> str:

@@ -100,14 +100,16 @@ def test_nothing_a_header_tells_of_the_patient_gets_out(run, tmp_path, suffix):
 
 
 def test_a_report_cannot_name_files_outside(run, ct_file, out, tmp_path):
-    """A report whose outputs lead elsewhere is not believed, and nothing there is touched."""
+    """A report whose files lie elsewhere is not believed, and nothing there is touched."""
     run("run-all", ct_file, out)
     elsewhere = tmp_path / "elsewhere.txt"
     elsewhere.write_text("mine")
-    report = atomic.read_json(out / "lumbar_report.json")
-    report["outputs"] = {"../elsewhere.txt": atomic.sha256(elsewhere)}
-    report["case"] = "../../x"
-    atomic.write_json(report, out / "lumbar_report.json")
+    for name in ("lumbar_report.json", "lumbar_provenance.json"):
+        content = atomic.read_json(out / name)
+        content["case"] = "../../x"
+        entry = content["files"].pop("lumbar_ctd.json")
+        content["files"]["../elsewhere.txt"] = {**entry, "sha256": atomic.sha256(elsewhere)}
+        atomic.write_json(content, out / name)
     assert run("run-all", ct_file, out).exit_code == 0
     assert run("collect", out).exit_code == 0
     assert elsewhere.read_text() == "mine"

@@ -1,13 +1,13 @@
 """What the stages find, and what they find it with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, Protocol
 
 import numpy as np
 import SimpleITK as sitk
 
-from versectl.config import StageConfig
+from versectl.config import Stage, StageConfig
 
 #: How much a flag matters: "note" is worth knowing, "warning" asks for a look at the result,
 #: "error" means that the result is likely wrong.
@@ -30,25 +30,57 @@ class Flag:
     advice: str = ""
 
 
-class Model(NamedTuple):
+#: Any function from (z, y, x, inputs) to (z, y, x, outputs), float32 both.
+Answer = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Model:
     """What a stage needs to predict.
 
-    answer : any function from (z, y, x, inputs) to (z, y, x, outputs), float32 both.
+    answer : the network.
     sha256 : of the weights, for the record; empty when there are none.
     """
 
     config: StageConfig
-    answer: Callable[[np.ndarray], np.ndarray]
+    answer: Answer
     sha256: str = ""
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What a model is known by: the SHA-256 of its weights and of its configuration."""
+
+    weights_sha256: str
+    config_sha256: str
+
+
+class Models(Protocol):
+    """A model per stage; each may be loaded when it is first used."""
+
+    @property
+    def spine(self) -> Model:
+        """Finds the spine."""
+
+    @property
+    def vertebrae(self) -> Model:
+        """Finds and labels the vertebrae."""
+
+    @property
+    def segmentation(self) -> Model:
+        """Finds the voxels of each vertebra."""
+
+
+@dataclass(frozen=True)
 class Spine:
-    """Centre of the visible spine in the world (3,), the strongest response in 0..1, and all."""
+    """Centre of the visible spine in the world (3,), and the strongest response in 0..1.
+
+    heatmap : the network's answer; None when the centre comes from a file.
+    """
 
     center_mm: np.ndarray
     peak: float
-    heatmap: sitk.Image
+    heatmap: sitk.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -56,19 +88,49 @@ class Vertebra:
     """A vertebra found.
 
     center_mm : centre of its body in the world (3,).
-    peak : its heatmap's response there, 0..1.
-    sure : how sure its name is beside all names of the scan being one level off, 0..1. Both are
-        NaN where they are not known.
+    peak : response of its heatmap there, 0..1.
+    confidence : that its label is right and not, with all others of the scan, one level off, 0..1.
+        Both are NaN where they are not known.
     """
 
     center_mm: np.ndarray
     peak: float
-    sure: float = float("nan")
+    confidence: float = float("nan")
 
 
-class Result(NamedTuple):
-    """What is known of a CT in the end; the label map lies on the CT's grid, uint8."""
+@dataclass(frozen=True)
+class Result:
+    """What is known of a CT in the end; the label map lies on the CT's grid, uint8.
+
+    vertebrae : label -> vertebra, from head to foot.
+    """
 
     spine: Spine
-    vertebrae: dict[int, Vertebra]
+    vertebrae: Mapping[int, Vertebra]
     label_map: sitk.Image
+
+
+@dataclass(frozen=True)
+class Known:
+    """Results of some stages; None where there is none yet."""
+
+    spine: Spine | None = None
+    vertebrae: Mapping[int, Vertebra] | None = None
+    label_map: sitk.Image | None = None
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Stages whose result is known."""
+        found: dict[Stage, object] = {
+            "spine": self.spine,
+            "vertebrae": self.vertebrae,
+            "segmentation": self.label_map,
+        }
+        return frozenset(stage for stage, result in found.items() if result is not None)
+
+    @property
+    def result(self) -> Result | None:
+        """All results; None when one is missing."""
+        if self.spine is None or self.vertebrae is None or self.label_map is None:
+            return None
+        return Result(self.spine, self.vertebrae, self.label_map)

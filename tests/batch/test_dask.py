@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import pytest
 from phantoms import Phantoms, draw, ended, results
 
-from versectl.batch import case as casework
 from versectl.batch import run as batch_run
-from versectl.batch.case_run import Desk
+from versectl.batch.job import RUN_ALL, Job
 from versectl.batch.selection import Selection
 from versectl.io import volume
 from versectl.io.layout import Case
@@ -43,11 +42,11 @@ def workers():
 def test_two_workers_do_what_one_process_does_although_one_is_killed(scans, tmp_path):
     todo = [Case(file.name[:6], file) for file in sorted(scans.iterdir())]
     expected = list(
-        batch_run.here(todo, Desk(tmp_path / "one", casework.RUN_ALL, Phantoms()), ignore)
+        batch_run.in_this_process(todo, Job(tmp_path / "one", RUN_ALL, Phantoms()), ignore)
     )
-    desk = Desk(tmp_path / "two", casework.RUN_ALL, Phantoms())
+    job = Job(tmp_path / "two", RUN_ALL, Phantoms())
     done = []
-    for one in batch_run.outcomes(todo, desk, Selection(local_workers=2), ignore):
+    for one in batch_run.outcomes(todo, job, Selection(local_workers=2), ignore):
         done.append(one)
         if len(done) == 4:
             assert len(workers()) == 2
@@ -80,6 +79,6 @@ def test_without_dask_one_line_says_what_to_install(run, scans, out, monkeypatch
 @pytest.mark.parametrize("gpus", [("0", "2"), ()])
 def test_local_workers_share_the_gpus_out(gpus, tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    crewed = cluster.Crewed(Desk(tmp_path, casework.RUN_ALL), None, gpus)
-    crewed.setup(SimpleNamespace(name=3))
+    plugin = cluster.JobPlugin(Job(tmp_path, RUN_ALL, Phantoms()), None, gpus)
+    plugin.setup(SimpleNamespace(name=3))
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ("2" if gpus else "7")

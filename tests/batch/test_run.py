@@ -11,7 +11,7 @@ from versectl.batch import outcome
 from versectl.batch import run as batch_run
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import Selection
-from versectl.errors import BadInputError, PartialFailureError, WeightsError
+from versectl.errors import BadInputError, PartialFailureError, VersectlError, WeightsError
 from versectl.io import atomic, volume
 from versectl.io.layout import Case
 
@@ -35,7 +35,7 @@ def lines(path):
 
 
 def test_a_failure_of_one_of_many_ends_with_a_count():
-    done = [Outcome("a", outcome.DONE, ""), Outcome("b", outcome.FAILED, "", (), MemoryError())]
+    done = [Outcome("a", outcome.DONE, ""), Outcome("b", outcome.FAILED, "", (), VersectlError())]
     with pytest.raises(PartialFailureError, match="1 of 2 cases failed: b; the rest is done"):
         batch_run.conclude(done)
     batch_run.conclude(done[:1])
@@ -48,10 +48,10 @@ def test_a_single_case_fails_with_its_own_error():
 
 
 def test_missing_weights_end_the_batch_before_it_begins(run, scans, out, models, monkeypatch):
-    def sha256(_stage):
+    def identity(_stage):
         raise WeightsError("spine.json is missing.")
 
-    monkeypatch.setattr(models, "sha256", sha256, raising=False)
+    monkeypatch.setattr(models, "identity", identity, raising=False)
     assert run("run-all", scans, out).exit_code == 6
     assert not out.exists()
 
@@ -154,10 +154,11 @@ def test_finished_is_what_is_whole(run, ct_file, out, damage, says):
 
 def test_another_ct_or_other_weights_are_another_case(run, ct_file, out, models, monkeypatch):
     run("run-all", ct_file, out)
-    monkeypatch.setitem(models, "vertebrae", models["vertebrae"]._replace(sha256="d" * 64))
+    monkeypatch.setitem(models, "vertebrae", replace(models["vertebrae"], sha256="d" * 64))
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
     told = json.loads((out / "lumbar_report.json").read_text())
-    assert (told["kept"], told["weights_sha256"]["vertebrae"]) == ([], "d" * 64)
+    assert told["kept"] == ["spine"]
+    assert told["files"]["lumbar_ctd.json"]["weights_sha256"] == "d" * 64
     volume.write(volume.read_ct(ct_file) + 1, ct_file)
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
     assert "kept" in run("run-all", ct_file, out).stdout
@@ -170,15 +171,16 @@ def test_a_correction_stays_and_what_follows_from_it_is_made_anew(run, ct_file, 
     atomic.write_json(corrected, path)
     assert "T12..L1, 2 vertebrae" in run("run-all", ct_file, out).stdout
     told = json.loads((out / "lumbar_report.json").read_text())
-    assert (told["kept"], len(told["vertebrae"])) == (["vertebrae"], 2)
+    assert (told["kept"], len(told["vertebrae"])) == (["spine", "vertebrae"], 2)
     assert "kept" in run("run-all", ct_file, out).stdout
 
 
 def test_what_is_made_is_told_with_its_hash(run, ct_file, out):
     run("run-all", ct_file, out)
     told = json.loads((out / "lumbar_report.json").read_text())
-    assert len(told["outputs"]) == 3
-    assert all(atomic.sha256(out / name) == sha for name, sha in told["outputs"].items())
+    assert len(told["files"]) == 3
+    for name, made in told["files"].items():
+        assert atomic.sha256(out / name) == made["sha256"]
 
 
 def test_a_bar_is_shown_on_a_terminal_only(caplog, monkeypatch, capsys):
@@ -216,10 +218,10 @@ def test_status_of_nothing_is_bad_input(run, out):
 def test_a_busy_case_is_left_to_the_run_that_has_it(run, ct_file, out):
     from versectl.batch import transaction
 
-    with transaction.claim(out, "lumbar"):
+    with transaction.begin(out, "lumbar"):
         done = run("run-all", ct_file, out)
         assert done.exit_code == 0
-        assert "lumbar: left to the other run" in done.stdout
+        assert "lumbar: skipped, another run" in done.stdout
         assert run("status", out).stdout == "done 0, failed 0, working 1\n"
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
 

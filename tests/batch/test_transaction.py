@@ -19,7 +19,7 @@ def names(folder):
 
 
 def test_files_appear_when_all_are_made(tmp_path):
-    with transaction.claim(tmp_path, "a") as place:
+    with transaction.begin(tmp_path, "a") as place:
         make(place, "a_seg.nii.gz", "a_report.json")
         assert names(tmp_path) == [".versectl"]
         place.commit()
@@ -27,14 +27,14 @@ def test_files_appear_when_all_are_made(tmp_path):
 
 
 def test_what_is_not_committed_is_gone(tmp_path):
-    with transaction.claim(tmp_path, "a") as place:
+    with transaction.begin(tmp_path, "a") as place:
         make(place, "a_seg.nii.gz")
     assert names(tmp_path) == []
 
 
 def test_a_report_goes_when_its_results_are_replaced(tmp_path):
     (tmp_path / "a_report.json").touch()
-    with transaction.claim(tmp_path, "a") as place:
+    with transaction.begin(tmp_path, "a") as place:
         make(place, "a_seg.nii.gz")
         place.commit()
     assert names(tmp_path) == ["a_seg.nii.gz"]
@@ -46,7 +46,7 @@ def test_what_a_dead_run_had_ready_is_moved_in_and_the_rest_thrown_away(tmp_path
     (hidden / "a.ready").mkdir(parents=True)
     (hidden / "a.ready" / "a_report.json").touch()
     (tmp_path / "a_seg.nii.gz").touch()
-    make(transaction.Place(tmp_path, "b"), "b_seg.nii.gz")
+    make(transaction.Transaction(tmp_path, "b"), "b_seg.nii.gz")
     for name in "ab":
         (hidden / f"{name}.lock").touch()
     transaction.sweep(tmp_path)
@@ -56,32 +56,32 @@ def test_what_a_dead_run_had_ready_is_moved_in_and_the_rest_thrown_away(tmp_path
 def test_a_run_that_died_after_the_last_move_has_done_its_case(tmp_path):
     (tmp_path / ".versectl" / "a.ready").mkdir(parents=True)
     (tmp_path / "a_report.json").touch()
-    with transaction.claim(tmp_path, "a"):
+    with transaction.begin(tmp_path, "a"):
         pass
     assert names(tmp_path) == ["a_report.json"]
 
 
 def test_a_case_is_held_once(tmp_path):
-    with transaction.claim(tmp_path, "a"):
-        assert transaction.held(tmp_path) == ["a"]
-        with pytest.raises(transaction.BusyError), transaction.claim(tmp_path, "a"):
+    with transaction.begin(tmp_path, "a"):
+        assert transaction.locked(tmp_path) == ["a"]
+        with pytest.raises(transaction.BusyError), transaction.begin(tmp_path, "a"):
             pass
-        with transaction.claim(tmp_path, "b"):
+        with transaction.begin(tmp_path, "b"):
             pass
-    assert transaction.held(tmp_path) == []
+    assert transaction.locked(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(OutputError, match="cannot be written there"),
-        transaction.claim(tmp_path / "file", "a"),
+        transaction.begin(tmp_path / "file", "a"),
     ):
         pass
 
 
 def test_a_name_too_long_costs_its_case_only(tmp_path):
-    with pytest.raises(BadInputError, match="too long"), transaction.claim(tmp_path, "a" * 300):
+    with pytest.raises(BadInputError, match="too long"), transaction.begin(tmp_path, "a" * 300):
         pass
 
 
@@ -90,7 +90,7 @@ def test_many_cases_may_come_and_go_at_once(tmp_path):
 
     def work(name):
         for _ in range(300):
-            with transaction.claim(tmp_path / "out", name) as place:
+            with transaction.begin(tmp_path / "out", name) as place:
                 place.making.mkdir()
         return name
 

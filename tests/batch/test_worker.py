@@ -7,16 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from phantoms import BONE, PROGRAM, Phantoms, draw, ended, results
 
-from versectl.batch import case as casework
+from versectl.batch import case as case_run
 from versectl.batch import outcome, worker
 from versectl.batch import run as batch_run
-from versectl.batch.case_run import Desk
+from versectl.batch.job import RUN_ALL, Job
 from versectl.io import volume
 from versectl.io.layout import Case
 from versectl.types import Model
@@ -42,10 +42,10 @@ def todo(scans):
 @pytest.fixture(scope="module")
 def undisturbed(todo, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
-    desk = Desk(out, casework.RUN_ALL, Phantoms())
-    done = [casework.do(case, desk) for case in todo]
+    job = Job(out, RUN_ALL, Phantoms())
+    done = [case_run.do(case, job) for case in todo]
     assert [one.status for one in done] == [outcome.DONE] * 5
-    assert len(results(out)) == 20
+    assert len(results(out)) == 25
     return results(out)
 
 
@@ -54,11 +54,13 @@ class Trouble:
     """The phantom's models, one of which does harm when it sees the third scan."""
 
     harm: str
-    sha256 = Phantoms().sha256
+    spine, segmentation = Phantoms().spine, Phantoms().segmentation
+    identity = Phantoms().identity
 
-    def __call__(self, stage: str) -> Model:
-        model = Phantoms()[stage]
-        return model._replace(answer=self.answering(model)) if stage == "vertebrae" else model
+    @property
+    def vertebrae(self) -> Model:
+        model = Phantoms().vertebrae
+        return replace(model, answer=self.answering(model))
 
     def answering(self, model):
         def answer(seen):
@@ -79,13 +81,13 @@ HARMS = {
 
 @pytest.mark.parametrize(
     "death",
-    [("crash", 1, "SIGSEGV"), ("killed", 5, "want of memory"), ("hang", 4, "longer than 15 s")],
+    [("crash", 1, "SIGSEGV"), ("killed", 5, "lack of memory"), ("hang", 4, "longer than 15 s")],
 )
 def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, tmp_path):
     harm, code, says = death
-    desk = Desk(tmp_path, casework.RUN_ALL, Trouble(harm))
+    job = Job(tmp_path, RUN_ALL, Trouble(harm))
     timeout_s = 15.0 if harm == "hang" else None
-    done = list(batch_run.crewed(todo, desk, timeout_s, lambda *_: None))
+    done = list(batch_run.in_a_worker(todo, job, timeout_s, lambda *_: None))
     assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
     assert done[2].error.exit_code == code
     assert says in done[2].line
@@ -140,8 +142,8 @@ def test_a_terminated_batch_leaves_whole_cases_and_nothing_else(scans, undisturb
     assert not (tmp_path / ".versectl").exists()
     left = results(tmp_path)
     assert left == {name: undisturbed[name] for name in left}
-    assert len(left) % 4 == 0
-    assert len(left) >= 4
+    assert len(left) % 5 == 0
+    assert len(left) >= 5
 
 
 def test_two_runs_on_one_folder_do_no_damage(scans, undisturbed, tmp_path):
@@ -154,26 +156,32 @@ def test_two_runs_on_one_folder_do_no_damage(scans, undisturbed, tmp_path):
 
 def test_one_case_is_read_while_another_computes(todo, tmp_path):
     heard = []
-    desk = Desk(tmp_path, casework.RUN_ALL, Phantoms())
-    list(batch_run.crewed(todo, desk, None, lambda case, step: heard.append((case.name, step))))
+    job = Job(tmp_path, RUN_ALL, Phantoms())
+    list(batch_run.in_a_worker(todo, job, None, lambda case, step: heard.append((case.name, step))))
     first_written = heard.index(("case0", "write"))
     assert ("case1", "read") in heard[:first_written]
     computing = [name for name, step in heard if step in ("spine", "vertebrae", "segmentation")]
     assert computing == [name for name in dict.fromkeys(computing) for _ in range(3)]
 
 
-def test_a_watch_counts_only_while_it_runs(monkeypatch):
+def test_a_watch_counts_work_and_loading_apart_and_no_waiting(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(worker, "monotonic", lambda: now[0])
-    watch = worker.Stopwatch(10.0)
-    assert watch.left_s() is None
-    watch.go()
-    now[0] = 3.0
+    watch = worker.Watch(10.0)
+    now[0] = 4.0  # the process starts
+    assert watch.left_s() == 6.0
+    watch.step("read")
+    now[0] = 7.0
     assert watch.left_s() == 7.0
-    watch.stop()
+    watch.step("wait")
     now[0] = 100.0
     assert watch.left_s() is None
-    watch.go()
-    now[0] = 108.0
+    watch.step("load")
+    now[0] = 101.0
+    assert watch.left_s() == 5.0
+    watch.step("spine")
+    now[0] = 107.0
+    assert watch.left_s() == 1.0
+    now[0] = 110.0
     assert watch.left_s() == 0.0
-    assert worker.Stopwatch(None).left_s() is None
+    assert worker.Watch(None).left_s() is None

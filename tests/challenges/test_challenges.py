@@ -14,8 +14,7 @@ import pytest
 from phantoms import CENTERS_MM, PROGRAM, Phantoms, dice, draw, oblique
 
 from versectl import geometry
-from versectl.batch import case as casework
-from versectl.batch.case_run import Desk
+from versectl.batch.job import RUN_ALL, Job
 from versectl.challenges import grand_challenge
 from versectl.io import challenge_centroids, volume
 
@@ -65,11 +64,11 @@ def sockets(tmp_path):
     )
 
 
-def ask(sockets, method, path, desk=None):
+def ask(sockets, method, path, job=None):
     """Status and body of one request, without a server."""
     answered = []
-    desk = desk or Desk(Path(), casework.RUN_ALL, Phantoms())
-    app = grand_challenge.application(sockets, desk)
+    job = job or Job(Path(), RUN_ALL, Phantoms())
+    app = grand_challenge.application(sockets, job)
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
     body = b"".join(app(environ, lambda status, _headers: answered.append(status)))
     return int(answered[0].split()[0]), json.loads(body)

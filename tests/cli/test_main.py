@@ -32,6 +32,7 @@ def test_run_all_writes_every_result_and_says_what_it_found(run, ct_file, out, c
     assert "lumbar: T12..L2, 3 vertebrae" in done.stdout
     assert names(out) == [
         "lumbar_ctd.json",
+        "lumbar_provenance.json",
         "lumbar_report.json",
         "lumbar_seg.nii.gz",
         "lumbar_spine.json",
@@ -47,7 +48,9 @@ def test_the_report_tells_what_was_found_from_what_and_by_what(run, ct_file, out
     told = json.loads((out / "lumbar_report.json").read_text())
     assert told["status"] == "done"
     assert told["input"] == {"file": "lumbar_ct.nii.gz", "sha256": atomic.sha256(ct_file)}
-    assert told["weights_sha256"]["vertebrae"] == "b" * 64
+    made = told["files"]["lumbar_ctd.json"]
+    assert (made["made_by"], made["weights_sha256"]) == ("versectl", "b" * 64)
+    assert made["made_from_sha256"] == atomic.sha256(out / "lumbar_spine.json")
     assert {"versectl", "python", "tensorflow", "keras", "SimpleITK"} <= set(told["versions"])
     assert {"read", "spine", "vertebrae", "segmentation", "write"} <= set(told["seconds"])
     first = told["vertebrae"][0]
@@ -61,7 +64,12 @@ def test_the_report_tells_what_was_found_from_what_and_by_what(run, ct_file, out
 def test_the_stages_one_by_one_give_what_run_all_gives(run, ct_file, out, tmp_path):
     for command in ("localize-spine", "localize-vertebrae", "segment"):
         assert run(command, ct_file, out).exit_code == 0
-    assert names(out) == ["lumbar_ctd.json", "lumbar_seg.nii.gz", "lumbar_spine.json"]
+    assert names(out) == [
+        "lumbar_ctd.json",
+        "lumbar_provenance.json",
+        "lumbar_seg.nii.gz",
+        "lumbar_spine.json",
+    ]
     run("run-all", ct_file, tmp_path / "all")
     for name in names(out):
         assert atomic.sha256(out / name) == atomic.sha256(tmp_path / "all" / name)
@@ -128,8 +136,8 @@ def test_run_all_goes_on_from_the_stages_that_are_there(run, ct_file, out):
     run("run-all", ct_file, out)
     told = json.loads((out / "lumbar_report.json").read_text())
     assert told["kept"] == ["spine", "vertebrae"]
-    assert told["vertebrae"][0]["peak"] is None
-    assert set(told["weights_sha256"]) == {"segmentation"}
+    assert told["vertebrae"][0]["peak"] > 0.5
+    assert told["vertebrae"][0]["confidence"] > 0.5
 
 
 def test_a_report_does_not_outlive_the_result_it_tells_of(run, ct_file, out):
@@ -226,7 +234,7 @@ from versectl import config, geometry
 from versectl.cli import main as cli
 from versectl.networks import loading
 from versectl.stages import pipeline
-from versectl.types import Model, Spine
+from versectl.types import Identity, Model, Spine
 
 def slow(image, path, **_):
     open(path, "wb").write(b"half")
@@ -235,8 +243,8 @@ def slow(image, path, **_):
 
 class Fake:
     def __init__(self, *_): pass
-    def __call__(self, stage): return Model(config.DEFAULT[stage], None)
-    def sha256(self, stage): return ""
+    spine = Model(config.DEFAULT["spine"], None)
+    def identity(self, stage): return Identity("", "")
 
 sitk.WriteImage = slow
 pipeline.SPINE["default"] = lambda ct, model: Spine(geometry.center(ct), 0.9, ct)

@@ -1,5 +1,6 @@
-"""Answers in portions: as whole ones, but smaller boxes."""
+"""Networks run in parts answer as whole ones, from smaller inputs."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 from scipy import ndimage
 
 from versectl.networks import split_inference
-from versectl.report import case_report
 
 
 def smoothing(coarser=1):
@@ -26,7 +26,7 @@ def smoothing(coarser=1):
 @pytest.mark.parametrize("coarser", [1, 4])
 @pytest.mark.parametrize("times", [0, 1, 2])
 @pytest.mark.parametrize("shape", [(96, 40, 48), (32, 88, 40), (40, 32, 104)])
-def test_portions_answer_as_the_whole_does(shape, times, coarser):
+def test_parts_answer_as_the_whole_does(shape, times, coarser):
     seen = np.random.default_rng(1).normal(size=(*shape, 2)).astype(np.float32)
     answer, asked = smoothing(coarser)
     whole = answer(seen)
@@ -42,38 +42,35 @@ def test_what_is_too_small_to_be_cut_is_not():
     assert asked == [(16, 24, 32)]
 
 
-def test_boxes_are_halved_until_they_fit(models):
+def test_inputs_are_halved_until_they_fit():
     def too_big(seen):
         if seen[..., 0].size > 25_000:
             raise MemoryError
         return seen[..., :1]
 
-    model = models("segmentation")._replace(answer=too_big)
+    fitting = split_inference.Fitting(too_big, 8)
+    assert fitting.parts == 1
     seen = np.random.default_rng(1).normal(size=(32, 16, 96, 2))
-    answer, count = split_inference.fitting(lambda fitted: fitted.answer(seen), model)
-    assert count == 4
-    assert (answer == seen[..., :1]).all()
+    assert (fitting(seen) == seen[..., :1]).all()
+    assert fitting.parts == 4
 
 
-def test_what_never_fits_fails_and_what_is_no_lack_of_memory_is_not_tried_again(models):
+@pytest.mark.parametrize(
+    ("error", "times"), [(MemoryError, split_inference.HALVINGS + 1), (ZeroDivisionError, 1)]
+)
+def test_what_never_fits_fails_and_what_is_no_lack_of_memory_is_not_tried_again(error, times):
     asked = []
 
-    def failing(error):
-        def predict(model):
-            asked.append(model)
-            raise error
+    def failing(seen):
+        asked.append(seen.shape)
+        raise error
 
-        return predict
-
-    with pytest.raises(MemoryError):
-        split_inference.fitting(failing(MemoryError()), models("spine"))
-    assert len(asked) == split_inference.HALVINGS + 1
-    with pytest.raises(ZeroDivisionError):
-        split_inference.fitting(failing(ZeroDivisionError()), models("spine"))
-    assert len(asked) == split_inference.HALVINGS + 2
+    with pytest.raises(error):
+        split_inference.Fitting(failing, 8)(np.zeros((32, 32, 32, 1)))
+    assert len(asked) == times
 
 
-def test_a_case_computed_in_portions_is_done_and_says_so(run, ct_file, out, models, monkeypatch):
+def test_a_case_computed_in_parts_is_done_and_says_so(run, ct_file, out, models, monkeypatch):
     model = models["spine"]
     longer = replace(model.config, size_vox=(32, 32, 64))
 
@@ -82,9 +79,10 @@ def test_a_case_computed_in_portions_is_done_and_says_so(run, ct_file, out, mode
             raise MemoryError
         return model.answer(seen)
 
-    monkeypatch.setitem(models, "spine", model._replace(config=longer, answer=small_only))
+    monkeypatch.setitem(models, "spine", replace(model, config=longer, answer=small_only))
     done = run("run-all", ct_file, out)
     assert done.exit_code == 0, done.output
-    assert "look: The spine was computed in 2 portions" in done.stdout
-    told = case_report.read(out / "lumbar_report.json")
-    assert told["portions"] == {"spine": 2}
+    assert "check: The network of the spine was run in 2 overlapping parts" in done.stdout
+    report = json.loads((out / "lumbar_report.json").read_text())
+    assert report["parts"] == {"spine": 2}
+    assert [flag["code"] for flag in report["flags"]] == ["computed_in_parts"]

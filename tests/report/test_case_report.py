@@ -1,75 +1,110 @@
-"""The report's figures and warnings."""
+"""The report: written, read back, and what is none."""
 
-import numpy as np
+import json
+import math
+
 import pytest
 from phantoms import CENTERS_MM
 
-from versectl import geometry
-from versectl.report import case_report
-from versectl.types import Result, Spine, Vertebra
+from versectl.errors import BadInputError
+from versectl.io import atomic
+from versectl.report import case_report, provenance
+from versectl.report.case_report import Record
+from versectl.report.provenance import USER, VERSECTL, Certainty, Origin
+from versectl.types import Identity, Result, Spine, Vertebra
 
 
 @pytest.fixture
-def result(label_map):
+def report(label_map, ct):
     found = {label: Vertebra(center, 0.9) for label, center in CENTERS_MM.items()}
-    return Result(Spine(CENTERS_MM[20], 0.8, None), found, label_map)
+    result = Result(Spine(CENTERS_MM[20], 0.8), found, label_map)
+    record = Record("a_ct.nii.gz", "1" * 64, {"a_ctd.json": Origin("2" * 64, USER, "1" * 64)})
+    return case_report.done("a", ct, result, record)
 
 
-def told(result):
-    return case_report.warnings(case_report.describe(result))
+def test_a_report_reads_back(report, tmp_path):
+    atomic.write_json(report, tmp_path / "a_report.json")
+    read = case_report.read(tmp_path / "a_report.json")
+    assert (read.status, read.error, read.exit_code) == ("done", "", 0)
+    assert [row.name for row in read.vertebrae] == ["T12", "L1", "L2"]
+    assert read.vertebrae[0].peak == 0.9
+    assert math.isnan(read.vertebrae[0].confidence)
+    assert read.files == {"a_ctd.json": "2" * 64}
 
 
-def test_a_clean_result_has_no_warning(result):
-    assert told(result) == []
+def test_a_failure_reads_back(tmp_path):
+    failed = case_report.failed("a", BadInputError("is broken."), Record("a_ct.nii.gz", None))
+    atomic.write_json(failed, tmp_path / "a_report.json")
+    read = case_report.read(tmp_path / "a_report.json")
+    assert (read.status, read.error, read.exit_code) == ("failed", "is broken.", 3)
 
 
-def test_volumes_are_voxels_times_their_size(result, label_map):
-    row = case_report.describe(result)[1]
-    count = (geometry.to_array(label_map) == 20).sum()
-    assert row["volume_ml"] == pytest.approx(count * 2.0 * 1.5 * 2.5 / 1000, abs=1e-3)
-
-
-def test_a_gap_in_the_sequence_is_told(result):
-    del result.vertebrae[20]
-    assert told(result) == ["There is a gap between T12 and L2."]
-
-
-@pytest.mark.parametrize(("above", "below"), [(18, 20), (19, 28), (28, 20), (24, 25)])
-def test_anatomical_variants_are_no_gap(above, below):
-    rows = [
-        {"label": x, "name": str(x), "peak": 1, "sure": 1, "volume_ml": 1, "at_border": 0}
-        for x in (above, below)
+def test_a_correction_older_than_the_ct_is_flagged():
+    files = {
+        "a_ctd.json": Origin("2" * 64, USER, "old"),
+        "a_seg.nii.gz": Origin("3" * 64, VERSECTL, "new"),
+    }
+    flags = Record("a_ct.nii.gz", "new", files).flags()
+    assert [(flag.code, flag.message) for flag in flags] == [
+        ("made_for_another_ct", "a_ctd.json was corrected before the CT was replaced.")
     ]
-    assert case_report.warnings(rows) == []
 
 
-def test_a_low_peak_is_told_and_an_unknown_one_is_not(result):
-    result.vertebrae[19] = Vertebra(CENTERS_MM[19], 0.11)
-    result.vertebrae[20] = Vertebra(CENTERS_MM[20], float("nan"))
-    assert told(result) == ["T12 is unsure: its heatmap's peak is 0.11."]
+def without(report, *keys):
+    return json.dumps({key: value for key, value in report.items() if key not in keys})
 
 
-@pytest.mark.parametrize("face", [(0, ..., ...), (-1, ..., ...)])
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_vertebra_at_any_face_of_the_scan_is_told(result, face, axis):
-    array = geometry.to_array(result.label_map)
-    np.moveaxis(array, axis, 0)[face[0], 5, 6] = 21
-    cut = result._replace(label_map=geometry.from_array(array, result.label_map))
-    assert told(cut) == ["L2 touches the border of the scan and may be cut."]
+DAMAGE = {
+    "empty": "",
+    "a list": "[]",
+    "no key": "{}",
+    "status alone": '{"status": "done"}',
+    "a number": "5",
+    "deep": "[" * 100_000,
+    "bytes": "\xff",
+    "an unknown status": '{"status": "started", "input": {}, "seconds": {}, "versions": {}}',
+}
 
 
-def test_names_that_may_all_be_one_level_off_are_told_once(result):
-    for label, center_mm in CENTERS_MM.items():
-        result.vertebrae[label] = Vertebra(center_mm, 0.9, 0.61)
-    assert told(result) == ["The names are unsure: all of them may be one level off."]
+@pytest.mark.parametrize("text", DAMAGE.values(), ids=DAMAGE)
+def test_what_is_no_report_is_none(text, tmp_path):
+    (tmp_path / "a_report.json").write_text(text, "latin-1")
+    assert case_report.read(tmp_path / "a_report.json") is None
 
 
-def test_a_centre_without_a_voxel_is_told(result):
-    result.vertebrae[22] = Vertebra(CENTERS_MM[21], 0.9)
-    assert told(result) == ["L3 has a centre but no voxel."]
+@pytest.mark.parametrize("key", ["input", "seconds", "versions", "peak_memory_mb", "files"])
+def test_a_report_that_lacks_a_key_is_none(report, key, tmp_path):
+    atomic.write_json(report, tmp_path / "whole.json")
+    content = json.loads((tmp_path / "whole.json").read_text())
+    del content[key]
+    atomic.write_json(content, tmp_path / "a_report.json")
+    assert case_report.read(tmp_path / "a_report.json") is None
 
 
-def test_a_file_that_is_no_report_tells_nothing(tmp_path):
-    for text in ("", "[]", "{}", '{"status": "done"}', "5", "[" * 100_000, "\xff"):
-        (tmp_path / "a_report.json").write_text(text, "latin-1")
-        assert case_report.read(tmp_path / "a_report.json") == {}
+def test_a_report_of_version_1_is_read(report, tmp_path):
+    atomic.write_json(report, tmp_path / "whole.json")
+    content = json.loads((tmp_path / "whole.json").read_text())
+    for key in ("schema_version", "flags", "files", "parts"):
+        del content[key]
+    content |= {"outputs": {"a_ctd.json": "2" * 64}, "weights_sha256": {}, "kept": ["vertebrae"]}
+    atomic.write_json(content, tmp_path / "a_report.json")
+    assert case_report.read(tmp_path / "a_report.json").files == {"a_ctd.json": "2" * 64}
+    origins = provenance.read(tmp_path / "a_provenance.json", tmp_path / "a_report.json")
+    assert origins == {"a_ctd.json": Origin("2" * 64, USER, "1" * 64)}
+
+
+def test_provenance_reads_back_and_outlives_its_file(tmp_path, report):
+    origin = Origin(
+        *("4" * 64, VERSECTL, "1" * 64, Identity("w", "c"), "5" * 64),
+        {20: Certainty(0.91, 0.87), 21: Certainty(0.5, float("nan"))},
+    )
+    path = tmp_path / "a_provenance.json"
+    provenance.write("a", {"a_ctd.json": origin}, path)
+    read = provenance.read(path, tmp_path / "none")["a_ctd.json"]
+    assert math.isnan(read.certainty[21].confidence)
+    assert (read.model, read.certainty[20]) == (origin.model, origin.certainty[20])
+    path.write_text("{")
+    atomic.write_json(report, tmp_path / "a_report.json")
+    assert provenance.read(path, tmp_path / "a_report.json") == {
+        "a_ctd.json": Origin("2" * 64, USER, "1" * 64)
+    }

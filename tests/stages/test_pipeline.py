@@ -6,9 +6,11 @@ import SimpleITK as sitk
 from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
 
 from versectl import geometry
+from versectl.config import STAGES
 from versectl.errors import BadInputError
+from versectl.io import case_files
 from versectl.stages import pipeline
-from versectl.types import Spine, Vertebra
+from versectl.types import Known, Result, Spine, Vertebra
 
 ORIENTATIONS = {
     "as the world": LPS,
@@ -21,7 +23,7 @@ ORIENTATIONS = {
 @pytest.mark.parametrize("direction", ORIENTATIONS.values(), ids=ORIENTATIONS)
 def test_every_block_is_found_named_and_filled_on_the_scans_own_grid(direction, models):
     ct, truth = draw((1.7, 2.4, 1.3), direction)
-    result = pipeline.run(ct, pipeline.with_models(models))
+    result = pipeline.run(ct, models)
     assert list(result.vertebrae) == list(CENTERS_MM)
     for label, center_mm in CENTERS_MM.items():
         assert result.vertebrae[label].center_mm == pytest.approx(center_mm, abs=1.5)
@@ -30,23 +32,48 @@ def test_every_block_is_found_named_and_filled_on_the_scans_own_grid(direction, 
     assert geometry.same_grid(result.label_map, ct)
 
 
-def test_stages_hand_on_what_they_found(ct):
+def test_what_is_known_is_not_computed(ct, label_map):
+    """Without a single model."""
+    spine = Spine(np.array([1.0, 2.0, 3.0]), 0.5)
+    found = {20: Vertebra(np.array([4.0, 5.0, 6.0]), 0.7)}
+    result = pipeline.run(ct, None, Known(spine, found, label_map))
+    assert result == Result(spine, found, label_map)
+
+
+def test_stages_hand_on_what_they_found(ct, models, monkeypatch):
     asked = []
 
-    def step(stage, _predict, _ct, *inputs):
-        asked.append((stage, *inputs))
-        return {
-            "spine": Spine(np.array([1.0, 2.0, 3.0]), 0.5, None),
-            "vertebrae": {20: Vertebra(np.array([4.0, 5.0, 6.0]), 0.7)},
-        }.get(stage, "masks")
+    def find(_ct, center_mm, _model):
+        asked.append(center_mm.tolist())
+        return {20: Vertebra(CENTERS_MM[20] + 0.12345, 0.71234)}
 
-    assert pipeline.run(ct, step).label_map == "masks"
-    assert [stage for stage, *_ in asked] == ["spine", "vertebrae", "segmentation"]
-    assert asked[1][1].tolist() == [1.0, 2.0, 3.0]
-    assert asked[2][1][20].tolist() == [4.0, 5.0, 6.0]
+    def fill(_ct, centers_mm, _model):
+        asked.append(centers_mm)
+        return "masks"
+
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", find)
+    monkeypatch.setitem(pipeline.SEGMENTATION, "default", fill)
+    result = pipeline.run(ct, models)
+    assert result.label_map == "masks"
+    assert asked[0] == result.spine.center_mm.tolist()
+    assert asked[1] == {20: result.vertebrae[20].center_mm}
+
+
+def test_results_have_the_precision_of_their_files(ct, models, tmp_path):
+    result = pipeline.run(ct, models)
+    known = Known(result.spine, result.vertebrae, result.label_map)
+    read = Known()
+    for stage in STAGES:
+        path = tmp_path / f"{stage}.nii.gz"
+        case_files.write(known, stage, ct, path)
+        read = case_files.read(read, stage, ct, path)
+    assert read.spine.center_mm.tolist() == result.spine.center_mm.tolist()
+    assert read.spine.peak == result.spine.peak
+    for label, vertebra in result.vertebrae.items():
+        assert read.vertebrae[label].center_mm.tolist() == vertebra.center_mm.tolist()
 
 
 def test_a_scan_without_a_vertebra_is_bad_input(ct, models, monkeypatch):
     monkeypatch.setitem(pipeline.VERTEBRAE, "default", lambda *_: {})
     with pytest.raises(BadInputError, match="no vertebra"):
-        pipeline.run(ct, pipeline.with_models(models))
+        pipeline.run(ct, models)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from phantoms import CENTERS_MM, PIR, draw
 
 from versectl import geometry
-from versectl.batch import case as casework
+from versectl.batch import case as case_run
 from versectl.cli import main as cli
 from versectl.errors import BadInputError
 from versectl.io import centroids, challenge_centroids, volume
@@ -80,15 +80,15 @@ def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
     data, tmp_path, monkeypatch
 ):
     out = tmp_path / "cv"
-    do, done = casework.do, []
+    do, done = case_run.do, []
 
-    def interrupted(case, desk):
+    def interrupted(case, job):
         done.append(case.name)
         if done.count(case.name) == 3 and len(set(done)) == 4:  # end to end, in the second fold
             raise KeyboardInterrupt
-        return do(case, desk)
+        return do(case, job)
 
-    monkeypatch.setattr(casework, "do", interrupted)
+    monkeypatch.setattr(case_run, "do", interrupted)
     assert command(data, out).exit_code == 130
     kept = {
         p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and "fold2" not in str(p)
@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
     assert not (out / "fold2").exists()
     assert len(list((out / "end_to_end").glob("*_report.json"))) == 3
 
-    monkeypatch.setattr(casework, "do", do)
+    monkeypatch.setattr(case_run, "do", do)
     finished = command(data, out)
     assert finished.exit_code == 0, finished.output
     changed = [p for p, at in kept.items() if p.stat().st_mtime_ns != at]

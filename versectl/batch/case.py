@@ -1,120 +1,266 @@
-"""The commands' work on one case.
+"""One case from its files to its files: what stays, what is computed, written and reported.
 
-A case is read, computed and written. do() takes it all the way and says what came of it; while the
-networks compute one case, other threads may read and write others.
+Nothing is computed that is there already: a result that the user made or changed, or one that the
+same weights made of the same CT and of the same preceding result.
 """
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import SimpleITK as sitk
 
 from versectl import labels
-from versectl.batch import outcome, transaction
-from versectl.batch.case_run import READS, WAITS, Desk, Hear, Shelf, Task, failure
+from versectl.batch import outcome, reuse, transaction
+from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
-from versectl.config import STAGES
+from versectl.batch.reuse import Present
+from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, WatchedModels, unheard
+from versectl.batch.transaction import Transaction
+from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, SetupError, VersectlError, explain
-from versectl.io import case_files
+from versectl.io import atomic, case_files, volume
+from versectl.io.case_files import Paths
 from versectl.io.layout import Case
+from versectl.report import case_report, provenance, quality
+from versectl.report.case_report import Record
+from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.stages import pipeline
+from versectl.types import Known
 
-KEPT = "kept, its result is there already (--overwrite makes it anew)"
+KEPT = "kept, its results are there already (--overwrite recomputes them)"
 
 
-def do(case: Case, desk: Desk, hear: Hear = lambda _: None, turn: Any = None) -> Outcome:
+def do(
+    case: Case,
+    job: Job,
+    on_step: OnStep = unheard,
+    turn: AbstractContextManager[object] | None = None,
+) -> Outcome:
     """Take a case all the way; a failure becomes its outcome and, in run-all, its report.
 
-    turn : a lock that all who compute on one device share.
+    turn : a lock that all share who compute on one device.
     Raises SetupError when no case can be done.
     """
     start = perf_counter()
-    hear(READS)
     try:
-        with transaction.claim(desk.out, case.name) as place:
-            done = _attempt(Shelf(case, desk, place, hear), turn or nullcontext())
+        steps = Steps(on_step)
+        steps.begin(READ)
+        with transaction.begin(job.out, case.name) as files:
+            done = _attempt(CaseRun(case, job, files, steps), turn or nullcontext())
+    except SetupError:
+        raise
     except transaction.BusyError as busy:
         done = Outcome(case.name, outcome.BUSY, str(busy))
-    except BadInputError as error:
-        done = failure(case, error)
-    return done._replace(seconds=round(perf_counter() - start, 2))
+    except Exception as error:
+        done = failure(case, explain(error))
+    return replace(done, seconds=round(perf_counter() - start, 2))
 
 
-def give_up(case: Case, desk: Desk, error: VersectlError) -> Outcome:
-    """The outcome of a case whose process is dead, with its report; what it was making goes."""
-    with suppress(transaction.BusyError), transaction.claim(desk.out, case.name) as place:
-        return Shelf(case, desk, place).failed(error)
-    return Outcome(case.name, outcome.BUSY, "left to the other run that works on it")
+def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
+    """The outcome, with its report, of a case whose process is dead; what it was making goes."""
+    try:
+        with transaction.begin(job.out, case.name) as files:
+            return CaseRun(case, job, files, Steps()).failed(error)
+    except transaction.BusyError as busy:
+        return Outcome(case.name, outcome.BUSY, str(busy))
+    except Exception:  # the folder cannot be written: the outcome must tell
+        return failure(case, error)
 
 
-def summary(found: Mapping[int, Any]) -> str:
+def failure(case: Case, error: VersectlError) -> Outcome:
+    """The outcome of a case that failed, with its file in the message."""
+    named = _named(error, case)
+    details = "".join(traceback.format_exception(error.__cause__ or error))
+    line = str(without_folder(named, case))
+    return Outcome(case.name, outcome.FAILED, line, error=named, details=details)
+
+
+def without_folder(error: VersectlError, case: Case) -> VersectlError:
+    """The error as logs and reports may tell it: folders can bear a patient's name."""
+    return type(error)(str(error).replace(f"{ct_of(case).parent}/", ""))
+
+
+def ct_of(case: Case) -> Path:
+    """The case's CT; BadInputError when it has none."""
+    if case.ct is None:
+        raise BadInputError(f"{case.name} has no CT.")
+    return case.ct
+
+
+def summary(found: Mapping[int, object]) -> str:
     """Which vertebrae, in words: T9..L3, 7 vertebrae."""
     names = [labels.NAMES[label] for label in found]
     return f"{names[0]}..{names[-1]}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
 
 
-def _attempt(shelf: Shelf, turn: AbstractContextManager) -> Outcome:
-    try:
-        if shelf.is_finished():
-            return _kept(shelf)
-        ct = shelf.read()
-        shelf.hear(WAITS)
+class CaseRun:
+    """A case in work: its files, what is there of it, and how far it is."""
+
+    def __init__(self, case: Case, job: Job, files: Transaction, steps: Steps) -> None:
+        self.case, self.job, self.files, self.steps = case, job, files, steps
+        self.paths = Paths(job.out, case.name)
+        self.making = Paths(files.making, case.name)
+        self.models = WatchedModels(job.models, steps)
+        self.present = Present()
+
+    def outcome(self, turn: AbstractContextManager[object]) -> Outcome:
+        """Do what is left to do."""
+        self.present = reuse.look(self.case, self.job)
+        if reuse.is_finished(self.job, self.paths, self.present):
+            return self._kept()
+        ct = volume.read_ct(ct_of(self.case), self.case.series)
+        kept = reuse.read(self.job, self.paths, self.present, ct)
+        self.steps.begin(WAIT)
         with turn:
-            line = shelf.desk.task.compute(ct, shelf)
-        notes = shelf.write(ct) if shelf.desk.task.makes else []
+            known = self.job.command.compute(ct, self.models, kept)
+        self.steps.begin(WRITE)
+        notes = self._write(ct, kept, known)
+        return Outcome(self.case.name, outcome.DONE, self._line(known), notes)
+
+    def drawn(self) -> Outcome:
+        """Draw the results that are there."""
+        ct = volume.read_ct(ct_of(self.case), self.case.series)
+        known = reuse.read_any(self.paths, ct)
+        if known.vertebrae is None and known.label_map is None:
+            raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
+        path = self.paths.of("preview")
+        _draw(ct, known, path)
+        status = outcome.KEPT if self.job.command.makes else outcome.DONE
+        return Outcome(self.case.name, status, f"drawn in {path}")
+
+    def failed(self, error: VersectlError) -> Outcome:
+        """The outcome of a failure; where the command writes reports, one says why.
+
+        What is recorded of the results that are there stays.
+        """
+        done = failure(self.case, error)
+        if self.job.command.reports:
+            told = without_folder(done.error or error, self.case)
+            report = case_report.failed(self.case.name, told, self._record(self._recorded(), ()))
+            with suppress(OSError):  # a full disk: the outcome must tell
+                atomic.write_json(report, self.paths.of("report"))
+        return done
+
+    def _kept(self) -> Outcome:
+        """A finished case stays; only a picture may be missing."""
+        if "preview" in self.job.extras and not self.paths.of("preview").exists():
+            return self.drawn()
+        return Outcome(self.case.name, outcome.KEPT, KEPT)
+
+    def _write(self, ct: sitk.Image, kept: Known, known: Known) -> tuple[str, ...]:
+        """Write what was computed, all at once; sentences on what deserves a look."""
+        made = [stage for stage in self.job.command.makes if stage not in kept.stages]
+        for stage in made:
+            case_files.write(known, stage, ct, self.making.of(stage))
+        self._write_extras(ct, known)
+        origins = self._origins(known, made)
+        record = {**self._recorded(), **self._by_file(origins)}
+        provenance.write(self.case.name, record, self.making.of("provenance"))
+        self.steps.end()
+        kept_stages = tuple(stage for stage in origins if stage not in made)
+        notes = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
+        self._drop_outdated(made)
+        self.files.commit()
+        return notes
+
+    def _write_extras(self, ct: sitk.Image, known: Known) -> None:
+        if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
+            volume.write(known.spine.heatmap, self.making.of("heatmap"))
+        if "preview" in self.job.extras:
+            _draw(ct, known, self.making.of("preview"))
+
+    def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
+        """What made each of the command's results, those that were kept included."""
+        origins: dict[Stage, Origin] = {}
+        preceding = None if self.present.needed is None else reuse.sha256(self.present.needed)
+        for stage in self.job.command.makes:
+            if stage in made:
+                origins[stage] = Origin(
+                    atomic.sha256(self.making.of(stage)),
+                    VERSECTL,
+                    self.present.input_sha256,
+                    self.job.models.identity(stage),
+                    preceding,
+                    provenance.certainty_of(known.vertebrae or {}) if stage == "vertebrae" else {},
+                )
+            else:
+                origins[stage] = self.present.stays[stage]
+            preceding = origins[stage].sha256
+        return origins
+
+    def _report(self, ct: sitk.Image, known: Known, record: Record) -> tuple[str, ...]:
+        """Write the report, where the command has one; sentences on what deserves a look."""
+        result = known.result
+        if self.job.command.reports and result is not None:
+            report = case_report.done(self.case.name, ct, result, record)
+            atomic.write_json(report, self.making.of("report"))
+            return tuple(report["warnings"])
+        flags = record.flags()
+        if "vertebrae" in self.job.command.makes and known.vertebrae is not None:
+            flags = quality.of_vertebrae(known.vertebrae, ct) + flags
+        return tuple(flag.message for flag in flags)
+
+    def _drop_outdated(self, made: Sequence[Stage]) -> None:
+        """Remove pictures of results that are replaced now, unless new ones come."""
+        outdated = {"preview"} | ({"heatmap"} if "spine" in made else set())
+        for extra in outdated - self.job.extras if made else ():
+            self.paths.of(extra).unlink(missing_ok=True)
+
+    def _record(self, files: Origins, kept: tuple[Stage, ...]) -> Record:
+        """What the run knows of itself, for the report."""
+        return Record(
+            ct_of(self.case).name,
+            self.present.input_sha256,
+            files,
+            kept,
+            self.models.parts,
+            self.steps.seconds,
+        )
+
+    def _recorded(self) -> Origins:
+        """What earlier runs recorded of the results that are there."""
+        recorded = self.present.recorded
+        files = [self.paths.of(stage) for stage in STAGES]
+        return {f.name: recorded[f.name] for f in files if f.name in recorded and f.exists()}
+
+    def _by_file(self, origins: Mapping[Stage, Origin]) -> Origins:
+        return {self.paths.of(stage).name: origin for stage, origin in origins.items()}
+
+    def _line(self, known: Known) -> str:
+        """What was done, in one line."""
+        seconds = f", {sum(self.steps.seconds.values()):.1f} s" if self.job.command.reports else ""
+        if known.vertebrae is not None:
+            return summary(known.vertebrae) + seconds
+        if known.spine is None:
+            return "done"
+        x, y, z = known.spine.center_mm
+        return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
+
+
+def _attempt(run: CaseRun, turn: AbstractContextManager[object]) -> Outcome:
+    """The outcome of a case, whatever happens in it; SetupError when no case can be done."""
+    try:
+        return run.outcome(turn) if run.job.command.makes else run.drawn()
     except SetupError:
         raise
     except Exception as error:
-        return shelf.failed(explain(error))
-    line = f"{line}, {sum(shelf.seconds.values()):.1f} s" if shelf.desk.task.reports else line
-    return Outcome(shelf.case.name, outcome.DONE, line, tuple(notes))
+        return run.failed(explain(error))
 
 
-def _kept(shelf: Shelf) -> Outcome:
-    """A finished case stays; only a picture may be wanting."""
-    if "preview" in shelf.desk.extras and not shelf.paths.of("preview").exists():
-        return Outcome(shelf.case.name, outcome.KEPT, _draw(shelf.read(), shelf))
-    return Outcome(shelf.case.name, outcome.KEPT, KEPT)
-
-
-def _localize_spine(ct: sitk.Image, shelf: Shelf) -> str:
-    found = shelf.step("spine", pipeline.find_spine, ct)
-    x, y, z = found.center_mm
-    return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {found.peak:.2f}"
-
-
-def _localize_vertebrae(ct: sitk.Image, shelf: Shelf) -> str:
-    center_mm = shelf.take("spine", ct).center_mm
-    return summary(shelf.step("vertebrae", pipeline.find_vertebrae, ct, center_mm))
-
-
-def _segment(ct: sitk.Image, shelf: Shelf) -> str:
-    found = shelf.take("vertebrae", ct)
-    shelf.step("segmentation", pipeline.segment, ct, pipeline.centers_mm(found))
-    return summary(found)
-
-
-def _run_all(ct: sitk.Image, shelf: Shelf) -> str:
-    return summary(pipeline.run(ct, shelf.step).vertebrae)
-
-
-def _draw(ct: sitk.Image, shelf: Shelf) -> str:
-    """Draw the results that are there."""
+def _draw(ct: sitk.Image, known: Known, path: Path) -> None:
     from versectl.report import preview
 
-    there = [s for s in ("vertebrae", "segmentation") if shelf.paths.of(s).exists()]
-    if not there:
-        raise BadInputError(f"{shelf.desk.out} has no results of this case; run run-all first.")
-    shown = {stage: case_files.read(stage, ct, shelf.paths.of(stage)) for stage in there}
-    centers_mm = pipeline.centers_mm(shown.get("vertebrae", {}))
-    preview.write(ct, centers_mm, shown.get("segmentation"), shelf.paths.of("preview"))
-    return f"drawn in {shelf.paths.of('preview')}"
+    preview.write(ct, pipeline.centers_mm(known.vertebrae or {}), known.label_map, path)
 
 
-LOCALIZE_SPINE = Task(("spine",), _localize_spine)
-LOCALIZE_VERTEBRAE = Task(("vertebrae",), _localize_vertebrae)
-SEGMENT = Task(("segmentation",), _segment)
-RUN_ALL = Task(STAGES, _run_all, reports=True)
-DRAW = Task((), _draw)
+def _named(error: VersectlError, case: Case) -> VersectlError:
+    """The error with the case's file in its message."""
+    if str(case.ct) in str(error):
+        return error
+    named = type(error)(f"{case.ct}: {error}")
+    named.__cause__ = error.__cause__ or error
+    return named

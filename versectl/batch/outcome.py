@@ -1,20 +1,21 @@
 """What came of a case, and the table of what came of every case of a batch."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
 
 from versectl.errors import VersectlError
 from versectl.io import atomic
 
 log = logging.getLogger(__name__)
 
-#: A case's result is new, was there already, is missing, or is another run's affair.
+#: A case's results are new, were there already, are missing, or another run is processing it.
 DONE, KEPT, FAILED, BUSY = "done", "kept", "failed", "busy"
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True)
+class Outcome:
     """What came of one case; goes between processes, so it is small and plain.
 
     line : what there is to say in one line. notes : what deserves a look, a sentence each.
@@ -71,7 +72,6 @@ class OutcomeTable:
             log.warning("%s could not be written: %s", self.path, error.strerror)
 
 
-def _row(one: Outcome) -> tuple:
-    failed = one.status == FAILED
-    code = one.error.exit_code if failed else 0
+def _row(one: Outcome) -> tuple[object, ...]:
+    code = 0 if one.error is None else one.error.exit_code
     return one.name, one.status, code, one.seconds, one.line

@@ -1,107 +1,113 @@
-"""Many cases: which ones, done how, and what came of them; one's failure costs that case only."""
+"""Many cases: which ones, done how, and what became of them; a failure costs its case only."""
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-from versectl.batch import case as casework
+from versectl.batch import case as case_run
 from versectl.batch import outcome, selection, transaction
-from versectl.batch.case_run import Desk
+from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
-from versectl.batch.worker import SEATS, Crew
-from versectl.errors import PartialFailureError
+from versectl.batch.worker import SLOTS, OnCaseStep, Worker
+from versectl.errors import PartialFailureError, VersectlError
 from versectl.io import layout
 from versectl.io.layout import Case
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
 #: How far a case is when a stage begins, of all its time; for the bar only.
 BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "write": 0.9}
 
-#: Told of each step of each case as it begins.
-Hear = Callable[[Case, str], None]
+
+#: What becomes of each case, one after the other.
+Outcomes = Generator[Outcome, None, None]
 
 
-def run(source: Path, desk: Desk, plan: Selection = EVERYTHING) -> None:
-    """Do the desk's task for the CTs of a file, folder or tree, leaving aside what lies in OUT.
+def run(source: Path, job: Job, wanted: Selection = EVERYTHING) -> None:
+    """Do the job for the CTs of a file, folder or tree, leaving aside what lies in OUT.
 
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
     What stops every case, missing weights say, ends the batch at once.
     """
-    alone = Path(source).is_file() and plan.manifest is None
-    table = None if alone else desk.out / outcome.table_name(plan.shard)
-    conclude(run_cases(chosen(source, desk.out, plan), desk, plan, table))
+    alone = Path(source).is_file() and wanted.manifest is None
+    table = None if alone else job.out / outcome.table_name(wanted.shard)
+    conclude(run_cases(chosen(source, job.out, wanted), job, wanted, table))
 
 
 def run_cases(
-    todo: Sequence[Case], desk: Desk, plan: Selection = EVERYTHING, table: Path | None = None
+    todo: Sequence[Case], job: Job, wanted: Selection = EVERYTHING, table: Path | None = None
 ) -> list[Outcome]:
-    """Do the desk's task for these cases, tell of each, and list them in the table."""
-    for stage in desk.task.makes:
-        desk.models.sha256(stage)  # before anything is begun
-    book = outcome.OutcomeTable(table)
+    """Do the job for these cases, report each, and list them in the table."""
+    for stage in job.command.makes:
+        job.models.identity(stage)  # missing weights end the batch before anything is begun
+    found = outcome.OutcomeTable(table)
     try:
         with (
             Progress(len(todo)) as progress,
-            book,
-            closing(outcomes(todo, desk, plan, progress.step)) as done,
+            found,
+            closing(outcomes(todo, job, wanted, progress.step)) as done,
         ):
             for number, one in enumerate(done, 1):
                 progress.over(number)
-                tell(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
-                book.add(one)
+                report(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
+                found.add(one)
     finally:
-        transaction.sweep(desk.out)
-    return book.outcomes
+        transaction.sweep(job.out)
+    return found.outcomes
 
 
-def chosen(source: Path, out: Path, plan: Selection) -> list[Case]:
-    """The plan's cases, in order of name, or of the manifest."""
-    if plan.manifest is None:
+def chosen(source: Path, out: Path, wanted: Selection) -> list[Case]:
+    """The selected cases, in order of name, or of the manifest."""
+    if wanted.manifest is None:
         todo = layout.with_ct(source, apart_from=out)
     else:
-        todo = selection.read_manifest(plan.manifest, Path(source))
-    if plan.shard is not None:
-        number, of = plan.shard
+        todo = selection.read_manifest(wanted.manifest, Path(source))
+    if wanted.shard is not None:
+        number, of = wanted.shard
         todo = todo[number - 1 :: of]
-    return todo[: plan.limit]
+    return todo[: wanted.limit]
 
 
-def outcomes(todo: Sequence[Case], desk: Desk, plan: Selection, hear: Hear) -> Iterator[Outcome]:
-    """What comes of each case, as soon as it is known.
+def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:
+    """What becomes of each case, as soon as it is known.
 
     A single case has no others to protect and is done in this process.
     """
-    if plan.scheduler or plan.local_workers:
+    where = wanted.scheduler or wanted.local_workers
+    if where:
         from versectl.batch import dask
 
-        return dask.outcomes(todo, desk, plan.timeout_s, plan.scheduler or plan.local_workers)
-    if len(todo) == 1 and plan.timeout_s is None:
-        return here(todo, desk, hear)
-    return crewed(todo, desk, plan.timeout_s, hear)
+        return dask.outcomes(todo, job, wanted.timeout_s, where)
+    if len(todo) == 1 and wanted.timeout_s is None:
+        return in_this_process(todo, job, on_step)
+    return in_a_worker(todo, job, wanted.timeout_s, on_step)
 
 
-def here(todo: Sequence[Case], desk: Desk, hear: Hear) -> Iterator[Outcome]:
-    """What comes of each case, done in this process."""
+def in_this_process(todo: Sequence[Case], job: Job, on_step: OnCaseStep) -> Outcomes:
+    """What becomes of each case, done in this process."""
     for case in todo:
-        yield casework.do(case, desk, partial(hear, case))
+        yield case_run.do(case, job, partial(on_step, case))
 
 
-def crewed(
-    todo: Sequence[Case], desk: Desk, timeout_s: float | None, hear: Hear
-) -> Iterator[Outcome]:
-    """What comes of each case in a process of its own; one is read while another computes."""
-    with ThreadPoolExecutor(SEATS) as threads, Crew(desk, timeout_s, hear) as crew:
-        yield from threads.map(crew.do, todo)
+def in_a_worker(
+    todo: Sequence[Case], job: Job, timeout_s: float | None, on_step: OnCaseStep
+) -> Outcomes:
+    """What becomes of each case, done in another process; one is read while another computes."""
+    with ThreadPoolExecutor(SLOTS) as threads, Worker(job, timeout_s, on_step) as worker:
+        yield from threads.map(worker.do, todo)
 
 
-def tell(one: Outcome, prefix: str) -> None:
-    """Tell of a case in one line, and of what deserves a look; a single failure is told at last."""
+def report(one: Outcome, prefix: str) -> None:
+    """Log a case in one line, and what deserves a look; a single failure is shown at the end."""
     if one.error is None:
         log.info("%s%s: %s", prefix, one.name, one.line)
     elif prefix:
@@ -109,14 +115,14 @@ def tell(one: Outcome, prefix: str) -> None:
     if one.details:
         log.debug("%s", one.details)
     for note in one.notes:
-        log.info("  look: %s", note)
+        log.info("  check: %s", note)
 
 
 def conclude(done: Sequence[Outcome]) -> None:
     """End as the outcomes ask: quietly, with a single case's error, or with those of a batch."""
     failed = [one for one in done if one.status == outcome.FAILED]
     if failed and len(done) == 1:
-        raise failed[0].error
+        raise failed[0].error or VersectlError(failed[0].line)
     if failed:
         names = ", ".join(one.name for one in failed[:5])
         more = f" and {len(failed) - 5} more" if failed[5:] else ""
@@ -126,11 +132,11 @@ def conclude(done: Sequence[Outcome]) -> None:
 
 
 class Progress:
-    """A bar on a terminal; nothing elsewhere, where lines tell enough."""
+    """A bar on a terminal; nothing elsewhere, where lines say enough."""
 
     def __init__(self, total_cases: int) -> None:
         self.total_cases, self.done = total_cases, 0
-        self.bar = None
+        self.bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
@@ -145,7 +151,7 @@ class Progress:
             self.bar.close()
 
     def over(self, done: int) -> None:
-        """So many cases are over."""
+        """So many cases have ended."""
         self.done = done
         self._show("", done)
 

@@ -4,19 +4,20 @@ A manifest is a CSV with a column `ct`, and a column `case` where names shall di
 """
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from versectl.errors import BadInputError
 from versectl.io import layout
 from versectl.io.layout import Case
 
 
-class Selection(NamedTuple):
-    """What the command line says of a batch; what is None is not asked for.
+@dataclass(frozen=True)
+class Selection:
+    """Which cases of a batch are done, and where; what is None is not asked for.
 
     manifest : a CSV that lists the cases. shard : (i, N), every N-th from the i-th, counted from 1.
-    limit : no more than so many. timeout_s : what each may take.
+    limit : at most so many. timeout_s : time limit of each.
     scheduler : address of a Dask cluster. local_workers : so many processes on this machine.
     """
 

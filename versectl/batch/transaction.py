@@ -1,6 +1,6 @@
 """A case's results come into the output folder together: made aside, then moved in.
 
-OUT/.versectl/<case>.lock     held by the run that works on the case
+OUT/.versectl/<case>.lock     locked by the run that works on the case
 OUT/.versectl/<case>.making   files being written; left behind by a dead run, they are thrown away
 OUT/.versectl/<case>.ready    whole files; left behind by a dead run, they are moved in
 
@@ -23,7 +23,7 @@ from versectl.errors import BadInputError, OutputError, VersectlError
 #: The folder within OUT that holds all that is not a result.
 HIDDEN = ".versectl"
 
-#: The hidden folder may go with another case's last file at the moment it is wanted; at most as
+#: The hidden folder may go with another case's last file at the moment it is wanted; at most this
 #: often in a row.
 TRIES = 100
 
@@ -32,11 +32,11 @@ PATIENCE_S = 3.0
 
 
 class BusyError(VersectlError):
-    """Another run holds the case."""
+    """Another run is processing the case."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Transaction:
     """Where a case's files are made, and how they come to the others."""
 
     out: Path
@@ -48,7 +48,7 @@ class Place:
         return self._aside("making")
 
     def commit(self) -> None:
-        """Move all that was made into OUT; what it replaces goes."""
+        """Move all that was made into OUT, in place of what is there."""
         self.making.rename(self._aside("ready"))
         self._move_in()
 
@@ -73,58 +73,58 @@ class Place:
 
 
 @contextmanager
-def claim(out: Path, case_name: str) -> Iterator[Place]:
-    """Hold a case for this run; what an earlier one left of it is put in order first.
+def begin(out: Path, case_name: str, patience_s: float = PATIENCE_S) -> Iterator[Transaction]:
+    """Lock a case for this run; what an earlier one left of it is put in order first.
 
-    The kernel lets go of the lock when the process dies, however it dies.
-    Raises BusyError when another run holds the case, OutputError when OUT cannot be written.
+    The kernel releases the lock when the process dies, however it dies.
+    Raises BusyError when another run holds the lock, OutputError when OUT cannot be written.
     """
-    place = Place(Path(out), case_name)
-    lock = _locked(place)
+    files = Transaction(Path(out), case_name)
+    lock = _locked(files, patience_s)
     try:
-        place.tidy()
-        yield place
+        files.tidy()
+        yield files
     finally:
-        shutil.rmtree(place.making, ignore_errors=True)
+        shutil.rmtree(files.making, ignore_errors=True)
         with suppress(OSError):
-            os.unlink(lock.lock_file)  # while it is held: who waits for it notices and tries anew
+            os.unlink(lock.lock_file)  # while it is locked: who waits for it notices and retries
         lock.release()
         with suppress(OSError):  # other cases are in it
-            (place.out / HIDDEN).rmdir()
+            (files.out / HIDDEN).rmdir()
 
 
 def sweep(out: Path) -> None:
-    """Put in order whatever dead runs have left of any case."""
-    for name in held(out):
-        with suppress(VersectlError), claim(out, name):
+    """Put in order whatever dead runs have left of any case; others' present cases stay."""
+    for name in locked(out):
+        with suppress(VersectlError, OSError), begin(out, name, patience_s=0.0):
             pass
 
 
-def held(out: Path) -> list[str]:
+def locked(out: Path) -> list[str]:
     """Names of the cases that runs are working on, or were when they died."""
     return sorted(file.name.removesuffix(".lock") for file in (out / HIDDEN).glob("*.lock"))
 
 
-def _locked(place: Place) -> FileLock:
-    hidden = place.out / HIDDEN
-    lock = FileLock(hidden / f"{place.case_name}.lock", timeout=PATIENCE_S)
+def _locked(files: Transaction, patience_s: float) -> FileLock:
+    hidden = files.out / HIDDEN
+    lock = FileLock(hidden / f"{files.case_name}.lock", timeout=patience_s)
     for tries_left in reversed(range(TRIES)):
         try:
             hidden.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             break
         except Timeout as error:
-            raise BusyError("left to the other run that works on it") from error
+            raise BusyError("skipped, another run is processing it") from error
         except OSError as error:
             if not (tries_left and isinstance(error, FileNotFoundError | FileExistsError)):
-                raise _unwritable(place, error) from error
+                raise _unwritable(files, error) from error
     return lock
 
 
-def _unwritable(place: Place, error: OSError) -> VersectlError:
+def _unwritable(files: Transaction, error: OSError) -> VersectlError:
     if error.errno == errno.ENAMETOOLONG:
         return BadInputError("its name is too long for files; give it a shorter one.")
     reason = error.strerror or str(error)
     return OutputError(
-        f"{place.out}: results cannot be written there ({reason}); choose another OUT."
+        f"{files.out}: results cannot be written there ({reason}); choose another OUT."
     )

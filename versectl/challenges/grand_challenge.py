@@ -1,12 +1,14 @@
 """The container contract of grand-challenge.org: scans come and results go by HTTP and two folders.
 
-GET /health   200 as soon as this listens: the models are loaded before.
-POST /invoke  reads INPUT, writes OUTPUT, then 201; as often as it is asked.
+GET /health   200 as soon as this listens, which is when the models are loaded.
+POST /invoke  reads INPUT, writes OUTPUT, then 201; 503 while an earlier call is in work.
 
     INPUT/inputs.json                         lists the sockets (input slots)
     INPUT/images/<slug>/*.mha (or *.nii.gz)   the one CT
     OUTPUT/images/<segmentation slug>/<name>.mha
     OUTPUT/<centroids slug>.json              our centroid file; <report slug>.json our report
+
+What an earlier call has left in OUTPUT is removed first, so that a failure leaves nothing.
 """
 
 import json
@@ -14,29 +16,32 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import waitress
 
-from versectl.batch import case as casework
+from versectl.batch import case as case_run
 from versectl.batch import outcome
-from versectl.batch.case_run import Desk
-from versectl.config import STAGES
-from versectl.errors import BadInputError, explain, printable
+from versectl.batch.job import Job
+from versectl.errors import BadInputError, VersectlError, explain, printable
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.layout import Case
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
 #: What a server answers a request with.
-Reply = tuple[HTTPStatus, dict]
+Reply = tuple[HTTPStatus, dict[str, object]]
 
 
-class Sockets(NamedTuple):
+@dataclass(frozen=True)
+class Sockets:
     """The folders, and the slugs a challenge gave its sockets; no input slug takes any image."""
 
     input: Path
@@ -46,31 +51,39 @@ class Sockets(NamedTuple):
     centroids: str
     report: str
 
+    @property
+    def masks(self) -> Path:
+        """The folder of the label map."""
+        return self.output / "images" / self.segmentation
 
-def serve(sockets: Sockets, desk: Desk, host: str, port: int) -> None:
+    def file(self, slug: str) -> Path:
+        """The JSON file of an output socket."""
+        return self.output / f"{slug}.json"
+
+
+def serve(sockets: Sockets, job: Job, host: str, port: int) -> None:
     """Load the models, then answer until terminated."""
-    for stage in STAGES:
-        desk.models(stage)
-    # More than one thread: health must answer while a scan is being worked on.
-    server = waitress.create_server(application(sockets, desk), host=host, port=port, threads=4)
+    _ = job.models.spine, job.models.vertebrae, job.models.segmentation
+    # More than one thread: health must answer while a scan is in work.
+    server = waitress.create_server(application(sockets, job), host=host, port=port, threads=4)
     log.info("ready on port %d", port)
     server.run()
 
 
-def application(sockets: Sockets, desk: Desk) -> Callable:
+def application(sockets: Sockets, job: Job) -> "WSGIApplication":
     """The WSGI application."""
     turn = threading.Lock()
 
-    def answer(environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         asked = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if asked == ("GET", "/health"):
-            status, told = HTTPStatus.OK, {"status": "ready"}
+            reply: Reply = HTTPStatus.OK, {"status": "ready"}
         elif asked == ("POST", "/invoke"):
-            with turn:
-                status, told = invoke(sockets, desk)
+            reply = _in_turn(turn, sockets, job)
         else:
-            status, told = HTTPStatus.NOT_FOUND, {"error": "ask GET /health or POST /invoke"}
-        body = json.dumps(told).encode()
+            reply = HTTPStatus.NOT_FOUND, {"error": "ask GET /health or POST /invoke"}
+        status, content = reply
+        body = json.dumps(content).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         start_response(f"{status.value} {status.phrase}", headers)
         return [body]
@@ -78,24 +91,28 @@ def application(sockets: Sockets, desk: Desk) -> Callable:
     return answer
 
 
-def invoke(sockets: Sockets, desk: Desk) -> Reply:
-    """Do the scan in INPUT: 201 when its results are written, else 500 and why."""
+def invoke(sockets: Sockets, job: Job) -> Reply:
+    """Process the scan in INPUT: 201 when its results are written, else 500 and why."""
     try:
+        clear(sockets)
         scan = find_ct(sockets)
         with tempfile.TemporaryDirectory() as folder:
             case = Case("scan", scan)
-            done = casework.do(case, replace(desk, out=Path(folder)))
+            done = case_run.do(case, replace(job, out=Path(folder)))
             if done.status != outcome.DONE:
-                raise done.error
+                raise done.error or VersectlError(done.line)
             hand_over(case_files.Paths(Path(folder), case.name), scan, sockets)
     except Exception as error:
-        told = explain(error)
-        log.error("%s", printable(str(told)))
-        log.debug("Details", exc_info=True)
-        body = {"error": str(told), "exit_code": told.exit_code}
-        return HTTPStatus.INTERNAL_SERVER_ERROR, body
+        clear(sockets)
+        return _failure(explain(error))
     log.info("%s", done.line)
     return HTTPStatus.CREATED, {"status": done.line}
+
+
+def clear(sockets: Sockets) -> None:
+    """Remove the results of an earlier call."""
+    for file in (*sockets.masks.glob("*.mha"), *map(sockets.file, _slugs(sockets))):
+        file.unlink(missing_ok=True)
 
 
 def find_ct(sockets: Sockets) -> Path:
@@ -112,8 +129,29 @@ def hand_over(made: case_files.Paths, scan: Path, sockets: Sockets) -> None:
     """Write the results where the platform looks for them."""
     label_map = volume.read_labels(made.of("segmentation"))
     name = scan.name.removesuffix(next(s for s in layout.SUFFIXES if scan.name.endswith(s)))
-    images = sockets.output / "images" / sockets.segmentation
-    volume.write(label_map, images / f"{name}.mha")
-    for slug, stage in ((sockets.centroids, "vertebrae"), (sockets.report, "report")):
-        with atomic.replacing(sockets.output / f"{slug}.json") as temporary:
+    volume.write(label_map, sockets.masks / f"{name}.mha")
+    for slug, stage in _slugs(sockets).items():
+        with atomic.replacing(sockets.file(slug)) as temporary:
             shutil.copyfile(made.of(stage), temporary)
+
+
+def _slugs(sockets: Sockets) -> dict[str, str]:
+    """Slug of each JSON file -> which of our files it is."""
+    return {sockets.centroids: "vertebrae", sockets.report: "report"}
+
+
+def _in_turn(turn: threading.Lock, sockets: Sockets, job: Job) -> Reply:
+    """One call at a time: another is refused, so that health always finds a free thread."""
+    if not turn.acquire(blocking=False):
+        return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a scan is in work; ask again later"}
+    try:
+        return invoke(sockets, job)
+    finally:
+        turn.release()
+
+
+def _failure(error: VersectlError) -> Reply:
+    log.error("%s", printable(str(error)))
+    log.debug("Details", exc_info=True)
+    content: dict[str, object] = {"error": str(error), "exit_code": error.exit_code}
+    return HTTPStatus.INTERNAL_SERVER_ERROR, content

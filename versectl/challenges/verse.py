@@ -7,18 +7,19 @@ Their centroid files are lists of {"label", "X", "Y", "Z"} in millimetres from a
 volume, without a direction; which edges differs between the two.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from versectl.batch import outcome, transaction
 from versectl.batch import run as batch_run
-from versectl.batch.case_run import Desk
+from versectl.batch.job import Job
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, challenge_centroids, volume
 from versectl.io.layout import Case
 
 
-class Layout(NamedTuple):
+@dataclass(frozen=True)
+class Layout:
     """How a challenge hands scans over and wants results.
 
     pattern : of the scans below IN.
@@ -36,11 +37,11 @@ LAYOUTS = {
 
 
 def workplace(out: Path) -> Path:
-    """Where versectl's own results lie, reports included; out of the challenge's sight."""
+    """Where versectl's own results lie, reports included; hidden from the challenge."""
     return out / transaction.HIDDEN / "challenge"
 
 
-def run(source: Path, out: Path, layout: Layout, desk: Desk) -> None:
+def run(source: Path, out: Path, layout: Layout, job: Job) -> None:
     """Do every scan and hand the results over as the layout has it.
 
     What was done is handed over although other cases failed.
@@ -50,25 +51,38 @@ def run(source: Path, out: Path, layout: Layout, desk: Desk) -> None:
     ours = [scan for scan in scans if not scan.name.startswith(".")]
     if not ours:
         raise BadInputError(f"{source} holds no {layout.pattern}.")
-    todo = [Case(case_name(scan, source), scan) for scan in ours]
-    done = batch_run.run_cases(todo, desk)
-    for case, one in zip(todo, done, strict=True):
+    by_name = {case_name(scan, source): scan for scan in ours}
+    done = batch_run.run_cases([Case(name, scan) for name, scan in by_name.items()], job)
+    for one in done:
         if one.status in (outcome.DONE, outcome.KEPT):
-            hand_over(case, desk.out, out / case.ct.parent.relative_to(source), layout)
+            place = out / by_name[one.name].relative_to(source)
+            hand_over(case_files.Paths(job.out, one.name), place, layout)
     batch_run.conclude(done)
 
 
 def case_name(scan: Path, source: Path) -> str:
-    """A name no other scan has: two subjects may use the same file name."""
-    return "_".join(scan.relative_to(source).parts).removesuffix(".nii.gz")
+    """A name that no other scan has: two subjects may use the same file name.
+
+    >>> case_name(Path("in/a/b_c.nii.gz"), Path("in"))
+    'a_b%5Fc'
+    >>> case_name(Path("in/a_b/c.nii.gz"), Path("in"))
+    'a%5Fb_c'
+    """
+    *folders, file = scan.relative_to(source).parts
+    parts = (*folders, file.removesuffix(".nii.gz"))
+    if not folders:
+        return parts[0]
+    return "_".join(part.replace("%", "%25").replace("_", "%5F") for part in parts)
 
 
-def hand_over(case: Case, made: Path, out: Path, layout: Layout) -> None:
-    """Copy a finished case's masks and centroids to where the challenge looks for them."""
-    paths = case_files.Paths(made, case.name)
-    scan_id = case.ct.name.removesuffix(".nii.gz")
+def hand_over(paths: case_files.Paths, place: Path, layout: Layout) -> None:
+    """Copy a finished case's masks and centroids to where the challenge looks for them.
+
+    place : the scan's, within the output folder.
+    """
+    scan_id = place.name.removesuffix(".nii.gz")
     label_map = volume.read_labels(paths.of("segmentation"))
     points_mm = centroids.to_world(centroids.read(paths.of("vertebrae")), label_map)
-    volume.write(label_map, out / f"{scan_id}_seg.nii.gz")
+    volume.write(label_map, place.with_name(f"{scan_id}_seg.nii.gz"))
     listed = challenge_centroids.entries(points_mm, label_map, layout.points)
-    atomic.write_json(listed, out / f"{scan_id}_ctd.json")
+    atomic.write_json(listed, place.with_name(f"{scan_id}_ctd.json"))

@@ -54,11 +54,11 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
 
     Centroids are written in the challenge's own axes, in millimetres.
     """
-    from versectl.batch import case
+    from versectl.batch.job import RUN_ALL
     from versectl.challenges import verse
 
-    desk = options.desk(verse.workplace(out), case.RUN_ALL)
-    verse.run(source, out, verse.LAYOUTS[layout], desk)
+    job = options.job(verse.workplace(out), RUN_ALL)
+    verse.run(source, out, verse.LAYOUTS[layout], job)
 
 
 @click.command()
@@ -80,7 +80,7 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
 @gathered(ServeOptions, "serving")
 def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
     """Serve grand-challenge.org: GET /health, POST /invoke; reads --input, writes --output."""
-    from versectl.batch import case
+    from versectl.batch.job import RUN_ALL
     from versectl.challenges import grand_challenge
 
     sockets = grand_challenge.Sockets(
@@ -91,5 +91,5 @@ def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
         centroids=serving.centroids,
         report=serving.report,
     )
-    desk = options.desk(Path(), case.RUN_ALL)
-    grand_challenge.serve(sockets, desk, serving.host, serving.port)
+    job = options.job(Path(), RUN_ALL)
+    grand_challenge.serve(sockets, job, serving.host, serving.port)

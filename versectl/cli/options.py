@@ -14,7 +14,8 @@ import click
 from versectl.batch.selection import Selection
 
 if TYPE_CHECKING:
-    from versectl.batch.case_run import Desk, Task
+    from versectl.batch.job import Command as CaseCommand
+    from versectl.batch.job import Job
 
 log = logging.getLogger("versectl")
 
@@ -42,19 +43,19 @@ class RunOptions:
     overwrite: bool
     gpu_memory_mb: int | None
 
-    def desk(
+    def job(
         self,
         out: Path,
-        task: "Task",
+        command: "CaseCommand",
         given: Mapping[str, Path] | None = None,
         extras: frozenset[str] = frozenset(),
-    ) -> "Desk":
+    ) -> "Job":
         """What to do with every case, for batch.run."""
-        from versectl.batch import case_run
+        from versectl.batch.job import Job
         from versectl.networks import loading
 
         models = loading.Models(self.weights, self.device, self.precision, self.gpu_memory_mb)
-        return case_run.Desk(out, task, models, self.overwrite, given, extras)
+        return Job(out, command, models, self.overwrite, given, extras)
 
 
 def option(*names: str, **settings: Any) -> Decorator:

@@ -29,11 +29,11 @@ def localize_spine(
     source: Path, out: Path, heatmap: bool, options: RunOptions, selection: Selection
 ) -> None:
     """Find the spine: writes <case>_spine.json."""
-    from versectl.batch import case
+    from versectl.batch import job
     from versectl.batch import run as batch_run
 
     extras = frozenset({"heatmap"} if heatmap else ())
-    batch_run.run(source, options.desk(out, case.LOCALIZE_SPINE, extras=extras), selection)
+    batch_run.run(source, options.job(out, job.LOCALIZE_SPINE, extras=extras), selection)
 
 
 @click.command()
@@ -46,12 +46,12 @@ def localize_vertebrae(
 
     Reads the <case>_spine.json that localize-spine wrote; you may have corrected it.
     """
-    from versectl.batch import case
+    from versectl.batch import job
     from versectl.batch import run as batch_run
     from versectl.io import case_files
 
     given = case_files.given(spine, "spine")
-    batch_run.run(source, options.desk(out, case.LOCALIZE_VERTEBRAE, given), selection)
+    batch_run.run(source, options.job(out, job.LOCALIZE_VERTEBRAE, given), selection)
 
 
 @click.command()
@@ -64,12 +64,12 @@ def segment(
 
     Reads the <case>_ctd.json that localize-vertebrae wrote; you may have corrected it.
     """
-    from versectl.batch import case
+    from versectl.batch import job
     from versectl.batch import run as batch_run
     from versectl.io import case_files
 
     given = case_files.given(centroids, "centroids")
-    batch_run.run(source, options.desk(out, case.SEGMENT, given), selection)
+    batch_run.run(source, options.job(out, job.SEGMENT, given), selection)
 
 
 @click.command()
@@ -83,11 +83,11 @@ def run_all(
     A case is skipped when OUT holds its complete results, computed from the same CT with the same
     weights.
     """
-    from versectl.batch import case
+    from versectl.batch import job
     from versectl.batch import run as batch_run
 
     extras = frozenset({"preview"} if preview else ())
-    batch_run.run(source, options.desk(out, case.RUN_ALL, extras=extras), selection)
+    batch_run.run(source, options.job(out, job.RUN_ALL, extras=extras), selection)
 
 
 @click.command()
@@ -103,11 +103,12 @@ def preview(
 
     Shows a sagittal and a coronal view along the spine with masks, centres and names.
     """
-    from versectl.batch import case, case_run
+    from versectl.batch import job
     from versectl.batch import run as batch_run
+    from versectl.networks import loading
 
     selection = Selection(manifest=manifest, shard=shard, limit=limit)
-    batch_run.run(source, case_run.Desk(out, case.DRAW), selection)
+    batch_run.run(source, job.Job(out, job.DRAW, loading.Models()), selection)
 
 
 @click.command()
@@ -116,9 +117,11 @@ def preview(
 @option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(out: Path, as_json: bool) -> None:
     """Show how many cases of the batch in OUT are done, failed or being processed."""
-    from versectl.batch import summary
+    from versectl.batch import transaction
+    from versectl.report import summary
 
-    click.echo(summary.text(summary.read(out), as_json=as_json))
+    overview = summary.read(out, transaction.locked(out))
+    click.echo(summary.as_json(overview) if as_json else summary.text(overview))
 
 
 @click.command()
@@ -134,8 +137,9 @@ def status(out: Path, as_json: bool) -> None:
 )
 def collect(out: Path, csv: Path | None, rows: str) -> None:
     """Collect all reports in OUT in one CSV table."""
-    from versectl.batch import summary
+    from versectl.report import summary
 
     path = csv or out / "collected.csv"
-    count = summary.write_csv(summary.read(out), rows, path)
+    write = summary.write_cases if rows == "cases" else summary.write_vertebrae
+    count = write(summary.read(out), path)
     log.info("%d %s in %s", count, rows, path)

@@ -8,8 +8,10 @@ from versectl.config.schema import (
     STAGES,
     NetworkConfig,
     Ranges,
+    Stage,
     StageConfig,
     TrainingConfig,
+    fingerprint,
     from_json,
     to_json,
 )
@@ -27,9 +29,11 @@ __all__ = [
     "CrossValidationOptions",
     "NetworkConfig",
     "Ranges",
+    "Stage",
     "StageConfig",
     "TrainingConfig",
     "TrainingOptions",
+    "fingerprint",
     "from_json",
     "to_json",
 ]

@@ -1,12 +1,16 @@
 """What can be set for each stage: its network input, its network and its training."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from versectl.errors import WeightsError
 
-STAGES = ("spine", "vertebrae", "segmentation")
+Stage = Literal["spine", "vertebrae", "segmentation"]
+
+STAGES: tuple[Stage, ...] = ("spine", "vertebrae", "segmentation")
 
 #: Fields of a configuration that have a clearer name since: former name -> present name. Files of
 #: weights keep the name they were written with.
@@ -178,6 +182,11 @@ class StageConfig:
 def to_json(config: StageConfig) -> dict[str, object]:
     """The configuration as JSON content."""
     return asdict(config)
+
+
+def fingerprint(config: StageConfig) -> str:
+    """SHA-256 of the configuration."""
+    return hashlib.sha256(json.dumps(to_json(config), sort_keys=True).encode()).hexdigest()
 
 
 def from_json(content: object) -> StageConfig:

@@ -8,10 +8,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from versectl import geometry, labels
+from versectl.config import Stage
 from versectl.errors import BadInputError
 from versectl.io import atomic, centroids, layout, volume
 from versectl.io.export import nifti
-from versectl.types import Spine, Vertebra
+from versectl.types import Known, Spine, Vertebra
 
 #: Stage -> the command that makes its result.
 COMMANDS = {
@@ -36,6 +37,7 @@ class Paths:
             "segmentation": "_seg.nii.gz",
             "heatmap": "_spine_heatmap.nii.gz",
             "report": "_report.json",
+            "provenance": "_provenance.json",
             "preview": "_preview.png",
         }
         return self.folder / f"{self.case_name}{endings[stage]}"
@@ -51,25 +53,23 @@ def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
     return {name: getattr(case, holds) for name, case in found.items()}
 
 
-def as_stored(stage: str, result: object, ct: sitk.Image) -> object:
-    """The result as its file will tell it, so that a later command goes on from the very same."""
-    if stage == "spine":
-        return replace(result, center_mm=np.round(result.center_mm, 2))
-    if stage == "vertebrae":
-        points_mm = {label: vertebra.center_mm for label, vertebra in result.items()}
-        stored_mm = centroids.to_world(centroids.from_world(points_mm, ct), ct)
-        return {label: replace(result[label], center_mm=stored_mm[label]) for label in stored_mm}
-    return result
-
-
-def write(stage: str, result: object, ct: sitk.Image, path: Path) -> None:
+def write(known: Known, stage: Stage, ct: sitk.Image, path: Path) -> None:
     """Write a stage's result, in world millimetres and in voxels of the CT."""
-    WRITERS[stage](result, ct, path)
+    if stage == "spine" and known.spine is not None:
+        _write_spine(known.spine, ct, path)
+    if stage == "vertebrae" and known.vertebrae is not None:
+        _write_vertebrae(known.vertebrae, ct, path)
+    if stage == "segmentation" and known.label_map is not None:
+        nifti.write_labels(known.label_map, path)
 
 
-def read(stage: str, ct: sitk.Image, path: Path) -> object:
-    """A stage's result as it was predicted; what the file does not hold is NaN or None."""
-    return READERS[stage](ct, path)
+def read(known: Known, stage: Stage, ct: sitk.Image, path: Path) -> Known:
+    """What is known, and a stage's result from its file; what that does not hold is NaN or None."""
+    if stage == "spine":
+        return replace(known, spine=_read_spine(ct, path))
+    if stage == "vertebrae":
+        return replace(known, vertebrae=_read_vertebrae(ct, path))
+    return replace(known, label_map=_read_label_map(ct, path))
 
 
 def _write_spine(found: Spine, ct: sitk.Image, path: Path) -> None:
@@ -116,16 +116,8 @@ def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
     return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
 
 
-def _write_label_map(label_map: sitk.Image, _ct: sitk.Image, path: Path) -> None:
-    nifti.write_labels(label_map, path)
-
-
 def _read_label_map(ct: sitk.Image, path: Path) -> sitk.Image:
     label_map = volume.read_labels(path)
     if not geometry.same_grid(label_map, ct):
         raise BadInputError(f"{path} does not lie on the scan's grid; is it another scan's?")
     return label_map
-
-
-WRITERS = {"spine": _write_spine, "vertebrae": _write_vertebrae, "segmentation": _write_label_map}
-READERS = {"spine": _read_spine, "vertebrae": _read_vertebrae, "segmentation": _read_label_map}

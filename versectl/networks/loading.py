@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from versectl.types import Model
+from versectl.config import Stage, fingerprint
+from versectl.types import Identity, Model
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,18 @@ class Models:
         """Finds the voxels of each vertebra."""
         return self._load("segmentation")
 
-    def __call__(self, stage: str) -> Model:
-        """The stage's model."""
-        if stage == "spine":
-            return self.spine
-        return self.vertebrae if stage == "vertebrae" else self.segmentation
-
-    def sha256(self, stage: str) -> str:
-        """The recorded SHA-256 of the stage's weights, without loading them."""
+    def identity(self, stage: Stage) -> Identity:
+        """What the stage's model is known by, without loading it."""
         from versectl.networks import weights
 
-        return weights.describe(self.folder, stage).sha256
+        described = weights.describe(self.folder, stage)
+        return Identity(described.sha256, fingerprint(described.config))
 
     def __reduce__(self) -> tuple[object, ...]:
         """For another process: what to load, not what was loaded here."""
         return type(self), (self.folder, self.device, self.precision, self.gpu_memory_mb)
 
-    def _load(self, stage: str) -> Model:
+    def _load(self, stage: Stage) -> Model:
         from versectl.networks import device, weights
 
         precision = device.prepare(self.device, self.precision, self.gpu_memory_mb)

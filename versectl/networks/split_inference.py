@@ -1,49 +1,54 @@
-"""A network's answer in portions, for a device that cannot hold it whole.
+"""A network run in overlapping parts, for a device that cannot hold its input whole.
 
-The box is cut along its longest side into two parts that overlap; each answers for its own half,
+The input is cut along its longest side into two parts that overlap; each answers for its own half,
 from the middle of what it saw. Close to a cut a network sees less than it did, so answers differ a
 little there: it is the way out of a lack of memory, never the first choice.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
 
 from versectl.errors import OutOfMemoryError, explain
-from versectl.types import Model
-
-Result = TypeVar("Result")
-Answer = Callable[[np.ndarray], np.ndarray]
+from versectl.types import Answer
 
 #: What each half sees beyond the cut, at least; voxels.
 OVERLAP_VOX = 16
 
-#: How often a box is halved before the case is given up.
+#: How often an input is halved before the case is given up.
 HALVINGS = 3
 
 
-def fitting(predict: Callable[[Model], Result], model: Model) -> tuple[Result, int]:
-    """What predict makes with the model, and in how many portions, one if memory allows it.
+class Fitting:
+    """The network in as few parts as memory allows: whole, then in 2, 4 or 8 parts.
 
-    Raises what predict raises when even the smallest portions do not fit.
+    divisor : what each side of an input must be divisible by.
+    Calling it raises what the network raises when even the smallest parts do not fit.
     """
-    divisor = model.config.network.divisor
-    for times in range(HALVINGS):
-        try:
-            answer = halved(model.answer, times, divisor)
-            return predict(model._replace(answer=answer)), 2**times
-        except Exception as error:
-            if not isinstance(explain(error), OutOfMemoryError):
-                raise
-    answer = halved(model.answer, HALVINGS, divisor)
-    return predict(model._replace(answer=answer)), 2**HALVINGS
+
+    def __init__(self, answer: Answer, divisor: int) -> None:
+        self._answer, self._divisor = answer, divisor
+        self._halvings = 0
+
+    @property
+    def parts(self) -> int:
+        """In how many parts inputs are answered so far; 1 is whole."""
+        return 2**self._halvings
+
+    def __call__(self, seen: np.ndarray) -> np.ndarray:
+        """The network's answer."""
+        while True:
+            try:
+                return halved(self._answer, self._halvings, self._divisor)(seen)
+            except Exception as error:
+                lacks_memory = isinstance(explain(error), OutOfMemoryError)
+                if not lacks_memory or self._halvings == HALVINGS:
+                    raise
+            self._halvings += 1
 
 
 def halved(answer: Answer, times: int, divisor: int) -> Answer:
-    """The function that answers as `answer` does, its box halved so many times.
+    """The function that answers as `answer` does, its input halved so many times.
 
-    divisor : what each side of a box must be divisible by.
+    divisor : what each side of an input must be divisible by.
     """
     return answer if times == 0 else _in_halves(halved(answer, times - 1, divisor), divisor)
 

@@ -1,41 +1,68 @@
-"""The report of one case: what was found, how sure, from what, by what, and what to look at."""
+"""<case>_report.json: what was found, how certain it is, what made it, and what to look at."""
 
+import math
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 import versectl
 from versectl import geometry, labels
+from versectl.config import Stage
 from versectl.errors import VersectlError
 from versectl.io import atomic
-from versectl.types import Result
+from versectl.report import measurements, provenance, quality
+from versectl.report.measurements import Measurement
+from versectl.report.provenance import Origins
+from versectl.types import Flag, Result
+
+#: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
+SCHEMA_VERSION = 2
 
 #: Packages whose version can change a result.
 PACKAGES = ("tensorflow", "keras", "SimpleITK", "numpy", "scipy")
 
-#: A heatmap response below this deserves a look.
-LOW_PEAK = 0.4
-
-#: chosen: names less sure than this may all be one level off.
-UNSURE = 0.95
-
 DONE, FAILED = "done", "failed"
 
 
-def done(case_name: str, ct: sitk.Image, result: Result, record: Mapping) -> dict:
-    """The report of a finished case; `record` is what the run knows of itself."""
-    vertebrae = describe(result)
+@dataclass(frozen=True)
+class Record:
+    """What a run knows of itself.
+
+    files : the results' files by name, with what made them.
+    kept : stages whose results were there already. parts : stage -> in how many parts it was run.
+    """
+
+    input_file: str
+    input_sha256: str | None
+    files: Origins = field(default_factory=dict)
+    kept: tuple[Stage, ...] = ()
+    parts: Mapping[Stage, int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def flags(self) -> list[Flag]:
+        """What a reader should know of how the results were made."""
+        other = [n for n, origin in self.files.items() if origin.input_sha256 != self.input_sha256]
+        return [*quality.made_for_another_ct(other), *quality.computed_in_parts(self.parts)]
+
+
+def done(case_name: str, ct: sitk.Image, result: Result, record: Record) -> dict[str, Any]:
+    """The report of a finished case."""
+    measured = measurements.of(result)
+    flags = [*quality.of_result(result, measured, ct), *record.flags()]
     return {
+        "schema_version": SCHEMA_VERSION,
         "case": case_name,
         "status": DONE,
-        "warnings": warnings(vertebrae) + _portioned(record.get("portions", {})),
-        "vertebrae": vertebrae,
+        "warnings": [flag.message for flag in flags],
+        "flags": [asdict(flag) for flag in flags],
+        "vertebrae": describe(result, measured),
         "spine": {
             "center_mm": np.round(result.spine.center_mm, 2),
             "peak": round(result.spine.peak, 3),
@@ -45,92 +72,87 @@ def done(case_name: str, ct: sitk.Image, result: Result, record: Mapping) -> dic
             "spacing_mm": np.round(ct.GetSpacing(), 4),
             "direction": geometry.axis_letters(ct),
         },
-        **record,
-        "versions": versions(),
+        **_run(record),
     }
 
 
-def failed(case_name: str, error: VersectlError, record: Mapping) -> dict:
+def failed(case_name: str, error: VersectlError, record: Record) -> dict[str, Any]:
     """The report of a case that could not be done."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "case": case_name,
         "status": FAILED,
         "error": {"message": str(error), "exit_code": error.exit_code},
-        **record,
-        "versions": versions(),
+        **_run(record),
     }
 
 
-def read(path: Path) -> dict:
-    """A report as done() or failed() made it; empty when there is none or it is something else."""
-    try:
-        told = atomic.read_json(path)
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(told, dict) or told.get("status") not in (DONE, FAILED):
-        return {}
-    parts = ("input", "outputs", "weights_sha256")
-    return told if all(isinstance(told.get(part), dict) for part in parts) else {}
-
-
-def describe(result: Result) -> list[dict]:
+def describe(result: Result, measured: Sequence[Measurement]) -> list[dict[str, Any]]:
     """One row per vertebra, head to foot; NaN is what a centre from a file does not tell."""
-    values = sitk.GetArrayViewFromImage(result.label_map)
-    counts = np.bincount(values.ravel(), minlength=256)
-    at_border = border_labels(values)
-    voxel_ml = float(np.prod(result.label_map.GetSpacing())) / 1000.0
     return [
         {
-            "label": label,
-            "name": labels.NAMES.get(label, str(label)),
+            "label": row.label,
+            "name": row.name,
             "center_mm": np.round(vertebra.center_mm, 2),
             "peak": round(vertebra.peak, 3),
-            "sure": round(vertebra.sure, 3),
-            "volume_ml": round(counts[label] * voxel_ml, 3),
-            "at_border": label in at_border,
+            "confidence": round(vertebra.confidence, 3),
+            "volume_ml": row.volume_ml,
+            "at_border": row.at_border,
         }
-        for label, vertebra in result.vertebrae.items()
+        for row, vertebra in zip(measured, result.vertebrae.values(), strict=True)
     ]
 
 
-def border_labels(values: np.ndarray) -> set[int]:
-    """Labels that touch a face of the volume: more of them may lie outside."""
-    faces = [values.take(index, axis) for axis in range(3) for index in (0, -1)]
-    return {int(label) for face in faces for label in np.unique(face)} - {0}
+@dataclass(frozen=True)
+class Row:
+    """A vertebra as a report tells of it; NaN is what is not known."""
+
+    label: int
+    name: str
+    center_mm: tuple[float, float, float]
+    peak: float
+    confidence: float
+    volume_ml: float
+    at_border: bool
 
 
-def warnings(vertebrae: list[dict]) -> list[str]:
-    """One sentence for everything a reader should look at."""
-    told = []
-    if any(row["sure"] < UNSURE for row in vertebrae):
-        told.append("The names are unsure: all of them may be one level off.")
-    for row in vertebrae:
-        if row["volume_ml"] == 0:
-            told.append(f"{row['name']} has a centre but no voxel.")
-        elif row["at_border"]:
-            told.append(f"{row['name']} touches the border of the scan and may be cut.")
-        if row["peak"] < LOW_PEAK:
-            told.append(f"{row['name']} is unsure: its heatmap's peak is {row['peak']:.2f}.")
-    for above, below in pairwise(vertebrae):
-        if below["label"] not in labels.SUCCESSORS.get(above["label"], ()):
-            told.append(f"There is a gap between {above['name']} and {below['name']}.")
-    return told
+@dataclass(frozen=True)
+class Report:
+    """What is read back from a report.
+
+    files : result file -> its SHA-256. error, exit_code : empty and 0 when the case is done.
+    """
+
+    status: str
+    error: str
+    exit_code: int
+    warnings: tuple[str, ...]
+    vertebrae: tuple[Row, ...]
+    files: Mapping[str, str]
+    input_sha256: str | None
+    seconds: float
+    peak_memory_mb: int | None
+    version: str
 
 
-def _portioned(portions: Mapping[str, int]) -> list[str]:
-    """One sentence for every stage that did not fit into memory whole."""
-    return [
-        f"The {stage} was computed in {count} portions, for want of memory; it may differ a little."
-        for stage, count in portions.items()
-    ]
+def read(path: Path) -> Report | None:
+    """A report as done() or failed() made it; None when there is none or it is something else.
+
+    Reports of version 1 are read as well.
+    """
+    try:
+        return _parse(atomic.read_json(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """versectl, Python and the packages that compute, as installed."""
-    found = {"versectl": versectl.__version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        found[package] = _version(package)
-    return found
+    found: dict[str, str | None] = {
+        "versectl": versectl.__version__,
+        "python": platform.python_version(),
+    }
+    return found | {package: _version(package) for package in PACKAGES}
 
 
 def peak_memory_mb() -> int | None:
@@ -141,6 +163,60 @@ def peak_memory_mb() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB, but bytes on macOS
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """What both kinds of report tell of the run."""
+    return {
+        "input": {"file": record.input_file, "sha256": record.input_sha256},
+        "files": provenance.to_json(record.files),
+        "kept": record.kept,
+        "parts": record.parts,
+        "seconds": {step: round(value, 2) for step, value in record.seconds.items()},
+        "peak_memory_mb": peak_memory_mb(),
+        "versions": versions(),
+    }
+
+
+def _parse(content: Any) -> Report:
+    if content["status"] not in (DONE, FAILED):
+        raise ValueError(content["status"])
+    error = content.get("error", {})
+    return Report(
+        status=content["status"],
+        error=str(error.get("message", "")),
+        exit_code=int(error.get("exit_code", 0)),
+        warnings=tuple(map(str, content.get("warnings", ()))),
+        vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
+        files=_parse_files(content),
+        input_sha256=content["input"]["sha256"],
+        seconds=round(sum(map(float, content["seconds"].values())), 2),
+        peak_memory_mb=content["peak_memory_mb"],
+        version=str(content["versions"]["versectl"]),
+    )
+
+
+def _parse_files(content: Any) -> dict[str, str]:
+    if "outputs" in content:  # version 1
+        return {str(name): str(sha256) for name, sha256 in content["outputs"].items()}
+    return {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
+
+
+def _parse_row(row: Any) -> Row:
+    x, y, z = map(float, row["center_mm"])
+    return Row(
+        label=int(row["label"]),
+        name=labels.NAMES[int(row["label"])],
+        center_mm=(x, y, z),
+        peak=_number(row["peak"]),
+        confidence=_number(row.get("confidence")),
+        volume_ml=float(row["volume_ml"]),
+        at_border=bool(row["at_border"]),
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _version(package: str) -> str | None:

@@ -61,8 +61,10 @@ def write(
     low_mm, high_mm = shown_box(ct, centers_mm)
     wide_mm, deep_mm, tall_mm = high_mm - low_mm
     inches_per_mm = min(LARGEST_INCHES[0] / (wide_mm + deep_mm), LARGEST_INCHES[1] / tall_mm)
-    size = ((wide_mm + deep_mm) * inches_per_mm + 0.3, tall_mm * inches_per_mm + 0.4)
-    figure = Figure(figsize=np.maximum(size, 2.0), facecolor="black", layout="constrained")
+    wide, tall = (wide_mm + deep_mm) * inches_per_mm + 0.3, tall_mm * inches_per_mm + 0.4
+    figure = Figure(
+        figsize=(max(wide, 2.0), max(tall, 2.0)), facecolor="black", layout="constrained"
+    )
     panes = figure.subplots(1, 2, width_ratios=(deep_mm, wide_mm))
     for pane, view in zip(panes, (SAGITTAL, CORONAL), strict=True):
         points_mm = curved_plane((low_mm, high_mm), centers_mm, view)

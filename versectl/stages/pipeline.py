@@ -1,57 +1,74 @@
-"""The whole method: a CT -> its spine -> its vertebrae -> their masks, in three calls."""
+"""The whole method: a CT -> its spine -> its vertebrae -> their masks, in three calls.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Every result has the precision of the file it is written to, so that the stages one by one, each
+from the file of the one before, find the same as all at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
 
+from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.stages import published, segmentation, spine, vertebrae
-from versectl.types import Model, Result, Spine, Vertebra
-
-#: step(stage, predict, *inputs) is the stage's result: predict(*inputs, model), or from a file.
-Step = Callable[..., Any]
+from versectl.types import Known, Model, Models, Result, Spine, Vertebra
 
 #: Protocol of a stage's weights -> who predicts: our stages, or the published ones.
 SPINE = {"default": spine.predict, "published": published.spine.predict}
 VERTEBRAE = {"default": vertebrae.predict, "published": published.vertebrae.predict}
 SEGMENTATION = {"default": segmentation.predict, "published": published.segmentation.predict}
 
+#: Decimals of the files: of millimetres and voxels, and of a share in 0..1.
+PLACE_DECIMALS, SHARE_DECIMALS = 2, 3
 
-def run(ct: sitk.Image, step: Step) -> Result:
-    """Find, name and segment the vertebrae of a CT."""
-    found_spine = step("spine", find_spine, ct)
-    found = step("vertebrae", find_vertebrae, ct, found_spine.center_mm)
-    label_map = step("segmentation", segment, ct, centers_mm(found))
+
+def run(ct: sitk.Image, models: Models, known: Known | None = None) -> Result:
+    """Find, label and segment the vertebrae of a CT; what is known already is not computed."""
+    known = known or Known()
+    found_spine = find_spine(ct, models.spine) if known.spine is None else known.spine
+    found = known.vertebrae
+    if found is None:
+        found = find_vertebrae(ct, found_spine, models.vertebrae)
+    label_map = known.label_map
+    if label_map is None:
+        label_map = segment(ct, found, models.segmentation)
     return Result(found_spine, found, label_map)
-
-
-def with_models(models: Mapping[str, Model]) -> Step:
-    """The step that computes every stage: stage name -> its model."""
-    return lambda stage, predict, *inputs: predict(*inputs, models[stage])
 
 
 def find_spine(ct: sitk.Image, model: Model) -> Spine:
     """The spine of a scan; BadInputError when nothing in it looks like one."""
-    return SPINE[model.config.protocol](ct, model)
+    found = SPINE[model.config.protocol](ct, model)
+    center_mm = np.round(found.center_mm, PLACE_DECIMALS)
+    return replace(found, center_mm=center_mm, peak=round(found.peak, SHARE_DECIMALS))
 
 
-def find_vertebrae(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
-    """The vertebrae from head to foot; BadInputError when there is none."""
-    found = VERTEBRAE[model.config.protocol](ct, center_mm, model)
+def find_vertebrae(ct: sitk.Image, spine: Spine, model: Model) -> dict[int, Vertebra]:
+    """Label -> vertebra, from head to foot; BadInputError when there is none."""
+    found = VERTEBRAE[model.config.protocol](ct, spine.center_mm, model)
     if not found:
         raise BadInputError(
             "no vertebra was found; if the scan shows one, mark it in a _ctd.json and run segment."
         )
-    return found
+    return {label: _rounded(ct, found[label]) for label in labels.ORDER if label in found}
 
 
-def segment(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
-    """The label map of the vertebrae at these centres (3,), uint8, on the scan's grid."""
-    return SEGMENTATION[model.config.protocol](ct, centers_mm, model)
+def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], model: Model) -> sitk.Image:
+    """The label map of these vertebrae, uint8, on the scan's grid."""
+    return SEGMENTATION[model.config.protocol](ct, centers_mm(vertebrae), model)
 
 
-def centers_mm(found: Mapping[int, Vertebra]) -> dict[int, np.ndarray]:
+def centers_mm(vertebrae: Mapping[int, Vertebra]) -> dict[int, np.ndarray]:
     """Label -> centre in the world (3,)."""
-    return {label: vertebra.center_mm for label, vertebra in found.items()}
+    return {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
+
+
+def _rounded(ct: sitk.Image, vertebra: Vertebra) -> Vertebra:
+    """The vertebra to a hundredth of a voxel."""
+    center_vox = np.round(geometry.to_vox(ct, vertebra.center_mm), PLACE_DECIMALS)
+    return Vertebra(
+        geometry.to_mm(ct, center_vox),
+        round(vertebra.peak, SHARE_DECIMALS),
+        round(vertebra.confidence, SHARE_DECIMALS),
+    )

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from versectl import config, labels
-from versectl.batch import case as casework
+from versectl.batch import case as case_run
 from versectl.batch import run as batch_run
-from versectl.batch.case_run import Desk
+from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, SEGMENT, Job
 from versectl.config import CrossValidationOptions, StageConfig
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, challenge_centroids, layout, volume
@@ -88,15 +88,15 @@ def test(case: Case, options: CrossValidationOptions, models: Models, prefix: st
     write_truth(case, options.truth)
     paths = case_files.Paths(options.truth, case.name)
     spine, points = ({case.name: paths.of(stage)} for stage in ("spine", "vertebrae"))
-    for name, desk in (
+    for name, job in (
         (
             "vertebrae from truth",
-            Desk(options.from_truth, casework.LOCALIZE_VERTEBRAE, models, given=spine),
+            Job(options.from_truth, LOCALIZE_VERTEBRAE, models, given=spine),
         ),
-        ("masks from truth", Desk(options.from_truth, casework.SEGMENT, models, given=points)),
-        ("end to end", Desk(options.end_to_end, casework.RUN_ALL, models)),
+        ("masks from truth", Job(options.from_truth, SEGMENT, models, given=points)),
+        ("end to end", Job(options.end_to_end, RUN_ALL, models)),
     ):
-        batch_run.tell(casework.do(case, desk), f"{prefix}{name}, ")
+        batch_run.report(case_run.do(case, job), f"{prefix}{name}, ")
 
 
 def write_truth(case: Case, out: Path) -> None:

@@ -1,0 +1,113 @@
+"""Flags and measurements: each in both directions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from phantoms import CENTERS_MM
+
+from versectl import geometry, labels
+from versectl.report import measurements, quality
+from versectl.types import Result, Spine, Vertebra
+
+
+@pytest.fixture
+def result(label_map):
+    found = {label: Vertebra(center, 0.9, 0.99) for label, center in CENTERS_MM.items()}
+    return Result(Spine(CENTERS_MM[20], 0.8), found, label_map)
+
+
+@pytest.fixture
+def flagged(ct):
+    """The result's flags: code, vertebra and message."""
+
+    def flags(result):
+        found = quality.of_result(result, measurements.of(result), ct)
+        assert all(flag.advice for flag in found)
+        return [(flag.code, flag.vertebra, flag.message) for flag in found]
+
+    return flags
+
+
+def codes(flags):
+    return [flag.code for flag in flags]
+
+
+def test_a_clean_result_has_no_flag(result, flagged):
+    assert flagged(result) == []
+
+
+def test_volumes_are_voxels_times_their_size(result, label_map):
+    row = measurements.of(result)[1]
+    count = (geometry.to_array(label_map) == 20).sum()
+    assert row.volume_ml == pytest.approx(count * 2.0 * 1.5 * 2.5 / 1000, abs=1e-3)
+
+
+def test_a_gap_in_the_sequence_is_flagged(result, flagged):
+    del result.vertebrae[20]
+    assert flagged(result) == [("gap", "T12", "There is a gap between T12 and L2.")]
+
+
+@pytest.mark.parametrize(("above", "below"), [(18, 20), (19, 28), (28, 20), (24, 25)])
+def test_anatomical_variants_are_no_gap(above, below):
+    assert quality.gaps({label: Vertebra(CENTERS_MM[20], 1.0) for label in (above, below)}) == []
+
+
+def test_a_low_peak_is_flagged_and_an_unknown_one_is_not(result, flagged):
+    result.vertebrae[19] = Vertebra(CENTERS_MM[19], 0.11)
+    result.vertebrae[20] = Vertebra(CENTERS_MM[20], float("nan"))
+    assert flagged(result) == [("low_peak", "T12", "T12 is uncertain: its heatmap's peak is 0.11.")]
+
+
+@pytest.mark.parametrize("face", [0, -1])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_all_vertebrae_at_any_face_of_the_scan_share_one_flag(result, flagged, face, axis):
+    array = geometry.to_array(result.label_map)
+    np.moveaxis(array, axis, 0)[face, 5, 6] = 21
+    cut = replace(result, label_map=geometry.from_array(array, result.label_map))
+    says = "L2 touches the border of the scan and may be cut."
+    assert flagged(cut) == [("cut_at_border", None, says)]
+    np.moveaxis(array, axis, 0)[face, 5, 7] = 19
+    cut = replace(result, label_map=geometry.from_array(array, result.label_map))
+    says = "T12 and L2 touch the border of the scan and may be cut."
+    assert flagged(cut) == [("cut_at_border", None, says)]
+
+
+def test_labels_that_may_all_be_one_level_off_are_flagged_once(result, flagged):
+    for label, center_mm in CENTERS_MM.items():
+        result.vertebrae[label] = Vertebra(center_mm, 0.9, 0.61)
+    says = "Labels may all be shifted by one level (confidence 0.61)."
+    assert flagged(result) == [("levels_may_be_shifted", None, says)]
+
+
+def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
+    result.vertebrae[22] = Vertebra(CENTERS_MM[21], 0.9)
+    says = "L3 has a centroid but no voxel."
+    assert flagged(result) == [("centre_without_mask", "L3", says)]
+
+
+#: Peaks and confidence of real scans as they are, then upside down or front to back.
+SOUND = [
+    ((0.12, 0.48, 0.80, 0.89, 0.87, 0.90), 0.985, 333),
+    ((0.84, 0.87), 0.999, 85),
+    ((0.77, 0.4, 0.32, 0.3, 0.27, 0.17, 0.13, 0.21, 0.64, 0.83), 0.981, 858),
+]
+FLIPPED = [
+    ((0.00, 0.05, 0.63, 0.39, 0.03), 0.659, 333),
+    ((0.53, 0.28), 0.676, 85),
+    ((0.20, 0.31, 0.35, 0.09, 0.23, 0.42, 0.22), 0.828, 223),
+    ((0.12, 0.14, 0.33, 0.42, 0.15, 0.11, 0.02, 0.01), 0.684, 188),
+    ((0.9, 0.9), 0.99, 400),
+    ((0.39, 0.2), float("nan"), 90),
+]
+
+
+@pytest.mark.parametrize("case", [*SOUND, *FLIPPED])
+def test_hardly_anything_found_points_to_a_flipped_header(case):
+    peaks, confidence, height_mm = case
+    found = {
+        label: Vertebra(CENTERS_MM[20], peak, confidence)
+        for label, peak in zip(labels.ORDER, peaks, strict=False)
+    }
+    flags = quality.header_may_be_flipped(found, height_mm)
+    assert bool(flags) == (case in FLIPPED)

@@ -1,0 +1,87 @@
+"""What is asked of every case of a batch: a command, its models, and where results go."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import SimpleITK as sitk
+
+from versectl.config import STAGES
+from versectl.errors import BadInputError
+from versectl.stages import pipeline
+from versectl.types import Identity, Known, Models, Stage
+
+#: From the CT, the models and what is known already to what is known then.
+Compute = Callable[[sitk.Image, Models, Known], Known]
+
+
+class IdentifiedModels(Models, Protocol):
+    """Models whose weights are known without loading them; plain, to be handed to a process."""
+
+    def identity(self, stage: Stage) -> Identity:
+        """What the stage's model is known by."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command does with a case.
+
+    makes : stages whose results it makes. needs : the stage whose result must be there already.
+    reports : whether it writes <case>_report.json; such a case is done only as the report says.
+    """
+
+    makes: tuple[Stage, ...]
+    compute: Compute
+    needs: Stage | None = None
+    reports: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of every case of a batch; plain, so that another process can be handed it.
+
+    given : case name -> the file of the stage before; None where it is in `out`.
+    extras : of "heatmap" and "preview", what to write as well.
+    """
+
+    out: Path
+    command: Command
+    models: IdentifiedModels
+    overwrite: bool = False
+    given: Mapping[str, Path] | None = None
+    extras: frozenset[str] = frozenset()
+
+
+def _localize_spine(ct: sitk.Image, models: Models, known: Known) -> Known:
+    return replace(known, spine=pipeline.find_spine(ct, models.spine))
+
+
+def _localize_vertebrae(ct: sitk.Image, models: Models, known: Known) -> Known:
+    if known.spine is None:
+        raise BadInputError("the spine is not known; run localize-spine first.")
+    found = pipeline.find_vertebrae(ct, known.spine, models.vertebrae)
+    return replace(known, vertebrae=found)
+
+
+def _segment(ct: sitk.Image, models: Models, known: Known) -> Known:
+    if known.vertebrae is None:
+        raise BadInputError("the vertebrae are not known; run localize-vertebrae first.")
+    label_map = pipeline.segment(ct, known.vertebrae, models.segmentation)
+    return replace(known, label_map=label_map)
+
+
+def _run_all(ct: sitk.Image, models: Models, known: Known) -> Known:
+    result = pipeline.run(ct, models, known)
+    return Known(result.spine, result.vertebrae, result.label_map)
+
+
+def _nothing(_ct: sitk.Image, _models: Models, known: Known) -> Known:
+    return known
+
+
+LOCALIZE_SPINE = Command(("spine",), _localize_spine)
+LOCALIZE_VERTEBRAE = Command(("vertebrae",), _localize_vertebrae, needs="spine")
+SEGMENT = Command(("segmentation",), _segment, needs="vertebrae")
+RUN_ALL = Command(STAGES, _run_all, reports=True)
+DRAW = Command((), _nothing)

@@ -1,0 +1,166 @@
+"""What of a case is there already and need not be computed.
+
+A result stays when the user made or changed its file, or when the same weights made it of the same
+CT and of the same preceding result. Everything else is computed again.
+"""
+
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from versectl.batch.job import Job
+from versectl.config import STAGES, Stage
+from versectl.errors import BadInputError
+from versectl.io import atomic, case_files, layout
+from versectl.io.case_files import Paths
+from versectl.io.layout import Case
+from versectl.report import case_report, provenance
+from versectl.report.provenance import USER, VERSECTL, Origin, Origins
+from versectl.types import Known
+
+
+@dataclass(frozen=True)
+class Present:
+    """What is there of a case before it is worked on.
+
+    recorded : file name -> what made it, as an earlier run recorded it.
+    stays : stage -> what made its result, for those results that are not computed again.
+    needed : the file of the preceding stage that the command reads; None where it reads none.
+    """
+
+    input_sha256: str | None = None
+    recorded: Origins = field(default_factory=dict)
+    stays: Mapping[Stage, Origin] = field(default_factory=dict)
+    needed: Path | None = None
+
+
+def look(case: Case, job: Job) -> Present:
+    """What is there of a case; BadInputError when what the command needs is not."""
+    paths = Paths(job.out, case.name)
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    input_sha256 = _input_sha256(case)
+    needed = _needed(case, job, paths)
+    stays = {} if job.overwrite else _staying(job, paths, recorded, (input_sha256, needed))
+    return Present(input_sha256, recorded, stays, needed)
+
+
+def is_finished(job: Job, paths: Paths, present: Present) -> bool:
+    """Whether nothing is left to compute or to write."""
+    makes = job.command.makes
+    if not makes or any(stage not in present.stays for stage in makes):
+        return False
+    return not job.command.reports or _is_as_reported(paths, present)
+
+
+def read(job: Job, paths: Paths, present: Present, ct: sitk.Image) -> Known:
+    """The results that stay, and the one that the command needs."""
+    known = Known()
+    for stage, origin in present.stays.items():
+        # nobody corrects masks into a file that cannot be read: it is ours, and damaged
+        damaged = stage == "segmentation" and paths.of(stage).name in present.recorded
+        with suppress(BadInputError) if damaged else nullcontext():
+            known = case_files.read(known, stage, ct, paths.of(stage))
+        if stage == "vertebrae" and known.vertebrae is not None:
+            known = replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
+    if job.command.needs is not None and present.needed is not None:
+        known = case_files.read(known, job.command.needs, ct, present.needed)
+    return known
+
+
+def read_any(paths: Paths, ct: sitk.Image) -> Known:
+    """Whatever results are there, made by whomever."""
+    known = Known()
+    for stage in STAGES:
+        if paths.of(stage).exists():
+            known = case_files.read(known, stage, ct, paths.of(stage))
+    return known
+
+
+def sha256(path: Path) -> str | None:
+    """SHA-256 of a file; None when it is missing or cannot be read, which its reader will tell."""
+    try:
+        return atomic.sha256(path)
+    except OSError:
+        return None
+
+
+def _input_sha256(case: Case) -> str | None:
+    try:
+        return layout.sha256(case)
+    except (OSError, BadInputError):
+        return None
+
+
+def _needed(case: Case, job: Job, paths: Paths) -> Path | None:
+    """The file of the preceding stage that the command reads."""
+    stage = job.command.needs
+    if stage is None:
+        return None
+    if job.given is not None and case.name not in job.given:
+        raise BadInputError(f"none of the {len(job.given)} files given belongs to this case.")
+    path = paths.of(stage) if job.given is None else job.given[case.name]
+    if not path.exists():
+        raise BadInputError(f"{path} is missing; run {case_files.COMMANDS[stage]} first.")
+    return path
+
+
+def _staying(
+    job: Job, paths: Paths, recorded: Origins, made_of: tuple[str | None, Path | None]
+) -> dict[Stage, Origin]:
+    """What made each result of the command that is not computed again.
+
+    made_of : the CT's SHA-256, and the file of the preceding stage.
+    """
+    input_sha256, needed = made_of
+    preceding = None if needed is None else sha256(needed)
+    stays: dict[Stage, Origin] = {}
+    for stage in job.command.makes:
+        path = paths.of(stage)
+        found = sha256(path)
+        if found is not None:
+            wanted = Origin(found, VERSECTL, input_sha256, job.models.identity(stage), preceding)
+            origin = _origin(recorded.get(path.name), wanted)
+            if origin is not None and not _lacks_heatmap(stage, origin, job, paths):
+                stays[stage] = origin
+        preceding = found if stage in stays else ""  # what is made of a new result is new
+    return stays
+
+
+def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
+    """What made a file whose result stays; None when it must be computed again.
+
+    wanted : what it would have been made by now, and its SHA-256 as it is.
+    """
+    if recorded is None:
+        return Origin(wanted.sha256, USER, wanted.input_sha256)
+    if recorded.sha256 != wanted.sha256:  # changed since; when, nobody knows
+        ours = recorded.made_by == VERSECTL
+        return Origin(wanted.sha256, USER, recorded.input_sha256 if ours else wanted.input_sha256)
+    if recorded.made_by == USER or replace(recorded, certainty={}) == wanted:
+        return recorded
+    return None
+
+
+def _lacks_heatmap(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool:
+    """Whether the spine must be found again for the heatmap asked for; never the user's spine."""
+    wanted = stage == "spine" and "heatmap" in job.extras
+    if not wanted or paths.of("heatmap").exists():
+        return False
+    if origin.made_by == USER:
+        raise BadInputError(
+            f"{paths.of(stage)} was corrected by hand; a heatmap takes --overwrite, "
+            "which computes both."
+        )
+    return True
+
+
+def _is_as_reported(paths: Paths, present: Present) -> bool:
+    """Whether the report is of this CT and of the files as they are."""
+    report = case_report.read(paths.of("report"))
+    if report is None or report.status != case_report.DONE:
+        return False
+    files = {paths.of(stage).name: origin.sha256 for stage, origin in present.stays.items()}
+    return report.input_sha256 == present.input_sha256 and dict(report.files) == files

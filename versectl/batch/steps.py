@@ -1,0 +1,77 @@
+"""The steps of a case as they begin, the time each takes, and the models that tell of theirs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+from versectl.networks.split_inference import Fitting
+from versectl.types import Model, Models, Stage
+
+#: Steps of a case beside its stages.
+READ, WAIT, LOAD, WRITE = "read", "wait", "load", "write"
+
+#: Called with each step of a case as it begins.
+OnStep = Callable[[str], None]
+
+
+def unheard(_step: str) -> None:
+    """Nobody is told of a step."""
+
+
+class Steps:
+    """Reports the steps of a case as they begin; seconds : what each took, waiting left out."""
+
+    def __init__(self, on_step: OnStep = unheard) -> None:
+        self._on_step = on_step
+        self._current, self._since = WAIT, perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def begin(self, step: str) -> None:
+        """One step ends, the next one begins."""
+        self.end()
+        self._current = step
+        self._on_step(step)
+
+    def end(self) -> None:
+        """The present step ends."""
+        now = perf_counter()
+        if self._current != WAIT:
+            self.seconds[self._current] = self.seconds.get(self._current, 0.0) + now - self._since
+        self._current, self._since = WAIT, now
+
+
+class WatchedModels:
+    """Models whose loading and use are steps, and whose networks fit into the memory at hand."""
+
+    def __init__(self, models: Models, steps: Steps) -> None:
+        self._models, self._steps = models, steps
+        self._fitting: dict[Stage, Fitting] = {}
+
+    @property
+    def spine(self) -> Model:
+        """Finds the spine."""
+        self._steps.begin(LOAD)
+        return self._begun("spine", self._models.spine)
+
+    @property
+    def vertebrae(self) -> Model:
+        """Finds and labels the vertebrae."""
+        self._steps.begin(LOAD)
+        return self._begun("vertebrae", self._models.vertebrae)
+
+    @property
+    def segmentation(self) -> Model:
+        """Finds the voxels of each vertebra."""
+        self._steps.begin(LOAD)
+        return self._begun("segmentation", self._models.segmentation)
+
+    @property
+    def parts(self) -> dict[Stage, int]:
+        """In how many parts a network was run, where memory did not allow one."""
+        return {stage: fit.parts for stage, fit in self._fitting.items() if fit.parts > 1}
+
+    def _begun(self, stage: Stage, model: Model) -> Model:
+        self._steps.begin(stage)
+        fitting = Fitting(model.answer, model.config.network.divisor)
+        self._fitting[stage] = fitting
+        return replace(model, answer=fitting)

@@ -1,0 +1,153 @@
+"""<case>_provenance.json: what made each result of a case, and how sure it was.
+
+    {"schema_version": 1, "case": "lumbar", "files": {
+     "lumbar_ctd.json": {
+      "sha256": "..",          of the file; if it differs, the file was changed since
+      "made_by": "versectl",   or "user": made or corrected by hand, or by another program
+      "input_sha256": "..",    of the CT
+      "weights_sha256": "..", "config_sha256": "..", "made_from_sha256": "..",
+      "vertebrae": {"L1": {"peak": 0.91, "confidence": 0.99}}}}}
+
+made_from_sha256 is of the preceding stage's file. The last four are null for the user's files.
+A run that fails leaves this file as it is.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from versectl import labels
+from versectl.io import atomic
+from versectl.types import Identity, Vertebra
+
+#: Version of the file's format.
+SCHEMA_VERSION = 1
+
+VERSECTL, USER = "versectl", "user"
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How sure a vertebra and its label are, as in types.Vertebra."""
+
+    peak: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a result's file came to be.
+
+    sha256 : of the file. made_by : "versectl" or "user". input_sha256 : of the CT it belongs to.
+    model : what made it; None for the user's. made_from_sha256 : of the preceding stage's file.
+    certainty : label -> what the file itself does not hold.
+    """
+
+    sha256: str
+    made_by: str
+    input_sha256: str | None
+    model: Identity | None = None
+    made_from_sha256: str | None = None
+    certainty: Mapping[int, Certainty] = field(default_factory=dict)
+
+
+Origins = dict[str, Origin]
+
+
+def read(path: Path, report: Path) -> Origins:
+    """File name -> origin, as recorded; from the report where the record itself is lost.
+
+    Reports of versectl before schema version 2 tell which files were made, not by which
+    configuration.
+    """
+    for file, parse in ((path, _parse), (report, _parse), (report, _parse_old_report)):
+        try:
+            return parse(atomic.read_json(file))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return {}
+
+
+def write(case_name: str, origins: Origins, path: Path) -> None:
+    """Write the record."""
+    content = {"schema_version": SCHEMA_VERSION, "case": case_name, "files": to_json(origins)}
+    atomic.write_json(content, path)
+
+
+def to_json(origins: Origins) -> dict[str, dict[str, object]]:
+    """The origins as JSON content."""
+    return {name: _origin_to_json(origin) for name, origin in origins.items()}
+
+
+def certainty_of(vertebrae: Mapping[int, Vertebra]) -> dict[int, Certainty]:
+    """What a centroid file does not hold of its vertebrae."""
+    return {label: Certainty(v.peak, v.confidence) for label, v in vertebrae.items()}
+
+
+def with_certainty(vertebrae: Mapping[int, Vertebra], origin: Origin) -> dict[int, Vertebra]:
+    """Vertebrae from an untouched centroid file, as sure as they were when it was made."""
+    known = origin.certainty
+    return {
+        label: Vertebra(v.center_mm, known[label].peak, known[label].confidence)
+        if label in known
+        else v
+        for label, v in vertebrae.items()
+    }
+
+
+def _origin_to_json(origin: Origin) -> dict[str, object]:
+    model = origin.model
+    content: dict[str, object] = {
+        "sha256": origin.sha256,
+        "made_by": origin.made_by,
+        "input_sha256": origin.input_sha256,
+        "weights_sha256": model.weights_sha256 if model else None,
+        "config_sha256": model.config_sha256 if model else None,
+        "made_from_sha256": origin.made_from_sha256,
+    }
+    if origin.certainty:
+        content["vertebrae"] = {
+            labels.NAMES[label]: {"peak": sure.peak, "confidence": sure.confidence}
+            for label, sure in origin.certainty.items()
+        }
+    return content
+
+
+def _parse(content: Any) -> Origins:
+    return {str(name): _parse_origin(entry) for name, entry in content["files"].items()}
+
+
+def _parse_origin(entry: Any) -> Origin:
+    model = None
+    if entry["weights_sha256"] is not None:
+        model = Identity(str(entry["weights_sha256"]), str(entry["config_sha256"]))
+    certainty = {
+        labels.NUMBERS[name]: Certainty(_number(sure["peak"]), _number(sure["confidence"]))
+        for name, sure in entry.get("vertebrae", {}).items()
+    }
+    return Origin(
+        str(entry["sha256"]),
+        USER if entry["made_by"] == USER else VERSECTL,
+        entry["input_sha256"],
+        model,
+        entry["made_from_sha256"],
+        certainty,
+    )
+
+
+def _parse_old_report(content: Any) -> Origins:
+    """Of which stages' files a report of version 1 says that they were kept: those of the user."""
+    endings = {"spine": "_spine.json", "vertebrae": "_ctd.json", "segmentation": "_seg.nii.gz"}
+    kept = tuple(endings[stage] for stage in content["kept"])
+    return {
+        str(name): Origin(
+            str(sha256), USER if name.endswith(kept) else VERSECTL, content["input"]["sha256"]
+        )
+        for name, sha256 in content["outputs"].items()
+    }
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

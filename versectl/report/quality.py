@@ -1,0 +1,181 @@
+"""Flags: what a reader of a result should look at. One function per kind; docs/quality.md."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import SimpleITK as sitk
+
+from versectl import geometry, labels
+from versectl.config import Stage
+from versectl.report.measurements import Measurement
+from versectl.types import Flag, Result, Vertebra
+
+#: A heatmap's response below this deserves a look.
+LOW_PEAK = 0.4
+
+#: chosen: labels with less confidence may all be shifted by one level.
+LOW_CONFIDENCE = 0.95
+
+#: chosen: a scan that is longer must show more vertebrae than SPARSE; five of the thoracic spine,
+#: the usual 22 mm apart, are 110 mm.
+LONG_MM, SPARSE = 150.0, 2
+
+Vertebrae = Mapping[int, Vertebra]
+
+
+def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
+    """Flags that centroids and their peaks give."""
+    low_mm, high_mm = geometry.extent(ct)
+    return [
+        *header_may_be_flipped(vertebrae, float(high_mm[2] - low_mm[2])),
+        *levels_may_be_shifted(vertebrae),
+        *low_peaks(vertebrae),
+        *gaps(vertebrae),
+    ]
+
+
+def of_result(result: Result, measured: Sequence[Measurement], ct: sitk.Image) -> list[Flag]:
+    """Flags of a whole result."""
+    return [
+        *of_vertebrae(result.vertebrae, ct),
+        *centres_without_mask(measured),
+        *cut_at_border(measured),
+    ]
+
+
+def levels_may_be_shifted(vertebrae: Vertebrae) -> list[Flag]:
+    """The labels fit hardly better than the same ones a level higher or lower."""
+    confidence = min((vertebra.confidence for vertebra in vertebrae.values()), default=1.0)
+    if not confidence < LOW_CONFIDENCE:  # NaN is a centre from a file
+        return []
+    return [
+        Flag(
+            "levels_may_be_shifted",
+            "error",
+            None,
+            f"Labels may all be shifted by one level (confidence {confidence:.2f}).",
+            "Count the levels from a landmark: the sacrum, the last rib, or C2.",
+        )
+    ]
+
+
+def header_may_be_flipped(vertebrae: Vertebrae, height_mm: float) -> list[Flag]:
+    """Next to nothing is found in a long scan, or what is found is faint.
+
+    Of 4 real scans read upside down and front to back 6 of 8 are flagged, none of 11 as they are.
+    """
+    sparse = len(vertebrae) <= SPARSE and height_mm > LONG_MM
+    if not (sparse or _is_faint(vertebrae)):
+        return []
+    found = f"{len(vertebrae)} in {height_mm:.0f} mm" if sparse else "with faint peaks"
+    return [
+        Flag(
+            "header_may_be_flipped",
+            "error",
+            None,
+            f"Hardly any vertebra was found ({found}).",
+            "Check in a viewer whether the scan is upside down or front to back: a wrong "
+            "orientation in its header is the likely cause.",
+        )
+    ]
+
+
+def _is_faint(vertebrae: Vertebrae) -> bool:
+    """All peaks are low, or half of them and the labels are doubtful, too."""
+    faint = [vertebra.peak < LOW_PEAK for vertebra in vertebrae.values()]
+    return all(faint) or (2 * sum(faint) >= len(faint) and bool(levels_may_be_shifted(vertebrae)))
+
+
+def low_peaks(vertebrae: Vertebrae) -> list[Flag]:
+    """The network hardly responds where it is."""
+    return [
+        Flag(
+            "low_peak",
+            "warning",
+            labels.NAMES[label],
+            f"{labels.NAMES[label]} is uncertain: its heatmap's peak is {vertebra.peak:.2f}.",
+            "Check its centroid; correct it in the _ctd.json and run again.",
+        )
+        for label, vertebra in vertebrae.items()
+        if vertebra.peak < LOW_PEAK
+    ]
+
+
+def gaps(vertebrae: Vertebrae) -> list[Flag]:
+    """Two neighbours of which one is no anatomical successor of the other."""
+    return [
+        Flag(
+            "gap",
+            "warning",
+            labels.NAMES[above],
+            f"There is a gap between {labels.NAMES[above]} and {labels.NAMES[below]}.",
+            "Add the vertebra that is missing to the _ctd.json and run again.",
+        )
+        for above, below in pairwise(vertebrae)
+        if below not in labels.SUCCESSORS.get(above, ())
+    ]
+
+
+def centres_without_mask(measured: Sequence[Measurement]) -> list[Flag]:
+    """A centroid whose vertebra has no voxel."""
+    return [
+        Flag(
+            "centre_without_mask",
+            "warning",
+            row.name,
+            f"{row.name} has a centroid but no voxel.",
+            "Check whether its centroid lies in its body.",
+        )
+        for row in measured
+        if row.volume_ml == 0
+    ]
+
+
+def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
+    """Masks that touch a face of the scan; one flag for all of them."""
+    names = [row.name for row in measured if row.at_border]
+    if not names:
+        return []
+    touch = "touches" if len(names) == 1 else "touch"
+    return [
+        Flag(
+            "cut_at_border",
+            "note",
+            None,
+            f"{_listed(names)} {touch} the border of the scan and may be cut.",
+            "Leave volumes and heights of these vertebrae out.",
+        )
+    ]
+
+
+def computed_in_parts(parts: Mapping[Stage, int]) -> list[Flag]:
+    """Networks that did not fit into memory whole."""
+    return [
+        Flag(
+            "computed_in_parts",
+            "note",
+            None,
+            f"The network of the {stage} was run in {count} overlapping parts for lack of memory.",
+            "Results may differ a little from those of a machine with more memory.",
+        )
+        for stage, count in parts.items()
+    ]
+
+
+def made_for_another_ct(files: Sequence[str]) -> list[Flag]:
+    """Corrections by hand that are older than the present CT."""
+    return [
+        Flag(
+            "made_for_another_ct",
+            "error",
+            None,
+            f"{file} was corrected before the CT was replaced.",
+            "Check that it fits the present CT; delete it to have it computed.",
+        )
+        for file in files
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in words: "T11", "T11 and L5", "C7, T1 and T2"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
