@@ -1,9 +1,10 @@
 """Dice and Hausdorff distance of all labels of two label maps, in one pass over the foreground.
 
-Only voxels where the two maps differ can have a distance above zero. For those, all labels walk
-together through the offsets of a small ball, nearest first: the first offset that meets the right
-label is the distance. What the ball does not reach is left to a k-d tree per label, which skips
-every voxel that a neighbour's answer proves to be no maximum. All distances are exact.
+Only voxels where the two maps differ can have a distance above zero. For those, the offsets of a
+small ball are tried for all labels at once, nearest first: the first offset that meets the same
+label in the other map is the distance. Voxels without their label inside the ball are looked up in
+a k-d tree per label, without those that a neighbour's distance proves to be no maximum. All
+distances are exact.
 
 Arrays are z, y, x; spacings are x, y, z in millimetres. See README.md for the definitions.
 """
@@ -16,17 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-#: Offsets in the ball of the walk, about six voxels across for cubic voxels: nearly every
+#: chosen: offsets in the ball, about six voxels to each side for cubic voxels; nearly every
 #: disagreement between two good segmentations ends inside.
 BALL_VOX = 1000
 
-#: Labels that overlap less are so far apart that walking would be in vain.
-WALKING_DICE = 0.5
+#: chosen: labels that overlap less are so far apart that the ball would rarely reach.
+NEAR_DICE = 0.5
 
-#: Edge lengths of the blocks, coarse then fine, whose members share one answer of the k-d tree.
+#: chosen: edge lengths of the blocks, coarse then fine, that share one look-up in the k-d tree.
 BLOCKS_VOX = (12, 4)
 
 VALUES = 256  # of uint8
+
+#: Voxels counted at a time: 8 MB.
+COUNTED_VOX = 2**20
 
 #: Flat positions, and labels: (n,) each.
 Positions = NDArray[np.intp]
@@ -124,8 +128,8 @@ def hausdorff(pair: _Pair, dice: PerLabel) -> PerLabel:
     farthest_mm = np.zeros(VALUES)
     for source, target in pair.directions:
         labels = source[pair.differing]
-        positions, labels, walked_mm = _walk(pair, labels, target, dice)
-        farthest_mm = np.maximum(farthest_mm, walked_mm)
+        positions, labels, reached_mm = _search_ball(pair, labels, target, dice)
+        farthest_mm = np.maximum(farthest_mm, reached_mm)
         for label in np.unique(labels):
             beyond = pair.indices(positions[labels == label])
             border = pair.indices(_border(pair, target, int(label)))
@@ -187,43 +191,45 @@ def _foreground(gt: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> tuple[sl
 
 
 def _count(pair: _Pair) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Voxels of each label in the ground truth, in the prediction, in both: (256,) each.
-
-    Plane by plane, as counting takes eight bytes per voxel.
-    """
-    gt_only_vox, predicted_only_vox, common_vox = np.zeros((3, VALUES), np.int64)
-    for gt, predicted in zip(*(side.reshape(pair.shape) for side in pair.sides), strict=True):
-        same = gt == predicted
-        gt_only_vox += np.bincount(gt[~same], minlength=VALUES)
-        predicted_only_vox += np.bincount(predicted[~same], minlength=VALUES)
-        common_vox += np.bincount(gt[same & (gt != 0)], minlength=VALUES)
-    gt_only_vox[0] = predicted_only_vox[0] = 0
-    return gt_only_vox + common_vox, predicted_only_vox + common_vox, common_vox
+    """Voxels of each label in the ground truth, in the prediction, in both: (256,) each."""
+    gt_vox = _histogram(pair.gt)
+    # Outside the differing voxels both maps are the same: no need to count the other one in full.
+    common_vox = gt_vox - _histogram(pair.gt[pair.differing])
+    return gt_vox, common_vox + _histogram(pair.predicted[pair.differing]), common_vox
 
 
-def _walk(
+def _histogram(labels: Labels) -> NDArray[np.int64]:
+    """How often each label but 0 occurs: (256,). In parts, as counting takes 8 bytes a voxel."""
+    counts = np.zeros(VALUES, np.int64)
+    for start in range(0, labels.size, COUNTED_VOX):
+        part = labels[start : start + COUNTED_VOX]
+        counts += np.bincount(part[part != 0], minlength=VALUES)
+    return counts
+
+
+def _search_ball(
     pair: _Pair, labels: Labels, target: Labels, dice: PerLabel
 ) -> tuple[Positions, Labels, PerLabel]:
-    """Walk from the differing voxels to the nearest of their label in the target.
+    """Look for each differing voxel's nearest voxel of its label in the target, within the ball.
 
     Returns positions and labels of the voxels the ball does not reach, and for each label the
     longest distance that was reached: (256,).
     """
     measured = ~np.isnan(dice[labels])
     positions, labels = pair.differing[measured], labels[measured]
-    walks = dice[labels] >= WALKING_DICE
-    too_far = positions[~walks], labels[~walks]
-    positions, labels = positions[walks], labels[walks]
-    walked_mm = np.zeros(VALUES)
+    is_near = dice[labels] >= NEAR_DICE
+    too_far = positions[~is_near], labels[~is_near]
+    positions, labels = positions[is_near], labels[is_near]
+    reached_mm = np.zeros(VALUES)
     for length_mm, offsets in _shells(pair.spacing_mm):
         if not positions.size:
             break
         missed = np.ones(positions.size, bool)
         for step in offsets @ pair.strides:
             missed &= target.take(positions + step) != labels
-        walked_mm[labels[~missed]] = length_mm
+        reached_mm[labels[~missed]] = length_mm
         positions, labels = positions[missed], labels[missed]
-    return np.append(positions, too_far[0]), np.append(labels, too_far[1]), walked_mm
+    return np.append(positions, too_far[0]), np.append(labels, too_far[1]), reached_mm
 
 
 @lru_cache(maxsize=16)
@@ -254,17 +260,17 @@ def _farthest_mm(
 ) -> float:
     """The greatest distance from a voxel (n, 3) to the nearest target (m, 3), or at_least_mm."""
     voxels_mm, targets_mm = voxels * spacing_mm, targets * spacing_mm
-    # A plainly built tree is ready in half the time and serves few questions as fast.
+    # An unbalanced tree is built in half the time, and few look-ups in it are as fast.
     tree = cKDTree(targets_mm, balanced_tree=False, compact_nodes=False)
     for edge_vox in BLOCKS_VOX:
         block = _block_numbers(voxels, edge_vox)
         occupied = np.flatnonzero(np.bincount(block))
-        delegate = np.zeros(block.max(initial=0) + 1, int)
-        delegate[block] = np.arange(block.size)  # of each block, the last voxel in it
-        distances_mm, nearest = tree.query(voxels_mm[delegate[occupied]])
+        last = np.zeros(block.max(initial=0) + 1, int)
+        last[block] = np.arange(block.size)  # the last voxel of each block stands for all of it
+        distances_mm, nearest = tree.query(voxels_mm[last[occupied]])
         at_least_mm = max(at_least_mm, distances_mm.max(initial=0.0))
-        # No voxel is farther from the targets than from its delegate's nearest target.
-        answer = np.zeros_like(delegate)
+        # No voxel is farther from the targets than from the target nearest to its block's last.
+        answer = np.zeros_like(last)
         answer[occupied] = nearest
         apart_mm = voxels_mm - targets_mm[answer[block]]
         may_be_farther = np.einsum("ij,ij->i", apart_mm, apart_mm) > at_least_mm**2
