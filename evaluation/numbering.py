@@ -73,12 +73,12 @@ _BESIDE_VERTEBRAE = {25, 26, 79, *range(92, 118)}
 class Note:
     """Something a reader must know about a case; `detail` is what differs from case to case.
 
-    costs : whether the prediction loses a figure for it.
+    is_failure : whether the prediction lacks something, so that --quiet shows it, too.
     """
 
     text: str
     detail: str = ""
-    costs: bool = False
+    is_failure: bool = False
 
     def __str__(self) -> str:
         return f"{self.text}: {self.detail}" if self.detail else self.text

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
-from versectl.io import challenge_centroids, volume
+from versectl.io import atomic, challenge_centroids, volume
 from versectl.io.layout import Case
 
 from . import numbering
@@ -24,8 +24,9 @@ from .numbering import Note
 POINTS = ("auto", "files", "masks")
 
 #: What a prediction that is there may lack, and what the ground truth may lack.
-NO_LABEL_MAP = Note("no predicted label map, Dice 0 for every vertebra", costs=True)
-NO_CENTROIDS = Note("no predicted centroid file, no vertebra identified", costs=True)
+NO_LABEL_MAP = Note("no predicted label map, Dice 0 for every vertebra", is_failure=True)
+NO_CENTROIDS = Note("no predicted centroid file, no vertebra identified", is_failure=True)
+OLDER = Note("its report says that its last run failed, the files may be older", is_failure=True)
 NO_TRUE_LABEL_MAP = Note("no true label map, Dice and HD not scored")
 NO_TRUE_CENTROIDS = Note("no true centroid file, identification not scored")
 
@@ -91,6 +92,17 @@ def read(case: Case, files: Files, other: Case | None = None) -> Findings:
     frame = found.label_map if found.label_map is not None else _frame(case, other)
     points_mm = challenge_centroids.read_points(case.centroids, frame, files.centroid_format)
     return replace(found, centroids_mm=points_mm)
+
+
+def has_failed(case: Case) -> bool:
+    """Whether versectl's own report beside a prediction says that the last run on it failed."""
+    if case.report is None:
+        return False
+    try:
+        content = atomic.read_json(case.report)
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("status") == "failed"
 
 
 def in_verse_numbers(findings: Findings, scheme: str, source: str) -> Findings:

@@ -276,12 +276,16 @@ def _prediction(
     """What the prediction holds; nothing when it is missing, or unreadable and counted as empty."""
     if case is None:
         return None, ()
+    notes = (reading.OLDER,) if reading.has_failed(case) else ()
     try:
-        return reading.read(case, options.predicted, gt), ()
+        return reading.read(case, options.predicted, gt), notes
     except BadInputError as error:
         if not options.count_missing_cases:
             raise
-        return None, (Note("prediction not read, counted as empty", str(error), costs=True),)
+        return None, (
+            *notes,
+            Note("prediction not read, counted as empty", str(error), is_failure=True),
+        )
 
 
 def _pool(scans: Iterable[Sequence[Record]]) -> Figures:

@@ -87,7 +87,7 @@ def failures(shown: Report) -> list[str]:
             f"{result.case}: {note}"
             for result in shown.results
             for note in result.notes
-            if note.costs
+            if note.is_failure
         ),
     ]
 
@@ -98,9 +98,9 @@ def remarks(shown: Report) -> list[str]:
     lines = [f"{failed.case}: not compared: {failed.reason}" for failed in shown.failures]
     lines += _shared(f"no prediction, {counted}", shown.without_prediction)
     lines += _shifts(shown)
-    lines += _shared_notes(shown, costs=True)
+    lines += _shared_notes(shown, is_failure=True)
     lines += _hint(shown)
-    lines += _shared_notes(shown, costs=False)
+    lines += _shared_notes(shown, is_failure=False)
     lines += _shared("no ground truth, not counted", shown.without_truth)
     return lines + [f"{result.case}: {line}" for result in shown.results for line in _odd(result)]
 
@@ -110,7 +110,7 @@ def every_remark(shown: Report) -> list[str]:
     lines = [*failures(shown), *_shifts(shown), *_hint(shown)]
     lines += [f"{case}: no ground truth, not counted" for case in shown.without_truth]
     for result in shown.results:
-        lines += [f"{result.case}: {note}" for note in result.notes if not note.costs]
+        lines += [f"{result.case}: {note}" for note in result.notes if not note.is_failure]
         lines += [f"{result.case}: {line}" for line in _odd(result)]
     return lines
 
@@ -322,11 +322,11 @@ def _shared(words: str, cases: Sequence[str]) -> list[str]:
     return [f"{words}: {len(cases)} cases ({', '.join(cases[:FEW_CASES])}{more})"]
 
 
-def _shared_notes(shown: Report, costs: bool) -> list[str]:
+def _shared_notes(shown: Report, is_failure: bool) -> list[str]:
     cases: dict[str, list[str]] = {}
     details: dict[str, set[str]] = {}
     for result in shown.results:
-        for note in (note for note in result.notes if note.costs == costs):
+        for note in (note for note in result.notes if note.is_failure == is_failure):
             cases.setdefault(note.text, []).append(result.case)
             details.setdefault(note.text, set()).add(note.detail)
     lines = []

@@ -88,6 +88,16 @@ def test_a_prediction_that_cannot_be_read_counts_as_empty_when_missing_ones_do(f
     assert [f.case for f in evaluate(predicted, gt, found.options).failures] == ["sub-b"]
 
 
+@pytest.mark.parametrize(
+    ("content", "is_said"), [({"status": "failed"}, True), ({"status": "done"}, False), ([], False)]
+)
+def test_files_of_a_case_whose_last_run_failed_are_said_to_be_older(folders, content, is_said):
+    predicted, gt = folders
+    (predicted / "sub-a_report.json").write_text(json.dumps(content))
+    line = "sub-a: its report says that its last run failed, the files may be older"
+    assert (line in table.failures(evaluate(predicted, gt))) is is_said
+
+
 def test_figures_of_a_part_of_the_truth_say_so(folders):
     line = "not in these figures: 1 of 3 true scans"
     assert line in table.text(evaluate(*folders))
