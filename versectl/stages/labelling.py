@@ -57,7 +57,7 @@ EXPLAINED = 1.0
 
 #: chosen: how much surer a name is for each unit that it weighs more than the next level; so that a
 #: report, which warns below 0.95, does so in 2 of 40 synthetic cases, in none of which all names
-#: are off, and of 11 of 22 wrongly named pieces of real scans (weights/history.md).
+#: are off, and of 11 of 22 wrongly named pieces of real scans (docs/research-log.md).
 SHARPNESS = 2.0
 
 

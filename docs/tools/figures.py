@@ -1,0 +1,186 @@
+"""Draws the figures of docs/how-it-works.md and docs/coordinates.md.
+
+python docs/tools/figures.py   draws a synthetic scan, runs the default networks, writes
+docs/pictures/{spine,vertebrae,segmentation,coordinates}.png.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from versectl import geometry, labels
+from versectl.geometry import Grid
+from versectl.networks.loading import Models
+from versectl.stages import segmentation, spine, vertebrae
+from versectl.synth import dataset
+
+PICTURES = Path(__file__).parents[1] / "pictures"
+
+#: chosen: a body and a piece of it that show T9 to L5.
+SEED = (1000, 12)
+
+#: Network input values shown black and white: -250 and 900 HU.
+GREY = {"cmap": "gray", "vmin": -0.12, "vmax": 0.44, "origin": "lower"}
+
+#: A colour per label for what one heatmap shows.
+INK = "#334"
+
+
+def main() -> None:
+    """All four figures."""
+    rng = np.random.default_rng(SEED)
+    scan = dataset.scan(dataset.parametric(rng), rng)
+    models = Models(device="cpu", precision="float32")
+    center_mm = draw_spine(scan.ct, models)
+    draw_vertebrae(scan.ct, center_mm, models)
+    draw_segmentation(scan.ct, scan.centroids_mm, models)
+    draw_coordinates()
+
+
+def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:
+    """Stage 1: the whole scan at 8 mm, the heatmap, its centre of mass; the centre (3,) in mm."""
+    model = models("spine")
+    grid = spine.frame(ct, model.config)
+    seen = spine.box(ct, grid, model.config)[..., 0]
+    found = spine.predict(ct, model)
+    heat = geometry.to_array(found.heatmap)
+    y = int(np.rint(grid.to_vox(found.center_mm)[1]))
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.imshow(seen[:, y], **GREY)
+    right.imshow(seen[:, y], **GREY)
+    right.imshow(heat[:, y], cmap="inferno", alpha=0.6, origin="lower", vmin=0, vmax=1)
+    right.plot(*grid.to_vox(found.center_mm)[[0, 2]], "+", color="cyan", markersize=16)
+    titled(left, "Input: the whole scan at 8 mm")
+    titled(right, "Output: heatmap, centre of the spine (+)")
+    save(figure, "spine")
+    return found.center_mm
+
+
+def draw_vertebrae(ct: sitk.Image, center_mm: NDArray[np.float64], models: Models) -> None:
+    """Stage 2: a tile round the spine at 2 mm, a heatmap per label, the vertebrae found."""
+    model = models("vertebrae")
+    grid = vertebrae.frame(center_mm, 0.0, model.config)
+    seen = vertebrae.box(ct, grid, model.config)
+    heat = np.exp(model.answer(seen))
+    found = vertebrae.predict(ct, center_mm, model)
+    x = int(np.rint(grid.to_vox(center_mm)[0]))
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panes = figure.subplots(1, 3)
+    for pane in panes:
+        pane.imshow(seen[:, :, x, 0], **GREY)
+    panes[1].imshow(colored(heat.max(axis=2)), origin="lower", extent=extent(seen), alpha=0.75)
+    for label, vertebra in found.items():
+        _, y, z = grid.to_vox(vertebra.center_mm)
+        if 0 <= z < len(seen):
+            panes[2].plot(y, z, "o", color=labels.color(label), markeredgecolor="black")
+            panes[2].annotate(labels.NAMES[label], (y + 4, z), color="white", va="center")
+    titled(panes[0], "Input: a tile round the spine at 2 mm")
+    titled(panes[1], "Output: one heatmap per label, in its colour")
+    titled(panes[2], "The best sequence of vertebrae")
+    save(figure, "vertebrae")
+
+
+def draw_segmentation(
+    ct: sitk.Image, centers_mm: dict[int, NDArray[np.float64]], models: Models
+) -> None:
+    """Stage 3: a box round one vertebra at 1 mm, its pointer, its mask."""
+    model = models("segmentation")
+    label = sorted(centers_mm)[len(centers_mm) // 2]
+    center_mm = np.asarray(centers_mm[label])
+    grid = segmentation.frame(center_mm, model.config)
+    seen = segmentation.box(ct, center_mm, grid, model.config)
+    response = expit(model.answer(seen)[..., 0])
+    x = int(np.rint(grid.to_vox(center_mm)[0]))
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    panes = figure.subplots(1, 3)
+    for pane in panes:
+        pane.imshow(seen[:, :, x, 0], **GREY)
+    panes[1].imshow(seen[:, :, x, 1], cmap="inferno", alpha=0.6, origin="lower")
+    mask = np.ma.masked_less(response[:, :, x], model.config.threshold)
+    panes[2].imshow(mask, cmap="autumn", alpha=0.5, origin="lower", vmin=0, vmax=1)
+    titled(panes[0], f"Input: a box round {labels.NAMES[label]} at 1 mm")
+    titled(panes[1], "Second input: a Gaussian on its centre")
+    titled(panes[2], "Output: its mask")
+    save(figure, "segmentation")
+
+
+def draw_coordinates() -> None:
+    """LPS axes beside a patient, and a voxel's place in an array."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    world, voxels = figure.subplots(1, 2)
+    for axes in (world, voxels):
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+    arrow(world, (0, 0), (3, 0), "x: to the patient's Left", "#c0392b")
+    arrow(world, (0, 0), (1.5, 1.1), "y: to Posterior", "#27ae60")
+    arrow(world, (0, 0), (0, 2.6), "z: to Superior", "#2962a8")
+    world.plot(0, 0, "o", color=INK)
+    world.text(-0.15, -0.35, "origin (0, 0, 0) mm", color=INK)
+    world.set_xlim(-0.6, 4.6)
+    world.set_ylim(-0.7, 3.2)
+    titled(world, "World: millimetres, LPS, in the order x, y, z")
+    grid_of_voxels(voxels)
+    titled(voxels, 'An image with "direction": ["P", "I", "R"]')
+    save(figure, "coordinates")
+
+
+def grid_of_voxels(axes: Axes) -> None:
+    """A slice whose rows and columns run to I and P, one voxel marked."""
+    for i in range(5):
+        axes.plot([0, 4], [-i, -i], color="#bbc", linewidth=1)
+        axes.plot([i, i], [0, -4], color="#bbc", linewidth=1)
+    axes.fill_between([2, 3], -2, -1, color="#f0c040")
+    arrow(axes, (0, 0.25), (3.6, 0.25), "first voxel axis (X): to Posterior", INK)
+    arrow(axes, (-0.25, 0), (-0.25, -3.6), "second (Y):\nto Inferior", INK)
+    axes.text(4.4, -1.1, "third (Z): to Right,\naway from you", color=INK)
+    axes.text(4.4, -2.2, "this voxel, in slice k:", color=INK)
+    axes.text(4.4, -2.6, "voxel X, Y, Z = (2, 1, k)", color=INK, family="monospace")
+    axes.text(4.4, -3.0, "array[z, y, x] = array[k, 1, 2]", color=INK, family="monospace")
+    axes.set_xlim(-1.9, 8.6)
+    axes.set_ylim(-4.4, 1.0)
+
+
+def arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], text: str, color: str
+) -> None:
+    """An arrow with a text at its end."""
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2})
+    down = end[1] < start[1]
+    place = (end[0] - 1.9, end[1] + 1.2) if down else (end[0] + 0.1, end[1] + 0.1)
+    axes.text(*place, text, color=color)
+
+
+def colored(heat: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Heatmaps (rows, columns, labels) as one picture: each in the colour of its label."""
+    picture = np.zeros((*heat.shape[:2], 3))
+    for channel, label in enumerate(labels.CHANNELS[: heat.shape[-1]]):
+        strength = np.clip(heat[..., channel] / max(float(heat.max()), 1e-6), 0, 1)
+        picture += strength[..., None] * np.array(labels.color(label))
+    return np.clip(picture, 0, 1)
+
+
+def extent(seen: NDArray[np.floating]) -> tuple[float, float, float, float]:
+    """Borders of a sagittal slice in voxels, for pictures of coarser arrays on top of it."""
+    return -0.5, seen.shape[1] - 0.5, -0.5, seen.shape[0] - 0.5
+
+
+def titled(axes: Axes, title: str) -> None:
+    """A pane without ticks."""
+    axes.set_title(title, fontsize=9, color=INK)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def save(figure: Figure, name: str) -> None:
+    """Write a figure."""
+    figure.savefig(PICTURES / f"{name}.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
