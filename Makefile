@@ -7,6 +7,8 @@
 # make image-test   builds the container image and compares its answers; CT=... takes your scans
 # make bench  seconds per stage and memory on a synthetic case
 # make bench-metrics  seconds and memory of the metrics beside other libraries
+# make docs   builds the documents as a site in build/site
+# make docs-reference, make docs-figures   write docs/commands.md and the figures in docs/pictures
 # make clean  removes what the targets made, the environment too
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint check-slow check-real fuzz audit image-test bench bench-metrics clean
+.PHONY: docs docs-reference docs-figures demo test lint check-slow check-real fuzz audit image-test bench bench-metrics clean
 
 demo: $(READY)
 	rm -rf demo
@@ -62,6 +64,19 @@ bench-metrics:
 	test -x build/bench/bin/python || $(PYTHON) -m venv build/bench
 	build/bench/bin/python -m pip install --quiet --requirement benchmarks/requirements-bench.txt
 	PYTHONPATH=. build/bench/bin/python -W ignore benchmarks/bench_metrics.py
+
+# In an environment of its own: versectl itself does not need it.
+docs:
+	test -x build/docs/bin/mkdocs || { $(PYTHON) -m venv build/docs \
+	  && build/docs/bin/python -m pip install --quiet --requirement requirements-docs.txt; }
+	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
+
+docs-reference: $(READY)
+	$(BIN)/python docs/tools/reference.py
+
+docs-figures: $(READY)
+	$(BIN)/python docs/tools/figures.py
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,79 @@
+"""Every JSON file that the commands write follows its schema in docs/schemas."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from versectl.io import atomic
+from versectl.networks import weights
+from versectl.stages import pipeline
+
+ROOT = Path(__file__).parents[2]
+
+SCHEMAS = ROOT / "docs" / "schemas"
+
+ENDINGS = {
+    "_spine.json": "spine",
+    "_ctd.json": "centroids",
+    "_report.json": "report",
+    "_provenance.json": "provenance",
+}
+
+
+def check(path: Path) -> None:
+    """Validate a file against the schema that its name calls for."""
+    schema = next(ENDINGS[end] for end in ENDINGS if path.name.endswith(end))
+    validator(schema).validate(json.loads(path.read_text()))
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_all_files_of_a_case(run, ct_file, out):
+    assert run("run-all", ct_file, out).exit_code == 0
+    written = sorted(out.glob("*.json"))
+    assert {path.name.removeprefix("lumbar") for path in written} == set(ENDINGS)
+    for path in written:
+        check(path)
+
+
+def test_files_of_a_case_with_a_correction(run, ct_file, out):
+    run("localize-spine", ct_file, out)
+    run("localize-vertebrae", ct_file, out)
+    path = out / "lumbar_ctd.json"
+    entries = json.loads(path.read_text())
+    atomic.write_json(entries[:-1], path)
+    assert run("run-all", ct_file, out).exit_code == 0
+    for written in out.glob("*.json"):
+        check(written)
+
+
+def test_the_report_of_a_failed_case(run, ct_file, out, monkeypatch):
+    monkeypatch.setitem(pipeline.SEGMENTATION, "default", lambda *_: 1 / 0)
+    assert run("run-all", ct_file, out).exit_code == 1
+    check(out / "lumbar_report.json")
+
+
+@pytest.mark.parametrize("stage", ["spine", "vertebrae", "segmentation"])
+def test_the_description_of_the_default_weights(stage):
+    path = weights.default_folder() / f"{stage}.json"
+    validator("weights").validate(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("schema", "content"),
+    [
+        ("centroids", [{"direction": ["P", "I", "I"]}]),
+        ("centroids", [{"label": 20, "X": 1, "Y": 2, "Z": 3}]),
+        ("spine", {"center_mm": [1, 2]}),
+        ("report", {"schema_version": 2, "status": "done"}),
+    ],
+)
+def test_what_does_not_follow_a_schema_is_refused(schema, content):
+    with pytest.raises(jsonschema.ValidationError):
+        validator(schema).validate(content)
