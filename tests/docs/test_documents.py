@@ -76,7 +76,7 @@ ALL_COMMANDS = [(page.name, words) for page in PAGES for words in commands(page)
 
 
 def test_commands_are_found_in_the_pages():
-    assert len(ALL_COMMANDS) > 40
+    assert len(ALL_COMMANDS) > 30
 
 
 @pytest.mark.parametrize(("page", "words"), ALL_COMMANDS, ids=lambda value: " ".join(value)[:60])
@@ -124,7 +124,7 @@ def test_the_last_correction_of_the_quick_start_is_what_is_segmented(run, reader
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    for page in PAGES:
+    for page in [page for page in PAGES if page.parent != ROOT / "evaluation"]:
         for number, block in enumerate(blocks(page, "python")):
             yield f"{page.name}-{number}", block
 
