@@ -70,7 +70,8 @@ docs:
 	test -x build/docs/bin/mkdocs || { $(PYTHON) -m venv build/docs \
 	  && build/docs/bin/python -m pip install --quiet --requirement requirements-docs.txt; }
 	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict --quiet
-	@echo "Open build/site/index.html"
+	! grep -rE '(src|href)="https?:[^"]*\.(js|css|woff2?)"' build/site --include='*.html'
+	@echo "Open build/site/index.html; for the search: python -m http.server --directory build/site"
 
 docs-reference: $(READY)
 	$(BIN)/python docs/tools/reference.py

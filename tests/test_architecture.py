@@ -20,6 +20,7 @@ LIGHT = {
     "json",
     "logging",
     "pathlib",
+    "platform",
     "re",
     "signal",
     "sys",

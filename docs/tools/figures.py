@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from versectl import geometry, labels
-from versectl.geometry import Grid
 from versectl.networks.loading import Models
 from versectl.stages import segmentation, spine, vertebrae
 from versectl.synth import dataset

@@ -1,6 +1,6 @@
 """Writes docs/commands.md from the commands themselves.
 
-python docs/tools/reference.py   writes the page; tests/docs/test_reference.py fails when it is stale.
+python docs/tools/reference.py   writes the page; a test fails when it is stale.
 """
 
 import re
@@ -72,7 +72,9 @@ def shown_default(option: click.Option) -> str:
 
 def marked(text: str) -> str:
     """Text as Markdown: file names as code, nothing else taken for markup."""
-    words = (re.sub(r"^(\(?)(\S*[<_/]\S*?)([.,;:)]*)$", r"\1`\2`\3", word) for word in text.split(" "))
+    words = (
+        re.sub(r"^(\(?)(\S*[<_/]\S*?)([.,;:)]*)$", r"\1`\2`\3", word) for word in text.split(" ")
+    )
     return " ".join(word if "`" in word else word.replace("[", "\\[") for word in words)
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 import click
 
 from versectl import __version__
-from versectl.cli import challenge, evaluate, predict, train, weights
+from versectl.cli import challenge, doctor, evaluate, predict, train, weights
 from versectl.errors import explain, printable
 from versectl.networks import device
 
@@ -77,6 +77,6 @@ for _command in (
     *(train.synth, train.train, train.cross_validate),
     *(evaluate.evaluate, evaluate.rank),
     *(challenge.challenge, challenge.serve_challenge),
-    weights.weights,
+    *(weights.weights, doctor.doctor),
 ):
     main.add_command(_command)

@@ -58,6 +58,19 @@ def chosen(device: str, gpus: Sequence[Gpu]) -> list[Gpu]:
     return [gpus[number]]
 
 
+def in_use() -> str:
+    """What networks run on, after prepare(): the GPU's name, or the CPU with its cores."""
+    import tensorflow as tf
+
+    gpus = tf.config.get_visible_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return f"GPU {details.get('device_name', gpus[0].name)}"
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count()
+    return f"CPU, {cores} cores"
+
+
 def best_precision(capability: tuple[int, int] | None, flags: frozenset[str]) -> str:
     """The fastest precision that is exact enough: on a GPU of that capability, else on the CPU."""
     if capability is not None:
