@@ -19,7 +19,7 @@ from versectl.types import Models
 SEED, BODY_MM = 7, 3.0
 
 #: chosen: the lowest vertebrae and the sacrum below them, which leaves no doubt about the labels.
-SIZE_MM, SPACING_MM, BELOW_MM = np.array([180.0, 200.0, 170.0]), 2.0, 20.0
+SIZE_VOX, SPACING_MM, BEHIND_MM, BELOW_MM = (90, 100, 85), 2.0, 20.0, 40.0
 
 #: chosen: far below what working networks reach on it, far above what broken ones do.
 LEAST_DICE = 0.7
@@ -66,9 +66,10 @@ def scan() -> Scan:
     still = Ranges(angle_deg=0.0, scale=0.0, bump_mm=0.0)
     subject = ct.subject(body, still)
     lowest_mm = min(subject.centroids_mm.values(), key=lambda point_mm: point_mm[2])
-    middle_mm = lowest_mm + [0.0, BELOW_MM, SIZE_MM[2] / 2 - 2 * BELOW_MM]
-    size_vox = np.rint(SIZE_MM / SPACING_MM)
-    return subject.scan(Grid.centered(middle_mm, size_vox, (SPACING_MM,) * 3), rng)
+    height_mm = SIZE_VOX[2] * SPACING_MM
+    x, y, z = lowest_mm
+    middle_mm = (x, y + BEHIND_MM, z + height_mm / 2 - BELOW_MM)
+    return subject.scan(Grid.centered(middle_mm, SIZE_VOX, (SPACING_MM,) * 3), rng)
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

@@ -4,6 +4,7 @@ python docs/tools/figures.py   draws a synthetic scan, runs the default networks
 docs/pictures/{spine,vertebrae,segmentation,coordinates}.png.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,11 @@ def main() -> None:
 
 def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:
     """Stage 1: the whole scan at 8 mm, the heatmap, its centre of mass; the centre (3,) in mm."""
-    model = models("spine")
+    model = models.spine
     grid = spine.frame(ct, model.config)
     seen = spine.box(ct, grid, model.config)[..., 0]
     found = spine.predict(ct, model)
+    assert found.heatmap is not None
     heat = geometry.to_array(found.heatmap)
     y = int(np.rint(grid.to_vox(found.center_mm)[1]))
     figure = Figure(figsize=(7, 4.2), layout="constrained")
@@ -63,7 +65,7 @@ def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:
 
 def draw_vertebrae(ct: sitk.Image, center_mm: NDArray[np.float64], models: Models) -> None:
     """Stage 2: a tile round the spine at 2 mm, a heatmap per label, the vertebrae found."""
-    model = models("vertebrae")
+    model = models.vertebrae
     grid = vertebrae.frame(center_mm, 0.0, model.config)
     seen = vertebrae.box(ct, grid, model.config)
     heat = np.exp(model.answer(seen))
@@ -86,10 +88,10 @@ def draw_vertebrae(ct: sitk.Image, center_mm: NDArray[np.float64], models: Model
 
 
 def draw_segmentation(
-    ct: sitk.Image, centers_mm: dict[int, NDArray[np.float64]], models: Models
+    ct: sitk.Image, centers_mm: Mapping[int, NDArray[np.float64]], models: Models
 ) -> None:
     """Stage 3: a box round one vertebra at 1 mm, its pointer, its mask."""
-    model = models("segmentation")
+    model = models.segmentation
     label = sorted(centers_mm)[len(centers_mm) // 2]
     center_mm = np.asarray(centers_mm[label])
     grid = segmentation.frame(center_mm, model.config)

@@ -108,7 +108,7 @@ def test_no_message_of_a_batch_tells_the_folders_the_scans_lie_in(run, scans, ou
     ],
 )
 def test_shards_share_the_cases_and_a_limit_cuts_them(plan, names, scans, out):
-    assert "".join(case.name for case in batch_run.chosen(scans, out, plan)) == names
+    assert "".join(case.name for case in batch_run.chosen([scans], out, plan)) == names
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
@@ -233,3 +233,38 @@ def test_outcomes_are_plain_enough_to_travel():
     told = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
     back = pickle.loads(pickle.dumps(told))
     assert type(back.error) is BadInputError
+
+
+def test_several_inputs_are_one_batch(run, scans, out):
+    one, other = scans / "a_ct.nii.gz", scans / "c_ct.nii.gz"
+    done = run("run-all", other, one, out)
+    assert done.exit_code == 0, done.output
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["a", "c"]
+
+
+def test_two_inputs_with_the_same_case_name_are_refused(run, scans, ct, out, tmp_path):
+    volume.write(ct, tmp_path / "other" / "a.nii.gz")
+    done = run("run-all", scans, tmp_path / "other", out)
+    assert done.exit_code == 3
+    assert "belong to the same case, a;" in done.stderr
+    assert not out.exists()
+
+
+def test_a_manifest_goes_with_one_input(run, scans, out, tmp_path):
+    manifest = tmp_path / "cases.csv"
+    manifest.write_text("ct\na_ct.nii.gz\n")
+    assert run("run-all", scans, scans, out, "--manifest", manifest).exit_code == 3
+
+
+def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, scans, out):
+    told = run("run-all", scans, out, "--dry-run")
+    assert told.exit_code == 0
+    assert told.stdout.count("would be processed") == 3
+    assert not out.exists()
+    run("run-all", scans / "a_ct.nii.gz", out)
+    before = sorted(out.iterdir())
+    told = run("run-all", scans, out, "--dry-run").stdout
+    assert "a: kept" in told
+    assert told.count("would be processed") == 2
+    assert "would fail" in run("segment", scans, out, "--dry-run").stdout
+    assert sorted(out.iterdir()) == before

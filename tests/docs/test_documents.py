@@ -24,7 +24,16 @@ PAGES = [
 ]
 
 #: Need hours, a network, other weights, or files that no reader has.
-NOT_RUN = {"train", "cross-validate", "serve-challenge", "challenge", "synth", "verify", "import", "doctor"}
+NOT_RUN = {
+    "train",
+    "cross-validate",
+    "serve-challenge",
+    "challenge",
+    "synth",
+    "verify",
+    "import",
+    "doctor",
+}
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -60,6 +60,18 @@ def do(
     return replace(done, seconds=round(perf_counter() - start, 2))
 
 
+def forecast(case: Case, job: Job) -> str:
+    """What do() would do with a case, in words; nothing is computed or written."""
+    try:
+        present = reuse.look(case, job)
+    except BadInputError as error:
+        return f"would fail: {without_folder(error, case)}"
+    if reuse.is_finished(job, Paths(job.out, case.name), present):
+        return KEPT
+    stays = [stage for stage in STAGES if stage in present.stays]
+    return f"would be processed, keeping {', '.join(stays)}" if stays else "would be processed"
+
+
 def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
     """The outcome, with its report, of a case whose process is dead; what it was making goes."""
     try:

@@ -15,8 +15,7 @@ from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
 from versectl.batch.worker import SLOTS, OnCaseStep, Worker
-from versectl.errors import PartialFailureError, VersectlError
-from versectl.io import layout
+from versectl.errors import BadInputError, PartialFailureError, VersectlError
 from versectl.io.layout import Case
 
 if TYPE_CHECKING:
@@ -32,15 +31,24 @@ BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "write": 0.9}
 Outcomes = Generator[Outcome, None, None]
 
 
-def run(source: Path, job: Job, wanted: Selection = EVERYTHING) -> None:
-    """Do the job for the CTs of a file, folder or tree, leaving aside what lies in OUT.
+def run(sources: Sequence[Path], job: Job, wanted: Selection = EVERYTHING) -> None:
+    """Do the job for the CTs of files, folders or trees, leaving aside what lies in OUT.
 
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
     What stops every case, missing weights say, ends the batch at once.
     """
-    alone = Path(source).is_file() and wanted.manifest is None
+    todo = chosen(sources, job.out, wanted)
+    if wanted.dry_run:
+        return list_cases(todo, job)
+    alone = len(sources) == 1 and sources[0].is_file() and wanted.manifest is None
     table = None if alone else job.out / outcome.table_name(wanted.shard)
-    conclude(run_cases(chosen(source, job.out, wanted), job, wanted, table))
+    conclude(run_cases(todo, job, wanted, table))
+
+
+def list_cases(todo: Sequence[Case], job: Job) -> None:
+    """Log what would become of each case, without computing or writing anything."""
+    for case in todo:
+        log.info("%s: %s", case.name, case_run.forecast(case, job))
 
 
 def run_cases(
@@ -65,12 +73,14 @@ def run_cases(
     return found.outcomes
 
 
-def chosen(source: Path, out: Path, wanted: Selection) -> list[Case]:
+def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
     """The selected cases, in order of name, or of the manifest."""
     if wanted.manifest is None:
-        todo = layout.with_ct(source, apart_from=out)
+        todo = selection.find_cases(sources, out, wanted.series)
+    elif len(sources) == 1:
+        todo = selection.read_manifest(wanted.manifest, sources[0])
     else:
-        todo = selection.read_manifest(wanted.manifest, Path(source))
+        raise BadInputError("--manifest goes with one IN, the folder that its paths start from.")
     if wanted.shard is not None:
         number, of = wanted.shard
         todo = todo[number - 1 :: of]

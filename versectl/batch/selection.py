@@ -4,6 +4,7 @@ A manifest is a CSV with a column `ct`, and a column `case` where names shall di
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Selection:
 
     manifest : a CSV that lists the cases. shard : (i, N), every N-th from the i-th, counted from 1.
     limit : at most so many. timeout_s : time limit of each.
+    series : number or UID of the DICOM series to read. dry_run : list the cases, compute nothing.
     scheduler : address of a Dask cluster. local_workers : so many processes on this machine.
     """
 
@@ -27,6 +29,8 @@ class Selection:
     timeout_s: float | None = None
     scheduler: str | None = None
     local_workers: int | None = None
+    series: str | None = None
+    dry_run: bool = False
 
 
 #: All cases of the source, one after the other.
@@ -34,6 +38,23 @@ EVERYTHING = Selection()
 
 #: With the longest ending of a result still a file name everywhere.
 LONGEST_NAME = 200
+
+
+def find_cases(sources: Sequence[Path], out: Path, series: str | None = None) -> list[Case]:
+    """The cases of files, folders and trees, in order of name, leaving aside what lies in `out`.
+
+    Raises BadInputError when a source holds no CT, or two CTs have the same case name.
+    """
+    found: dict[str, Case] = {}
+    for source in sources:
+        for case in layout.with_ct(source, apart_from=out, series=series):
+            if case.name in found:
+                raise BadInputError(
+                    f"{found[case.name].ct} and {case.ct} belong to the same case, {case.name}; "
+                    "rename one, or give each a name with --manifest."
+                )
+            found[case.name] = case
+    return [found[name] for name in sorted(found)]
 
 
 def read_manifest(path: Path, folder: Path) -> list[Case]:

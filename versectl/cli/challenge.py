@@ -7,7 +7,6 @@ import click
 
 from versectl.cli.options import (
     FILE,
-    IN_OUT,
     RUN,
     VERBOSITY,
     Decorator,
@@ -42,7 +41,9 @@ def slug(name: str, default: str | None, help_text: str) -> Decorator:
 
 
 @click.command()
-@adding(*IN_OUT, *RUN, *VERBOSITY)
+@click.argument("source", metavar="IN", type=FILE)
+@click.argument("out", metavar="OUT", type=FILE)
+@adding(*RUN, *VERBOSITY)
 @option(
     "--layout",
     type=click.Choice(["verse2019", "verse2020"]),

@@ -52,10 +52,10 @@ class Echo(logging.Handler):
 def main() -> None:
     """Find, name and segment every vertebra in a CT.
 
-    IN is one CT (NIfTI, NRRD or MetaImage), a folder of CTs, or a VerSe/BIDS tree. All results are
-    written into the folder OUT as <case>_..., where <case> is the file name without its ending and
-    without a final _ct. Finished cases are skipped. Every option can also be set in the
-    environment: --device is VERSECTL_DEVICE.
+    IN is one CT (NIfTI, NRRD, MetaImage, or a DICOM folder or zip), a folder of CTs, or a
+    VerSe/BIDS tree; several may be given. All results are written into the folder OUT as
+    <case>_..., where <case> is the file name without its ending and without a final _ct. Finished
+    cases are skipped. Every option can also be set in the environment: --device is VERSECTL_DEVICE.
 
     \b
     Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 bad input; 4 some cases of a batch
@@ -73,7 +73,7 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 for _command in (
     *(predict.localize_spine, predict.localize_vertebrae, predict.segment, predict.run_all),
-    *(predict.preview, predict.status, predict.collect),
+    *(predict.preview, predict.series, predict.status, predict.collect),
     *(train.synth, train.train, train.cross_validate),
     *(evaluate.evaluate, evaluate.rank),
     *(challenge.challenge, challenge.serve_challenge),

@@ -113,9 +113,9 @@ def parse_shard(
     return int(match[1]), int(match[2])
 
 
-#: What most commands work on.
-IN_OUT = (
-    click.argument("source", metavar="IN", type=FILE),
+#: What most commands work on: files, folders or trees, and the folder for results.
+SOURCES_OUT = (
+    click.argument("sources", metavar="IN...", type=FILE, nargs=-1, required=True),
     click.argument("out", metavar="OUT", type=FILE),
 )
 
@@ -185,6 +185,7 @@ LIMIT = option("--limit", type=click.IntRange(min=1), help="Process at most this
 
 #: For every command that works on a batch of cases; reaches it as `selection`.
 BATCH = (
+    option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series."),
     MANIFEST,
     SHARD,
     LIMIT,
@@ -199,10 +200,11 @@ BATCH = (
         type=click.IntRange(min=1),
         help="Process this many cases at a time, each in its own processes (uses Dask).",
     ),
+    option("--dry-run", is_flag=True, help="List the cases and what would become of each."),
     gathered(Selection, "selection"),
 )
 
 
 def common(command: Command) -> Command:
     """Adds IN, OUT and the options of every command that runs networks on a batch of cases."""
-    return adding(*IN_OUT, *RUN, *BATCH, *VERBOSITY)(command)
+    return adding(*SOURCES_OUT, *RUN, *BATCH, *VERBOSITY)(command)

@@ -8,39 +8,47 @@ import click
 from versectl.batch.selection import Selection
 from versectl.cli.options import (
     FILE,
-    IN_OUT,
     LIMIT,
     MANIFEST,
     SHARD,
+    SOURCES_OUT,
     VERBOSITY,
     RunOptions,
     adding,
     common,
     option,
 )
+from versectl.errors import printable
 
 log = logging.getLogger("versectl")
+
+#: Files, folders or trees.
+Sources = tuple[Path, ...]
 
 
 @click.command()
 @common
 @option("--heatmap", is_flag=True, help="Also write the network's output, as NIfTI.")
 def localize_spine(
-    source: Path, out: Path, heatmap: bool, options: RunOptions, selection: Selection
+    sources: Sources, out: Path, heatmap: bool, options: RunOptions, selection: Selection
 ) -> None:
     """Find the spine: writes <case>_spine.json."""
     from versectl.batch import job
     from versectl.batch import run as batch_run
 
     extras = frozenset({"heatmap"} if heatmap else ())
-    batch_run.run(source, options.job(out, job.LOCALIZE_SPINE, extras=extras), selection)
+    batch_run.run(sources, options.job(out, job.LOCALIZE_SPINE, extras=extras), selection)
 
 
 @click.command()
 @common
 @option("--spine", type=FILE, help="Folder of <case>_spine.json files. Default: OUT.")
 def localize_vertebrae(
-    source: Path, out: Path, spine: Path | None, options: RunOptions, selection: Selection
+    sources: Sources,
+    out: Path,
+    spine: Path | None,
+    options: RunOptions,
+    selection: Selection,
 ) -> None:
     """Find and name the vertebrae: writes <case>_ctd.json.
 
@@ -51,14 +59,18 @@ def localize_vertebrae(
     from versectl.io import case_files
 
     given = case_files.given(spine, "spine")
-    batch_run.run(source, options.job(out, job.LOCALIZE_VERTEBRAE, given), selection)
+    batch_run.run(sources, options.job(out, job.LOCALIZE_VERTEBRAE, given), selection)
 
 
 @click.command()
 @common
 @option("--centroids", type=FILE, help="Folder of <case>_ctd.json files. Default: OUT.")
 def segment(
-    source: Path, out: Path, centroids: Path | None, options: RunOptions, selection: Selection
+    sources: Sources,
+    out: Path,
+    centroids: Path | None,
+    options: RunOptions,
+    selection: Selection,
 ) -> None:
     """Segment the named vertebrae: writes <case>_seg.nii.gz.
 
@@ -69,14 +81,14 @@ def segment(
     from versectl.io import case_files
 
     given = case_files.given(centroids, "centroids")
-    batch_run.run(source, options.job(out, job.SEGMENT, given), selection)
+    batch_run.run(sources, options.job(out, job.SEGMENT, given), selection)
 
 
 @click.command()
 @common
 @option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png.")
 def run_all(
-    source: Path, out: Path, preview: bool, options: RunOptions, selection: Selection
+    sources: Sources, out: Path, preview: bool, options: RunOptions, selection: Selection
 ) -> None:
     """Find, name and segment: writes all results and <case>_report.json.
 
@@ -87,13 +99,13 @@ def run_all(
     from versectl.batch import run as batch_run
 
     extras = frozenset({"preview"} if preview else ())
-    batch_run.run(source, options.job(out, job.RUN_ALL, extras=extras), selection)
+    batch_run.run(sources, options.job(out, job.RUN_ALL, extras=extras), selection)
 
 
 @click.command()
-@adding(*IN_OUT, MANIFEST, SHARD, LIMIT, *VERBOSITY)
+@adding(*SOURCES_OUT, MANIFEST, SHARD, LIMIT, *VERBOSITY)
 def preview(
-    source: Path,
+    sources: Sources,
     out: Path,
     manifest: Path | None,
     shard: tuple[int, int] | None,
@@ -108,7 +120,21 @@ def preview(
     from versectl.networks import loading
 
     selection = Selection(manifest=manifest, shard=shard, limit=limit)
-    batch_run.run(source, job.Job(out, job.DRAW, loading.Models()), selection)
+    batch_run.run(sources, job.Job(out, job.DRAW, loading.Models()), selection)
+
+
+@click.command()
+@click.argument("folder", metavar="IN", type=FILE)
+@adding(*VERBOSITY)
+def series(folder: Path) -> None:
+    """List the DICOM series in a folder, a study or a zip, and which of them can be read as CT."""
+    from versectl.io.dicom import choice, reading
+
+    for found in reading.list_series(folder):
+        problem = choice.problem(found)
+        read_as = "can be read" if problem is None else f"is passed over: it {problem}"
+        about = printable(" ".join(filter(None, (found.description, found.kernel))))
+        click.echo(f"{found.key}  {len(found.images)} images  {about}  {read_as}  {found.uid}")
 
 
 @click.command()
