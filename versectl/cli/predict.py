@@ -128,13 +128,10 @@ def preview(
 @adding(*VERBOSITY)
 def series(folder: Path) -> None:
     """List the DICOM series in a folder, a study or a zip, and which of them can be read as CT."""
-    from versectl.io.dicom import choice, reading
+    from versectl.io.dicom import listing, reading
 
-    for found in reading.list_series(folder):
-        problem = choice.problem(found)
-        read_as = "can be read" if problem is None else f"is passed over: it {problem}"
-        about = printable(" ".join(filter(None, (found.description, found.kernel))))
-        click.echo(f"{found.key}  {len(found.images)} images  {about}  {read_as}  {found.uid}")
+    lines = listing.text(listing.rows(reading.list_series(folder))).splitlines()
+    click.echo("\n".join(map(printable, lines)))
 
 
 @click.command()
