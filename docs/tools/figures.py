@@ -143,7 +143,7 @@ def grid_of_voxels(axes: Axes) -> None:
     axes.text(4.4, -2.2, "this voxel, in slice k:", color=INK)
     axes.text(4.4, -2.6, "voxel X, Y, Z = (2, 1, k)", color=INK, family="monospace")
     axes.text(4.4, -3.0, "array[z, y, x] = array[k, 1, 2]", color=INK, family="monospace")
-    axes.set_xlim(-1.9, 8.6)
+    axes.set_xlim(-2.5, 8.6)
     axes.set_ylim(-4.4, 1.0)
 
 
@@ -153,7 +153,7 @@ def arrow(
     """An arrow with a text at its end."""
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2})
     down = end[1] < start[1]
-    place = (end[0] - 1.9, end[1] + 1.2) if down else (end[0] + 0.1, end[1] + 0.1)
+    place = (end[0] - 2.3, end[1] + 1.2) if down else (end[0] + 0.1, end[1] + 0.1)
     axes.text(*place, text, color=color)
 
 

@@ -296,3 +296,27 @@ def test_missing_weights_are_one_line_although_tensorflow_was_loaded(ct_file, ou
     assert done.stderr.startswith("Error: ")
     assert done.stdout == ""
     assert not out.exists()
+
+
+QUICK = """
+import sys
+from click.testing import CliRunner
+from versectl.cli.main import main
+done = CliRunner().invoke(main, sys.argv[1:])
+print(done.exit_code, sorted({"keras", "tensorflow"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("words", ["weights list", "weights path", "status {0}", "collect {0}"])
+def test_quick_answers_load_no_engine(words, run, ct_file, out):
+    run("run-all", ct_file, out)
+    command = [sys.executable, "-c", QUICK, *words.format(out).split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_evaluation_loads_no_engine(run, ct_file, out):
+    run("run-all", ct_file, out)
+    command = [sys.executable, "-c", QUICK, "evaluate", "--pred", str(out), "--gt", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
