@@ -102,7 +102,7 @@ def robust(source: Path, out: Path) -> str:
     for case in layout.with_labels(source):
         centers_mm = body_centers_mm(case)
         if len(centers_mm) > variants.KEPT:
-            for variant in variants.of(volume.read_ct(case.ct), centers_mm, rng):
+            for variant in variants.of(volume.read_ct(case.ct).image, centers_mm, rng):
                 made[f"{case.name}_{variant.name}"] = variant
     for name, variant in made.items():
         volume.write(variant.ct, out / "in" / f"{name}_ct.nii.gz")
@@ -151,7 +151,9 @@ def call(*words: object) -> None:
 
 def derive_centroids(case: Case, path: Path) -> None:
     """Write the centres of the bodies in a case's mask, of cut vertebrae too."""
-    centroids.write(centroids.from_world(body_centers_mm(case), volume.read_ct(case.ct)), path)
+    centroids.write(
+        centroids.from_world(body_centers_mm(case), volume.read_ct(case.ct).image), path
+    )
 
 
 def body_centers_mm(case: Case) -> dict[int, np.ndarray]:

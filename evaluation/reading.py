@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
+from versectl.geometry import Frame
 from versectl.io import atomic, challenge_centroids, volume
 from versectl.io.layout import Case
 
@@ -89,7 +90,7 @@ def read(case: Case, files: Files, other: Case | None = None) -> Findings:
         found = in_verse_numbers(found, files.label_numbers, str(case.labels))
     if not case.centroids:
         return found
-    frame = found.label_map if found.label_map is not None else _frame(case, other)
+    frame = _frame(case, other)
     points_mm = challenge_centroids.read_points(case.centroids, frame, files.centroid_format)
     return replace(found, centroids_mm=points_mm)
 
@@ -138,15 +139,15 @@ def points_of_mask(label_map: sitk.Image) -> dict[int, NDArray[np.float64]]:
     }
 
 
-def _frame(case: Case, other: Case | None) -> sitk.Image:
-    """The image whose voxels a case's centroids count: its own CT, else the other side's image.
+def _frame(case: Case, other: Case | None) -> Frame:
+    """The voxels that a case's centroids count: of its own files, else of the other side's.
 
-    Its header is enough: what the image shows does not matter.
+    Headers are enough: what the images show does not matter.
     """
     theirs = other or Case(case.name)
-    for path in (case.ct, theirs.labels, theirs.ct):
+    for path in (case.labels, case.ct, theirs.labels, theirs.ct):
         if path is not None:
-            return volume.read_frame(path)
+            return volume.read_placement(path).own
     raise BadInputError(
         f"{case.centroids} needs its CT or label map beside it to place its voxels."
     )

@@ -49,6 +49,7 @@ class Kind(NamedTuple):
 def kinds(folder: Path) -> dict[str, Kind]:
     """All kinds, by name; a small CT in every format, and the JSON and CSV that go with it."""
     ct = drawn()
+    as_read = volume.CT.of(ct)
     found = {}
     for name, suffix, packed, header in (
         ("NIfTI", ".nii", False, 352),
@@ -82,14 +83,14 @@ def kinds(folder: Path) -> dict[str, Kind]:
     texts = {
         "centroids": (
             json.dumps([direction, *points]),
-            lambda p: case_files.read(Known(), "vertebrae", ct, p),
+            lambda p: case_files.read(Known(), "vertebrae", as_read, p),
         ),
         "centroids, 2019": (
             json.dumps(points),
             lambda p: challenge_centroids.read_points(p, ct, "verse19"),
         ),
         "centroids, as ours": (json.dumps([direction, *points]), centroids.read),
-        "spine": (json.dumps(spine), lambda path: case_files.read(Known(), "spine", ct, path)),
+        "spine": (json.dumps(spine), lambda path: case_files.read(Known(), "spine", as_read, path)),
         "report": (json.dumps(report), case_report.read),
         "manifest": (rows, lambda path: selection.read_manifest(path, folder)),
     }
@@ -103,7 +104,7 @@ def drawn() -> sitk.Image:
     rng = np.random.default_rng(0)
     values = rng.integers(-1000, 1500, (5, 6, 7)).astype(np.int16)
     image = sitk.GetImageFromArray(values)
-    image.SetSpacing((1.5, 2.0, 2.5))
+    image.SetSpacing((4.5, 5.0, 5.5))
     image.SetOrigin((-10.0, 4.0, 30.0))
     image.SetDirection((0, 0, -1, 1, 0, 0, 0, -1, 0))
     return image

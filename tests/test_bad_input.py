@@ -36,28 +36,33 @@ SAYS = {
     "complex.nii.gz": "colour or vector image",
     "frames.nii.gz": "3 frames",
     "frames.nrrd": "3 frames",
-    "nan.nii.gz": "not finite",
-    "nan.nrrd": "not finite",
-    "infinite.nii.gz": "not finite",
-    "constant.nii.gz": "same value, -90, everywhere",
+    "infinite.nii.gz": "infinite values",
+    "infinite.nrrd": "infinite values",
+    "constant.nii.gz": "is constant: every voxel is -90",
     "stored_values.nii.gz": "not Hounsfield units",
     "picture.nii.gz": "not Hounsfield units",
     "label_map.nii.gz": "not Hounsfield units",
-    "sheared.nii.gz": "not at right angles",
-    "sheared.nrrd": "not at right angles",
-    "sheared.mha": "not at right angles",
+    "padded_stored_values.nii.gz": "not Hounsfield units",
+    "twice_padded_stored_values.nii.gz": "not Hounsfield units",
+    "flat_axes.nii.gz": "voxel axes that span no volume",
+    "flat_axes.nrrd": "voxel axes that span no volume",
+    "flat_axes.mha": "voxel axes that span no volume",
+    "metres.nii.gz": "would be 117.5 m long along its z axis (a body part has 20 mm to 3 m), "
+    "and its units say metre; check the units and the spacing",
+    "short.nii.gz": "would be 12.5 mm long along its z axis",
+    "short.mha": "would be 12.5 mm long along its z axis",
     "no_extent.mha": "spacing of 0",
     "no_spine.nii.gz": "shows no spine",
     "scan.img": "is no volume versectl reads",
     "folder.nii.gz": "holds no CT",
     "zeros.nii.gz": "not in the format its name says",
-    "huge.nii": "damaged or cut off",
-    "negative.nii": "is not recognized as a NIFTI file",
+    "huge.nii": "would be 75 m long along its z axis",
+    "negative.nii": "is -40x36x47 voxels",
     "packed_twice.nii.gz": "not in the format its name says",
     "nrrd_named.nii.gz": "not in the format its name says",
     "elsewhere.mhd": "damaged or cut off",
     "rgb.nrrd": "colour or vector image",
-    "nowhere.nii": "no finite place in the world",
+    "nowhere.nii": "position or spacing that is not finite",
     "many_axes.mha": "a strange number of axes",
     "no_text.mha": "its header is no text",
     "mr.nii.gz": "not Hounsfield units",
@@ -65,10 +70,17 @@ SAYS = {
 }
 
 
-def shear_nifti(ct, path):
+def flat_axes(ct, path):
     affine = np.diag([2.0, 1.5, 2.5, 1.0])
-    affine[0, 1] = 0.4
+    affine[:3, 2] = affine[:3, 0] + affine[:3, 1]
     nibabel.save(nibabel.Nifti1Image(geometry.to_array(ct).T, affine), path)
+
+
+def metres(ct, path):
+    sitk.WriteImage(ct, str(path))
+    image = nibabel.load(path)
+    image.header.set_xyzt_units("meter")
+    image.to_filename(path)
 
 
 def edit(old, new):
@@ -190,16 +202,22 @@ MAKERS = {
     "complex.nii.gz": imaged(lambda ct: sitk.RealAndImaginaryToComplex(*[to_float(ct)] * 2)),
     "frames.nii.gz": imaged(lambda ct: sitk.JoinSeries([ct] * 3)),
     "frames.nrrd": imaged(lambda ct: sitk.JoinSeries([ct] * 3)),
-    "nan.nii.gz": with_value(np.nan),
-    "nan.nrrd": with_value(np.nan),
     "infinite.nii.gz": with_value(-np.inf),
+    "infinite.nrrd": with_value(np.inf),
     "constant.nii.gz": drawn(lambda array: np.full_like(array, FAT)),
     "stored_values.nii.gz": drawn(lambda array: array + np.int16(1024)),
     "picture.nii.gz": drawn(lambda array: np.clip(array / 4 + 100, 0, 255).astype(np.uint8)),
     "label_map.nii.gz": drawn(lambda array: (array > 0).astype(np.uint8)),
-    "sheared.nii.gz": shear_nifti,
-    "sheared.nrrd": edit(b"(2,0,0)", b"(2,0.6,0)"),
-    "sheared.mha": edit(b"TransformMatrix = 1 0 0", b"TransformMatrix = 1 0.2 0"),
+    "padded_stored_values.nii.gz": drawn(lambda array: padded(array + np.int16(1024), -2000)),
+    "twice_padded_stored_values.nii.gz": drawn(
+        lambda array: padded(padded(array + np.int16(1024), -2000), -1024, 30)
+    ),
+    "flat_axes.nii.gz": flat_axes,
+    "flat_axes.nrrd": edit(b"(0,1.5,0)", b"(2,0.0001,0)"),
+    "flat_axes.mha": edit(b"TransformMatrix = 1 0 0 0 1 0", b"TransformMatrix = 1 0 0 1 0.0001 0"),
+    "metres.nii.gz": metres,
+    "short.nii.gz": imaged(lambda ct: ct[:, :, :5]),
+    "short.mha": imaged(lambda ct: ct[:, :, :5]),
     "no_extent.mha": edit(b"ElementSpacing = 2 1.5", b"ElementSpacing = 2 0"),
     "no_spine.nii.gz": drawn(lambda array: np.where(array > 0, 200, array).astype(np.int16)),
     "scan.img": lambda _ct, path: path.write_bytes(bytes(348)),
@@ -217,6 +235,12 @@ MAKERS = {
     "mr.nii.gz": drawn(lambda array: np.abs(array)),
     "far.nii.gz": drawn(lambda array: array.astype(np.float32) * 1e9),
 }
+
+
+def padded(array, value, planes=40):
+    """The array with a constant at one end."""
+    array[planes:] = value
+    return array
 
 
 def to_float(ct):
@@ -239,13 +263,13 @@ def test_bad_input_is_told_in_one_line_and_leaves_nothing_half_written(name, run
 
 
 def test_a_bad_case_gets_a_report_that_says_why(run, tmp_path, out):
-    path = tmp_path / "nan_ct.nii.gz"
-    MAKERS["nan.nii.gz"](draw()[0], path)
+    path = tmp_path / "infinite_ct.nii.gz"
+    MAKERS["infinite.nii.gz"](draw()[0], path)
     run("run-all", path, out)
-    told = json.loads((out / "nan_report.json").read_text())
+    told = json.loads((out / "infinite_report.json").read_text())
     assert told["status"] == "failed"
     assert told["error"]["exit_code"] == 3
-    assert "not finite" in told["error"]["message"]
+    assert "infinite values" in told["error"]["message"]
     assert told["input"]["sha256"] == atomic.sha256(path)
 
 
@@ -311,4 +335,4 @@ def test_a_case_that_was_not_given_is_not_taken_from_elsewhere(run, ct_file, out
     atomic.write_json([], tmp_path / "mine" / "another_ctd.json")
     done = run("segment", ct_file, out, "--overwrite", "--centroids", tmp_path / "mine")
     assert done.exit_code == 3
-    assert "none of the 1 files given is that of this case" in done.stderr
+    assert "none of the 1 files given belongs to this case" in done.stderr

@@ -16,13 +16,13 @@ def frame(direction=LPS, shear=0.0):
     """A lopsided frame; shear is the tangent of its gantry's tilt."""
     matrix_mm = np.array(direction).reshape(3, 3) * SPACING_MM
     matrix_mm[:, 2] += shear * SPACING_MM[2] * matrix_mm[:, 1] / SPACING_MM[1]
-    return Frame((40, 50, 20), matrix_mm, np.array([-11.0, 7.0, 300.0]))
+    return Frame.from_matrix((40, 50, 20), matrix_mm, np.array([-11.0, 7.0, 300.0]))
 
 
 @pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR, 23.0)])
 def test_a_rounded_frame_is_squared_to_less_than_its_rounding(direction):
     rounded = np.round(np.array(direction).reshape(3, 3), 4) * SPACING_MM
-    crooked = Frame((40, 50, 20), rounded, np.array([-11.0, 7.0, 300.0]))
+    crooked = Frame.from_matrix((40, 50, 20), rounded, np.array([-11.0, 7.0, 300.0]))
     square = crooked.squared()
     axes = square.direction
     assert axes.T @ axes == pytest.approx(np.eye(3), abs=1e-12)
@@ -49,9 +49,9 @@ def test_a_tilted_frame_is_covered_slice_by_slice(direction, shear):
 def test_axes_in_one_plane_span_no_volume_and_thin_ones_do():
     matrix_mm = frame().matrix_mm.copy()
     matrix_mm[:, 2] = matrix_mm[:, 0] + matrix_mm[:, 1]
-    assert Frame((4, 5, 6), matrix_mm, np.zeros(3)).is_flat()
-    assert Frame((4, 5, 6), np.diag([1.0, 0.0, 1.0]), np.zeros(3)).is_flat()
-    assert not Frame((4, 5, 6), np.diag([0.01, 0.02, 9.0]), np.zeros(3)).is_flat()
+    assert Frame.from_matrix((4, 5, 6), matrix_mm, np.zeros(3)).is_flat()
+    assert Frame.from_matrix((4, 5, 6), np.diag([1.0, 0.0, 1.0]), np.zeros(3)).is_flat()
+    assert not Frame.from_matrix((4, 5, 6), np.diag([0.01, 0.02, 9.0]), np.zeros(3)).is_flat()
     assert not frame(shear=1.5).is_flat()
 
 

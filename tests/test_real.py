@@ -34,7 +34,7 @@ def test_every_scan_is_done_and_every_mask_lies_on_its_scan(out):
         told = json.loads((out / f"{case.name}_report.json").read_text())
         assert told["status"] == "done"
         masks = volume.read_labels(out / f"{case.name}_seg.nii.gz")
-        assert geometry.same_grid(masks, volume.read_ct(case.ct))
+        assert geometry.same_grid(masks, volume.read_ct(case.ct).image)
         found = set(np.unique(geometry.to_array(masks)).tolist()) - {0}
         assert found <= {row["label"] for row in told["vertebrae"]}
 

@@ -60,7 +60,7 @@ def test_a_name_that_is_no_text_is_refused_in_one_line(run, tmp_path):
         pytest.skip("this file system takes names that are text only")
     done = run("run-all", tmp_path / "in", tmp_path / "out")
     assert done.exit_code == 3
-    assert "bytes in its name that are no letters" in done.output
+    assert "a file name that is not valid UTF-8" in done.output
     assert run("collect", tmp_path / "out").exit_code == 0
 
 

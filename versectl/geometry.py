@@ -18,6 +18,9 @@ Triple = tuple[float, float, float]
 #: The corners of the unit cube, (8, 3).
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 
+#: Opposite ends of the anatomical axes.
+OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
+
 #: Air, and what lies outside a scan.
 AIR_HU = -1024.0
 
@@ -34,12 +37,14 @@ class Frame:
     """Where the voxels of an image lie, at right angles or not: world = matrix @ voxel + origin.
 
     size_vox : along the image's own axes.
-    matrix_mm : (3, 3), a column per voxel axis: what one step along it is in the world.
+    spacing_mm : (3,), the length of one step along every voxel axis.
+    direction : (3, 3), unit vectors along the voxel axes, as columns.
     origin_mm : (3,), the middle of the first voxel.
     """
 
     size_vox: tuple[int, int, int]
-    matrix_mm: NDArray[np.float64]
+    spacing_mm: NDArray[np.float64]
+    direction: NDArray[np.float64]
     origin_mm: NDArray[np.float64]
 
     @classmethod
@@ -47,18 +52,25 @@ class Frame:
         """The frame of an image; a frame is its own."""
         if isinstance(image, Frame):
             return image
-        matrix_mm = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-        return cls(image.GetSize(), matrix_mm, np.array(image.GetOrigin()))
+        direction = np.array(image.GetDirection()).reshape(3, 3)
+        spacing_mm, origin_mm = np.array(image.GetSpacing()), np.array(image.GetOrigin())
+        return cls(image.GetSize(), spacing_mm, direction, origin_mm)
+
+    @classmethod
+    def from_matrix(
+        cls, size_vox: tuple[int, int, int], matrix_mm: ArrayLike, origin_mm: ArrayLike
+    ) -> "Frame":
+        """The frame of a matrix (3, 3) whose columns are one step along every voxel axis."""
+        matrix_mm = np.asarray(matrix_mm, float)
+        spacing_mm = np.linalg.norm(matrix_mm, axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a step of 0 has no direction
+            direction = matrix_mm / spacing_mm
+        return cls(size_vox, spacing_mm, direction, np.asarray(origin_mm, float))
 
     @property
-    def spacing_mm(self) -> NDArray[np.float64]:
-        """Length of one step along every voxel axis: (3,)."""
-        return np.linalg.norm(self.matrix_mm, axis=0)
-
-    @property
-    def direction(self) -> NDArray[np.float64]:
-        """Unit vectors along the voxel axes, as columns: (3, 3)."""
-        return self.matrix_mm / self.spacing_mm
+    def matrix_mm(self) -> NDArray[np.float64]:
+        """One step along every voxel axis in the world, as columns: (3, 3)."""
+        return self.direction * self.spacing_mm
 
     @property
     def corners_mm(self) -> NDArray[np.float64]:
@@ -69,18 +81,33 @@ class Frame:
         """How far apart the same corner of two frames lies, at most."""
         return float(np.linalg.norm(self.corners_mm - other.corners_mm, axis=1).max())
 
+    def skew(self) -> float:
+        """The largest cosine between two voxel axes: 0 at right angles."""
+        cosines = self.direction.T @ self.direction
+        return float(np.abs(np.triu(cosines, 1)).max())
+
     def is_flat(self) -> bool:
         """Whether the voxel axes span no volume."""
-        box_mm3 = np.prod(self.spacing_mm)
-        return not box_mm3 or bool(abs(np.linalg.det(self.matrix_mm)) < FLAT * box_mm3)
+        return not self.spacing_mm.all() or bool(abs(np.linalg.det(self.direction)) < FLAT)
 
     def squared(self) -> "Frame":
         """The same voxels on the nearest axes at right angles, turned about the volume's middle."""
         u, _, v = np.linalg.svd(self.direction)
-        matrix_mm = (u @ v) * self.spacing_mm
+        direction = u @ v
         middle_vox = (np.array(self.size_vox) - 1) / 2
-        origin_mm = to_mm(self, middle_vox) - matrix_mm @ middle_vox
-        return Frame(self.size_vox, matrix_mm, origin_mm)
+        origin_mm = to_mm(self, middle_vox) - direction * self.spacing_mm @ middle_vox
+        return Frame(self.size_vox, self.spacing_mm, direction, origin_mm)
+
+    def turned(self, letters: str = "LPS") -> "Frame":
+        """The same voxels counted along the axes that point nearest to these letters."""
+        names = axis_letters(self)
+        order = np.array([_axis(names, letter) for letter in letters])
+        away = np.array([names[i] != letter for i, letter in zip(order, letters, strict=True)])
+        last_vox = (np.array(self.size_vox) - 1)[order] * away
+        spacing_mm, direction = self.spacing_mm[order], self.direction[:, order]
+        origin_mm = self.origin_mm + direction * spacing_mm @ last_vox
+        size_vox = _sizes(np.array(self.size_vox)[order])
+        return Frame(size_vox, spacing_mm, np.where(away, -direction, direction), origin_mm)
 
     def straightened(self) -> "Frame":
         """A grid at right angles that covers a sheared one and keeps as many of its planes.
@@ -88,8 +115,7 @@ class Frame:
         Of the two axes that are furthest from a right angle, the one with the longer steps gives
         way: a scan with gantry tilt keeps its slices, each moved within itself.
         """
-        direction = self.direction
-        cosines = np.triu(np.abs(direction.T @ direction), 1)
+        cosines = np.triu(np.abs(self.direction.T @ self.direction), 1)
         first, second = (int(axis) for axis in np.unravel_index(cosines.argmax(), (3, 3)))
         moved = max((first, second), key=lambda axis: (self.spacing_mm[axis], axis))
         order = np.array([axis for axis in range(3) if axis != moved] + [moved])
@@ -111,8 +137,7 @@ class Frame:
         along_vox = self.corners_mm @ axes / spacing_mm
         first = along_vox.min(axis=0)
         size = np.ceil(along_vox.max(axis=0) - first - 1e-3).astype(int) + 1
-        matrix_mm = axes * spacing_mm
-        return Frame(_sizes(size), matrix_mm, matrix_mm @ first)
+        return Frame(_sizes(size), spacing_mm, axes, axes * spacing_mm @ first)
 
 
 @dataclass(frozen=True)
@@ -267,6 +292,27 @@ def resample(
     )
 
 
+def resample_to(
+    image: sitk.Image,
+    frame: Frame,
+    interpolator: int,
+    outside: float,
+    kind: int = sitk.sitkUnknown,
+) -> sitk.Image:
+    """The image on a frame of any axes, sheared ones too; `kind` of pixel, else the image's."""
+    return sitk.Resample(
+        image,
+        frame.size_vox,
+        sitk.Transform(),
+        interpolator,
+        frame.origin_mm.tolist(),
+        frame.spacing_mm.tolist(),
+        frame.direction.ravel().tolist(),
+        outside,
+        kind,
+    )
+
+
 def crop(image: sitk.Image, lowest_mm: ArrayLike, highest_mm: ArrayLike) -> sitk.Image:
     """The part of the image, in whole voxels, that covers a world box; never empty."""
     low_mm = np.asarray(lowest_mm, float)
@@ -337,6 +383,11 @@ def label_centers_vox(label_map: NDArray[np.uint8]) -> dict[int, NDArray[np.floa
         counts += here
         sums += np.bincount(found, x, 256), np.bincount(found, y, 256), z * here
     return {int(label): sums[:, label] / counts[label] for label in np.flatnonzero(counts)}
+
+
+def _axis(names: Sequence[str], letter: str) -> int:
+    """Which axis points to a letter or away from it."""
+    return next(i for i, name in enumerate(names) if name in (letter, OPPOSITE[letter]))
 
 
 def _triple(values: Iterable[float]) -> Triple:

@@ -159,7 +159,7 @@ def test_another_ct_or_other_weights_are_another_case(run, ct_file, out, models,
     told = json.loads((out / "lumbar_report.json").read_text())
     assert told["kept"] == ["spine"]
     assert told["files"]["lumbar_ctd.json"]["weights_sha256"] == "d" * 64
-    volume.write(volume.read_ct(ct_file) + 1, ct_file)
+    volume.write(volume.read_ct(ct_file).image + 1, ct_file)
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
     assert "kept" in run("run-all", ct_file, out).stdout
 

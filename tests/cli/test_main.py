@@ -80,7 +80,8 @@ def test_the_spine_is_told_in_millimetres_and_in_voxels(run, ct_file, out, ct):
     assert told["center_mm"] == pytest.approx(CENTERS_MM[20], abs=8)
     assert geometry.to_mm(ct, told["center_vox"]) == pytest.approx(told["center_mm"], abs=0.1)
     heatmap = sitk.ReadImage(str(out / "lumbar_spine_heatmap.nii.gz"))
-    assert heatmap.GetSpacing() == pytest.approx((8.0, 8.0, 8.0))
+    assert heatmap.GetSpacing() == pytest.approx(ct.GetSpacing())
+    assert geometry.same_grid(heatmap, ct)
 
 
 def test_a_corrected_spine_is_what_the_next_stage_reads(run, ct_file, out, tmp_path, monkeypatch):
@@ -231,12 +232,13 @@ import sys, time
 import SimpleITK as sitk
 from versectl import config, geometry
 from versectl.cli import main as cli
+from versectl.io.images import nifti
 from versectl.networks import loading
 from versectl.stages import pipeline
 from versectl.types import Identity, Model, Spine
 
-def slow(image, path, **_):
-    open(path, "wb").write(b"half")
+def slow(voxels, forms, path):
+    path.write_bytes(b"half")
     print("writing", flush=True)
     time.sleep(60)
 
@@ -245,7 +247,7 @@ class Fake:
     spine = Model(config.DEFAULT["spine"], None)
     def identity(self, stage): return Identity("", "")
 
-sitk.WriteImage = slow
+nifti.write = slow
 pipeline.SPINE["default"] = lambda ct, model: Spine(geometry.center(ct), 0.9, ct)
 loading.Models = Fake
 cli.main(["localize-spine", sys.argv[1], sys.argv[2], "--heatmap"])

@@ -1,9 +1,11 @@
 """A data folder becomes cases, by the names of VerSe 2019, VerSe 2020, BIDS and our own."""
 
 import pytest
+import SimpleITK as sitk
+from phantoms import draw
 
 from versectl.errors import BadInputError
-from versectl.io import layout
+from versectl.io import layout, volume
 
 NAMES = {
     "sub-verse004_ct.nii.gz": ("sub-verse004", "ct"),
@@ -60,9 +62,89 @@ def test_half_written_files_are_passed_over(tmp_path):
     assert list(layout.find(tmp_path)) == ["scan"]
 
 
-def test_two_scans_of_one_name_are_not_guessed_between(tmp_path):
-    touch(tmp_path, "a/scan.nii.gz", "b/scan_ct.nrrd")
-    with pytest.raises(BadInputError, match="claim one case, scan; rename one"):
+def test_two_scans_of_one_name_in_a_folder_are_not_guessed_between(tmp_path):
+    touch(tmp_path, "a/scan.nii.gz", "a/scan_ct.nrrd")
+    with pytest.raises(BadInputError, match=r"belong to the same case, scan; .*--manifest"):
+        layout.with_ct(tmp_path)
+
+
+def test_a_name_in_several_folders_gives_way_to_the_names_of_the_folders(tmp_path):
+    touch(tmp_path, "s0/ct.nii.gz", "s1/ct.nii.gz", "s1/ct_seg.nii.gz", "s2/other.nii.gz")
+    found = layout.find(tmp_path)
+    assert list(found) == ["other", "s0", "s1"]
+    assert found["s1"].labels.name == "ct_seg.nii.gz"
+    assert [case.name for case in layout.with_ct(tmp_path)] == ["other", "s0", "s1"]
+
+
+def test_the_lowest_folders_that_differ_name_the_cases(tmp_path):
+    touch(tmp_path, "a/ses-1/ct.nii.gz", "b/ses-1/ct.nii.gz")
+    assert list(layout.find(tmp_path)) == ["a", "b"]
+
+
+def test_truth_in_a_tree_of_its_own_stays_with_its_scan(tmp_path):
+    touch(tmp_path, "raw/s0/ct.nii.gz", "raw/s1/ct.nii.gz", "truth/s1/ct_seg.nii.gz")
+    touch(tmp_path, "truth/s0/ct_seg.nii.gz")
+    assert [case.name for case in layout.with_labels(tmp_path)] == ["s0", "s1"]
+
+
+def test_folders_that_do_not_tell_scans_apart_are_no_names(tmp_path):
+    touch(tmp_path, "a/x/ct.nii.gz", "a/y/ct.nii.gz", "b/x/ct.nii.gz")
+    with pytest.raises(BadInputError, match="--manifest"):
+        layout.find(tmp_path)
+
+
+def test_a_case_that_a_folder_would_name_twice_is_refused(tmp_path):
+    touch(tmp_path, "s0/ct.nii.gz", "s1/ct.nii.gz", "s1.nii.gz")
+    with pytest.raises(BadInputError, match="belong to the same case, s1"):
+        layout.find(tmp_path)
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", ".Trash-1000/files", ".versectl"])
+def test_hidden_folders_are_passed_over_wherever_they_lie(hidden, tmp_path):
+    touch(tmp_path, "a/b/scan.nii.gz", f"a/{hidden}/scan.nii.gz", f"{hidden}/scan.nii.gz")
+    assert [case.ct.parent.name for case in layout.with_ct(tmp_path)] == ["b"]
+
+
+def test_a_hidden_folder_that_is_named_is_searched(tmp_path):
+    touch(tmp_path, ".data/scan.nii.gz")
+    assert list(layout.find(tmp_path / ".data")) == ["scan"]
+
+
+def test_endings_in_capitals_are_endings(tmp_path):
+    touch(tmp_path, "SCAN.NII.GZ", "other_seg.NII")
+    assert layout.find(tmp_path)["SCAN"].ct.name == "SCAN.NII.GZ"
+    assert layout.find(tmp_path)["other"].labels is not None
+    assert layout.with_ct(tmp_path / "SCAN.NII.GZ")[0].name == "SCAN"
+    assert layout.suffix("a.Nii.Gz") == ".Nii.Gz"
+    assert layout.suffix("a.nii.gz.txt") is None
+
+
+def test_label_maps_without_a_telling_name_are_no_scans(tmp_path, caplog):
+    ct, label_map = draw()
+    for number in (0, 1):
+        folder = tmp_path / f"s{number}"
+        volume.write(ct, folder / "ct.nii.gz")
+        volume.write(label_map, folder / "segmentations" / "vertebrae_L1.nii.gz")
+        volume.write(sitk.Cast(label_map, sitk.sitkInt16), folder / "spine.nii.gz")
+        volume.write(sitk.Cast(label_map, sitk.sitkFloat32), folder / "spine_float.nii")
+        volume.write(label_map, folder / "spine.mha")
+    with caplog.at_level("INFO"):
+        found = layout.with_ct(tmp_path)
+    assert [case.name for case in found] == ["s0", "s1"]
+    assert "8 label maps" in caplog.text
+
+
+def test_a_scan_of_zeros_and_a_damaged_one_are_no_label_maps(tmp_path):
+    ct, _ = draw()
+    volume.write(ct * 0, tmp_path / "lost.nii.gz")
+    volume.write(ct, tmp_path / "cut.nii")
+    (tmp_path / "cut.nii").write_bytes((tmp_path / "cut.nii").read_bytes()[:400])
+    assert [case.name for case in layout.with_ct(tmp_path)] == ["cut", "lost"]
+
+
+def test_a_folder_with_label_maps_alone_holds_no_ct(tmp_path):
+    volume.write(draw()[1], tmp_path / "spine.nii.gz")
+    with pytest.raises(BadInputError, match="holds no CT; put"):
         layout.with_ct(tmp_path)
 
 

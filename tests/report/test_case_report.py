@@ -8,6 +8,7 @@ from phantoms import CENTERS_MM
 
 from versectl.errors import BadInputError
 from versectl.io import atomic
+from versectl.io.volume import CT
 from versectl.report import case_report, provenance
 from versectl.report.case_report import Record
 from versectl.report.provenance import USER, VERSECTL, Certainty, Origin
@@ -19,7 +20,7 @@ def report(label_map, ct):
     found = {label: Vertebra(center, 0.9) for label, center in CENTERS_MM.items()}
     result = Result(Spine(CENTERS_MM[20], 0.8), found, label_map)
     record = Record("a_ct.nii.gz", "1" * 64, {"a_ctd.json": Origin("2" * 64, USER, "1" * 64)})
-    return case_report.done("a", ct, result, record)
+    return case_report.done("a", CT.of(ct), result, record)
 
 
 def test_a_report_reads_back(report, tmp_path):

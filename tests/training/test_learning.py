@@ -35,7 +35,7 @@ def known(tmp_path_factory):
     dataset.MOST_VOXELS = most
     found = []
     for case in layout.with_labels(folder):
-        ct = volume.read_ct(case.ct)
+        ct = volume.read_ct(case.ct).image
         points_mm = centroids.to_world(centroids.read(case.centroids), ct)
         found.append((ct, volume.read_labels(case.labels), points_mm))
     return folder, found

@@ -25,6 +25,7 @@ from versectl.errors import BadInputError, SetupError, VersectlError, explain
 from versectl.io import atomic, case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
+from versectl.io.volume import CT
 from versectl.report import case_report, provenance, quality
 from versectl.report.case_report import Record
 from versectl.report.provenance import VERSECTL, Origin, Origins
@@ -128,7 +129,7 @@ class CaseRun:
         kept = reuse.read(self.job, self.paths, self.present, ct)
         self.steps.begin(WAIT)
         with turn:
-            known = self.job.command.compute(ct, self.models, kept)
+            known = self.job.command.compute(ct.image, self.models, kept)
         self.steps.begin(WRITE)
         notes = self._write(ct, kept, known)
         return Outcome(self.case.name, outcome.DONE, self._line(known), notes)
@@ -140,7 +141,7 @@ class CaseRun:
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
         path = self.paths.of("preview")
-        _draw(ct, known, path)
+        _draw(ct.image, known, path)
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         return Outcome(self.case.name, status, f"drawn in {path}")
 
@@ -163,7 +164,7 @@ class CaseRun:
             return self.drawn()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
-    def _write(self, ct: sitk.Image, kept: Known, known: Known) -> tuple[str, ...]:
+    def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
         """Write what was computed, all at once; sentences on what deserves a look."""
         made = [stage for stage in self.job.command.makes if stage not in kept.stages]
         for stage in made:
@@ -179,11 +180,11 @@ class CaseRun:
         self.files.commit()
         return notes
 
-    def _write_extras(self, ct: sitk.Image, known: Known) -> None:
+    def _write_extras(self, ct: CT, known: Known) -> None:
         if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
-            volume.write(known.spine.heatmap, self.making.of("heatmap"))
+            volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
         if "preview" in self.job.extras:
-            _draw(ct, known, self.making.of("preview"))
+            _draw(ct.image, known, self.making.of("preview"))
 
     def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
         """What made each of the command's results, those that were kept included."""
@@ -204,16 +205,16 @@ class CaseRun:
             preceding = origins[stage].sha256
         return origins
 
-    def _report(self, ct: sitk.Image, known: Known, record: Record) -> tuple[str, ...]:
+    def _report(self, ct: CT, known: Known, record: Record) -> tuple[str, ...]:
         """Write the report, where the command has one; sentences on what deserves a look."""
         result = known.result
         if self.job.command.reports and result is not None:
             report = case_report.done(self.case.name, ct, result, record)
             atomic.write_json(report, self.making.of("report"))
             return tuple(report["warnings"])
-        flags = record.flags()
+        flags = [*ct.flags, *record.flags()]
         if "vertebrae" in self.job.command.makes and known.vertebrae is not None:
-            flags = quality.of_vertebrae(known.vertebrae, ct) + flags
+            flags = quality.of_vertebrae(known.vertebrae, ct.image) + flags
         return tuple(flag.message for flag in flags)
 
     def _drop_outdated(self, made: Sequence[Stage]) -> None:

@@ -9,14 +9,13 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from versectl.batch.job import Job
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, layout
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
+from versectl.io.volume import CT
 from versectl.report import case_report, provenance
 from versectl.report.provenance import USER, VERSECTL, Origin, Origins
 from versectl.types import Known
@@ -55,7 +54,7 @@ def is_finished(job: Job, paths: Paths, present: Present) -> bool:
     return not job.command.reports or _is_as_reported(paths, present)
 
 
-def read(job: Job, paths: Paths, present: Present, ct: sitk.Image) -> Known:
+def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
     """The results that stay, and the one that the command needs."""
     known = Known()
     for stage, origin in present.stays.items():
@@ -70,7 +69,7 @@ def read(job: Job, paths: Paths, present: Present, ct: sitk.Image) -> Known:
     return known
 
 
-def read_any(paths: Paths, ct: sitk.Image) -> Known:
+def read_any(paths: Paths, ct: CT) -> Known:
     """Whatever results are there, made by whomever."""
     known = Known()
     for stage in STAGES:

@@ -119,7 +119,7 @@ def find_ct(sockets: Sockets) -> Path:
     """The one CT in INPUT; BadInputError when there is none or more than one."""
     folder = sockets.input / "images"
     within = folder / sockets.ct if sockets.ct else folder
-    found = [file for file in sorted(within.rglob("*")) if file.name.endswith(layout.SUFFIXES)]
+    found = [file for file in sorted(within.rglob("*")) if layout.suffix(file.name)]
     if len(found) != 1:
         raise BadInputError(f"{within} holds {len(found)} scans; one is needed.")
     return found[0]
@@ -127,9 +127,10 @@ def find_ct(sockets: Sockets) -> Path:
 
 def hand_over(made: case_files.Paths, scan: Path, sockets: Sockets) -> None:
     """Write the results where the platform looks for them."""
-    label_map = volume.read_labels(made.of("segmentation"))
-    name = scan.name.removesuffix(next(s for s in layout.SUFFIXES if scan.name.endswith(s)))
-    volume.write(label_map, sockets.masks / f"{name}.mha")
+    segmentation = made.of("segmentation")
+    label_map, placed = volume.read_labels(segmentation), volume.read_placement(segmentation)
+    name = scan.name.removesuffix(layout.suffix(scan.name) or "")
+    volume.write(label_map, sockets.masks / f"{name}.mha", placed)
     for slug, stage in _slugs(sockets).items():
         with atomic.replacing(sockets.file(slug)) as temporary:
             shutil.copyfile(made.of(stage), temporary)

@@ -7,6 +7,7 @@ Their centroid files are lists of {"label", "X", "Y", "Z"} in millimetres from a
 volume, without a direction; which edges differs between the two.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +82,9 @@ def hand_over(paths: case_files.Paths, place: Path, layout: Layout) -> None:
     place : the scan's, within the output folder.
     """
     scan_id = place.name.removesuffix(".nii.gz")
-    label_map = volume.read_labels(paths.of("segmentation"))
-    points_mm = centroids.to_world(centroids.read(paths.of("vertebrae")), label_map)
-    volume.write(label_map, place.with_name(f"{scan_id}_seg.nii.gz"))
-    listed = challenge_centroids.entries(points_mm, label_map, layout.points)
+    with atomic.replacing(place.with_name(f"{scan_id}_seg.nii.gz")) as temporary:
+        shutil.copyfile(paths.of("segmentation"), temporary)
+    own = volume.read_placement(paths.of("segmentation")).own
+    points_mm = centroids.to_world(centroids.read(paths.of("vertebrae")), own)
+    listed = challenge_centroids.entries(points_mm, own, layout.points)
     atomic.write_json(listed, place.with_name(f"{scan_id}_ctd.json"))

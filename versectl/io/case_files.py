@@ -12,6 +12,7 @@ from versectl.config import Stage
 from versectl.errors import BadInputError
 from versectl.io import atomic, centroids, layout, volume
 from versectl.io.export import nifti
+from versectl.io.volume import CT
 from versectl.types import Known, Spine, Vertebra
 
 #: Stage -> the command that makes its result.
@@ -53,17 +54,17 @@ def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
     return {name: getattr(case, holds) for name, case in found.items()}
 
 
-def write(known: Known, stage: Stage, ct: sitk.Image, path: Path) -> None:
+def write(known: Known, stage: Stage, ct: CT, path: Path) -> None:
     """Write a stage's result, in world millimetres and in voxels of the CT."""
     if stage == "spine" and known.spine is not None:
         _write_spine(known.spine, ct, path)
     if stage == "vertebrae" and known.vertebrae is not None:
         _write_vertebrae(known.vertebrae, ct, path)
     if stage == "segmentation" and known.label_map is not None:
-        nifti.write_labels(known.label_map, path)
+        nifti.write_labels(known.label_map, path, ct.placement)
 
 
-def read(known: Known, stage: Stage, ct: sitk.Image, path: Path) -> Known:
+def read(known: Known, stage: Stage, ct: CT, path: Path) -> Known:
     """What is known, and a stage's result from its file; what that does not hold is NaN or None."""
     if stage == "spine":
         return replace(known, spine=_read_spine(ct, path))
@@ -72,18 +73,18 @@ def read(known: Known, stage: Stage, ct: sitk.Image, path: Path) -> Known:
     return replace(known, label_map=_read_label_map(ct, path))
 
 
-def _write_spine(found: Spine, ct: sitk.Image, path: Path) -> None:
+def _write_spine(found: Spine, ct: CT, path: Path) -> None:
     content = {
         "center_mm": np.round(found.center_mm, 2),
-        "center_vox": np.round(geometry.to_vox(ct, found.center_mm), 2),
+        "center_vox": np.round(geometry.to_vox(ct.placement.own, found.center_mm), 2),
         "frame": "LPS",
-        "direction": geometry.axis_letters(ct),
+        "direction": geometry.axis_letters(ct.placement.own),
         "peak": round(found.peak, 3),
     }
     atomic.write_json(content, path)
 
 
-def _read_spine(ct: sitk.Image, path: Path) -> Spine:
+def _read_spine(ct: CT, path: Path) -> Spine:
     """The spine; center_mm counts, center_vox is only for the reader."""
     try:
         content = atomic.read_json(path)
@@ -94,30 +95,30 @@ def _read_spine(ct: sitk.Image, path: Path) -> Spine:
         raise BadInputError(
             f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
         ) from error
-    low_mm, high_mm = geometry.extent(ct)
+    low_mm, high_mm = geometry.extent(ct.image)
     if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
         raise BadInputError(f"{path} has center_mm {content['center_mm']}, outside the scan.")
     return Spine(center_mm, peak, None)
 
 
-def _write_vertebrae(found: Mapping[int, Vertebra], ct: sitk.Image, path: Path) -> None:
+def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:
     points_mm = {label: vertebra.center_mm for label, vertebra in found.items()}
-    centroids.write(centroids.from_world(points_mm, ct), path)
+    centroids.write(centroids.from_world(points_mm, ct.placement.own), path)
 
 
-def _read_vertebrae(ct: sitk.Image, path: Path) -> dict[int, Vertebra]:
-    read_mm = centroids.to_world(centroids.read(path), ct)
+def _read_vertebrae(ct: CT, path: Path) -> dict[int, Vertebra]:
+    read_mm = centroids.to_world(centroids.read(path), ct.placement.own)
     points_mm = {label: read_mm[label] for label in labels.ORDER if label in read_mm}
     if not points_mm:
         raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
     for label, point_mm in points_mm.items():
-        if not geometry.contains(ct, point_mm):
+        if not geometry.contains(ct.placement.own, point_mm):
             raise BadInputError(f"{path} has label {label} outside the scan.")
     return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
 
 
-def _read_label_map(ct: sitk.Image, path: Path) -> sitk.Image:
+def _read_label_map(ct: CT, path: Path) -> sitk.Image:
     label_map = volume.read_labels(path)
-    if not geometry.same_grid(label_map, ct):
+    if not geometry.same_grid(label_map, ct.image):
         raise BadInputError(f"{path} does not lie on the scan's grid; is it another scan's?")
     return label_map

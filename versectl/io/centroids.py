@@ -15,10 +15,8 @@ import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
+from versectl.geometry import Frame
 from versectl.io import atomic
-
-#: Opposite ends of the anatomical axes.
-OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Centroids:
     points_vox: Mapping[int, tuple[float, float, float]]
 
 
-def from_world(points_mm: Mapping[int, np.ndarray], image: sitk.Image) -> Centroids:
+def from_world(points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame) -> Centroids:
     """World points as centroids in voxels of the image, to a hundredth, from head to foot."""
     ordered = [label for label in labels.ORDER if label in points_mm]
     points = {
@@ -39,7 +37,7 @@ def from_world(points_mm: Mapping[int, np.ndarray], image: sitk.Image) -> Centro
     return Centroids(geometry.axis_letters(image), points)
 
 
-def to_world(centroids: Centroids, image: sitk.Image) -> dict[int, np.ndarray]:
+def to_world(centroids: Centroids, image: sitk.Image | Frame) -> dict[int, np.ndarray]:
     """Label -> world point (3,) of centroids that belong to the image, in any axis order.
 
     Raises BadInputError when the centroids' axes are no permutation of the image's.
@@ -49,7 +47,7 @@ def to_world(centroids: Centroids, image: sitk.Image) -> dict[int, np.ndarray]:
     for label, point_vox in centroids.points_vox.items():
         point = [
             _along(letter, centroids.direction, point_vox, size)
-            for letter, size in zip(letters, image.GetSize(), strict=True)
+            for letter, size in zip(letters, Frame.of(image).size_vox, strict=True)
         ]
         points[label] = geometry.to_mm(image, np.array(point))
     return points
@@ -77,7 +75,9 @@ def read(path: Path) -> Centroids:
             f'{path} is not VerSe\'s centroid format: a list of {{"direction": [..]}} and then '
             '{"label", "X", "Y", "Z"} entries is needed.'
         ) from error
-    if len(direction) != 3 or {*direction, *map(OPPOSITE.get, direction)} != set(OPPOSITE):
+    if len(direction) != 3 or {*direction, *map(geometry.OPPOSITE.get, direction)} != set(
+        geometry.OPPOSITE
+    ):
         raise BadInputError(f"{path} has direction {list(direction)}; use letters like P, I, R.")
     finite = {label: point for label, point in points.items() if all(map(math.isfinite, point))}
     return Centroids(direction, finite)
@@ -98,4 +98,4 @@ def _along(
     """The point's coordinate along the image axis that points to `letter`."""
     if letter in direction:
         return point_vox[direction.index(letter)]
-    return size - 1 - point_vox[direction.index(OPPOSITE[letter])]
+    return size - 1 - point_vox[direction.index(geometry.OPPOSITE[letter])]

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from versectl import geometry
 from versectl.errors import BadInputError
+from versectl.geometry import Frame
 from versectl.io import centroids
 
 #: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
@@ -25,7 +26,9 @@ FORMATS = ("subject", *CHALLENGE_AXES)
 ENOUGH_FOR_AN_AXIS = 6
 
 
-def read_points(path: Path, frame: sitk.Image, meant: str = "subject") -> dict[int, np.ndarray]:
+def read_points(
+    path: Path, frame: sitk.Image | Frame, meant: str = "subject"
+) -> dict[int, np.ndarray]:
     """Label -> world point of a centroid file that belongs to the image `frame`.
 
     Raises BadInputError when the file names no axes and `meant` does not say which they are.
@@ -45,17 +48,19 @@ def read_points(path: Path, frame: sitk.Image, meant: str = "subject") -> dict[i
     return _challenge_points(positions_mm, CHALLENGE_AXES[meant], frame)
 
 
-def entries(points_mm: Mapping[int, np.ndarray], image: sitk.Image, meant: str) -> list[dict]:
+def entries(
+    points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame, meant: str
+) -> list[dict]:
     """The challenge's list: per label its distance along X, Y, Z from the volume's edges, in mm."""
-    oriented = sitk.DICOMOrient(image, "LPS")
-    spacing_mm = np.array(oriented.GetSpacing())
-    extent_mm = spacing_mm * oriented.GetSize()  # not size - 1: so the challenge's files flip
+    oriented = Frame.of(image).turned("LPS")
+    spacing_mm = oriented.spacing_mm
+    extent_mm = spacing_mm * oriented.size_vox  # not size - 1: so the challenge's files flip
     axes = CHALLENGE_AXES[meant]
     told = []
     for label, point_mm in points_mm.items():
         along_mm = dict(zip("LPS", geometry.to_vox(oriented, point_mm) * spacing_mm, strict=True))
         along_mm |= {
-            centroids.OPPOSITE[letter]: extent - along_mm[letter]
+            geometry.OPPOSITE[letter]: extent - along_mm[letter]
             for letter, extent in zip("LPS", extent_mm, strict=True)
         }
         told.append(
@@ -110,16 +115,16 @@ def _check_long_axis(
 def _challenge_points(
     positions_mm: Mapping[int, tuple[float, float, float]],
     axes: tuple[str, str, str],
-    frame: sitk.Image,
+    frame: sitk.Image | Frame,
 ) -> dict[int, np.ndarray]:
-    oriented = sitk.DICOMOrient(frame, "LPS")
-    spacing_mm = np.array(oriented.GetSpacing())
-    extent_mm = spacing_mm * oriented.GetSize()  # not size - 1: so the challenge's files flip
+    oriented = Frame.of(frame).turned("LPS")
+    spacing_mm = oriented.spacing_mm
+    extent_mm = spacing_mm * oriented.size_vox  # not size - 1: so the challenge's files flip
     points = {}
     for label, position_mm in positions_mm.items():
         along = dict(zip(axes, position_mm, strict=True))
         lps_mm = [
-            along[toward] if toward in along else extent - along[centroids.OPPOSITE[toward]]
+            along[toward] if toward in along else extent - along[geometry.OPPOSITE[toward]]
             for toward, extent in zip("LPS", extent_mm, strict=True)
         ]
         points[label] = geometry.to_mm(oriented, np.array(lps_mm) / spacing_mm)

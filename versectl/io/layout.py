@@ -6,14 +6,18 @@ named after it and the folders above it, as far as the one given; so is a zip of
 """
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.io.dicom import sources
+
+log = logging.getLogger(__name__)
 
 #: How the names of volumes end that versectl reads.
 NIFTI = (".nii.gz", ".nii")
@@ -52,26 +56,36 @@ class Case:
     series: str | None = None
 
 
+class _File(NamedTuple):
+    """A file, the case that its name says, and what it holds: a field of Case."""
+
+    path: Path
+    case: str
+    holds: str
+
+
+def suffix(file_name: str) -> str | None:
+    """How a volume's name ends, as it is spelt; None when it is none that versectl reads.
+
+    >>> suffix("SCAN.NII.GZ"), suffix("scan.dcm")
+    ('.NII.GZ', None)
+    """
+    ending = next((s for s in SUFFIXES if file_name.lower().endswith(s)), None)
+    return None if ending is None else file_name[-len(ending) :]
+
+
 def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None) -> dict[str, Case]:
     """Cases by name, in order of name, of one file or of all files in a folder and below.
 
+    A name that files in several folders share gives way to the names of their folders.
     only : look for these kinds of files ("ct", "labels", ..) and pass over the others.
     apart_from : a folder below `path` to pass over.
-    Raises BadInputError when the path is missing or two files claim the same place in a case.
+    Raises BadInputError when the path is missing or two files would be the same part of a case.
     """
     path = Path(path)
     if not path.exists():
         raise BadInputError(f"{path} does not exist.")
-    found: dict[str, Case] = {}
-    for file, name, holds in _recognised(path, apart_from):
-        if holds not in only:
-            continue
-        case = found.get(name, Case(name))
-        taken = getattr(case, holds)
-        if taken is not None:
-            raise BadInputError(f"{taken} and {file} claim one case, {name}; rename one.")
-        found[name] = replace(case, **{holds: file})  # type: ignore[arg-type]  # one of HELD
-    return dict(sorted(found.items()))
+    return _cases(file for file in _recognised(path, apart_from) if file.holds in only)
 
 
 def with_ct(path: Path, apart_from: Path | None = None, series: str | None = None) -> list[Case]:
@@ -83,21 +97,17 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
     path = Path(path)
     if path.is_file() or series is not None:
         return [_single(path, series)]
-    found = find(path, ("ct",), apart_from)
-    for name, source in _dicom(path, apart_from):
-        if name in found:
-            raise BadInputError(
-                f"{found[name].ct} and {source} claim one case, {name}; rename one."
-            )
-        found[name] = Case(name, ct=source)
-    if not found and sources.files(path, below=False):
+    if not path.exists():
+        raise BadInputError(f"{path} does not exist.")
+    cts = [*_scans(path, apart_from), *_dicom(path, apart_from)]
+    if not cts and sources.files(path, below=False):
         return [_single(path, None)]  # its reader says why it is none
-    if not found:
+    if not cts:
         endings = ", ".join(SUFFIXES)
         raise BadInputError(
             f"{path} holds no CT; put files ending in {endings}, or DICOM series, there."
         )
-    return [found[name] for name in sorted(found)]
+    return list(_cases(cts).values())
 
 
 def with_labels(path: Path) -> list[Case]:
@@ -129,10 +139,8 @@ def parse(file_name: str) -> tuple[str, str] | None:
     ('abdomen_3mm', 'ct')
     """
     for ending, suffixes, holds in ENDINGS:
-        suffix = next((s for s in suffixes if file_name.endswith(s)), None)
-        match = suffix and re.fullmatch(
-            rf"(.+?)(?:{ending})", file_name.removesuffix(suffix), re.DOTALL
-        )
+        spelt = next((s for s in suffixes if file_name.lower().endswith(s)), None)
+        match = spelt and re.fullmatch(rf"(.+?)(?:{ending})", file_name[: -len(spelt)], re.DOTALL)
         if match:
             return match[1], holds
     return None
@@ -151,40 +159,91 @@ def _single(path: Path, series: str | None) -> Case:
     if path.is_dir() or sources.is_source(path):
         whole = path.resolve()
         return Case(whole.name if path.is_dir() else whole.stem, ct=path, series=series)
-    if not path.name.endswith(SUFFIXES):
+    ending = suffix(path.name)
+    if ending is None:
         raise BadInputError(f"{path} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
     if series is not None:
         raise BadInputError(f"{path} has no series to choose from: it is not DICOM.")
     name, holds = parse(path.name) or (path.name, "ct")
-    whole_name = path.name.removesuffix(next(s for s in SUFFIXES if path.name.endswith(s)))
-    return Case(name if holds == "ct" else whole_name, ct=path)
+    return Case(name if holds == "ct" else path.name.removesuffix(ending), ct=path)
 
 
-def _recognised(path: Path, apart_from: Path | None) -> Iterator[tuple[Path, str, str]]:
+def _cases(files: Iterable[_File]) -> dict[str, Case]:
+    """The files as cases, in order of name."""
+    by_name: dict[str, list[_File]] = {}
+    for file in files:
+        by_name.setdefault(file.case, []).append(file)
+    found: dict[str, Case] = {}
+    for file in (file for group in by_name.values() for file in _told_apart(group)):
+        case = found.get(file.case, Case(file.case))
+        taken = getattr(case, file.holds)
+        if taken is not None:
+            raise BadInputError(
+                f"{taken} and {file.path} belong to the same case, {file.case}; rename one, or "
+                "name every case in a table (--manifest)."
+            )
+        found[file.case] = replace(case, **{file.holds: file.path})  # type: ignore[arg-type]  # one of HELD
+    return dict(sorted(found.items()))
+
+
+def _told_apart(group: list[_File]) -> list[_File]:
+    """Files of one name: as they are, or under the names of the folders that tell them apart."""
+    kinds = [file.holds for file in group]
+    if len(kinds) == len(set(kinds)):
+        return group
+    for level in range(max(len(file.path.parts) for file in group) - 1):
+        renamed = [file._replace(case=_folder(file.path, level)) for file in group]
+        if len({(file.case, file.holds) for file in renamed}) == len(renamed):
+            return renamed
+    return group
+
+
+def _folder(path: Path, level: int) -> str:
+    """The name of the folder so many levels above the file's own, the highest one's at most."""
+    folders = [folder.name for folder in path.parents if folder.name]
+    return folders[min(level, len(folders) - 1)] if folders else path.name
+
+
+def _recognised(path: Path, apart_from: Path | None) -> Iterator[_File]:
+    """Files below a folder whose names say what they hold."""
     for file in _files(path, apart_from):
         parsed = parse(file.name)
-        if parsed and parsed[1] != "other" and not file.name.startswith(".") and file.is_file():
-            yield file, *parsed
+        if parsed and parsed[1] != "other" and file.is_file():
+            yield _File(file, *parsed)
 
 
-def _dicom(path: Path, apart_from: Path | None) -> Iterator[tuple[str, Path]]:
-    """Case name and DICOM folder or zip; those without CT, as localizers, are passed over."""
+def _scans(path: Path, apart_from: Path | None) -> list[_File]:
+    """Volumes that are named as CT and are no label maps."""
+    from versectl.io.images import masks  # it needs ITK, names do not
+
+    named = [file for file in _recognised(path, apart_from) if file.holds == "ct"]
+    scans = [file for file in named if not masks.is_mask(file.path)]
+    if len(scans) < len(named):
+        log.info("%d label maps in %s are passed over", len(named) - len(scans), path)
+    return scans
+
+
+def _dicom(path: Path, apart_from: Path | None) -> Iterator[_File]:
+    """DICOM folders and zips; those without CT, as localizers, are passed over."""
     from versectl.io.dicom import reading  # heavy, as the command line starts
 
     files = list(_files(path, apart_from))
     for folder in sources.folders(files):
         if reading.holds_ct(folder):
-            yield "_".join(folder.relative_to(path).parts) or path.resolve().name, folder
+            name = "_".join(folder.relative_to(path).parts) or path.resolve().name
+            yield _File(folder, name, "ct")
     for file in files:
         if sources.is_zip(file) and sources.zip_holds_dicom(file):
-            yield file.stem, file
+            yield _File(file, file.stem, "ct")
 
 
 def _files(path: Path, apart_from: Path | None) -> Iterator[Path]:
-    """A file, or all files in a folder and below, in order of name."""
+    """A file, or all files in a folder and below, in order of name, without hidden ones."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     passed = None if apart_from is None else Path(apart_from).resolve()
     passed = passed if passed and path.resolve() in passed.parents else None
     for file in files:
+        if any(part.startswith(".") for part in file.relative_to(path).parts):
+            continue
         if passed is None or passed not in file.resolve().parents:
             yield file

@@ -1,79 +1,190 @@
 """CT volumes and label maps on disk: NIfTI, NRRD and MetaImage, read whole or refused."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from nibabel.nifti1 import Nifti1Extension
+from numpy.typing import NDArray
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.io import layout, metaimage, nifti, silence
+from versectl.geometry import Frame
+from versectl.io import layout
 from versectl.io.atomic import replacing
-from versectl.io.dicom import reading, sources
-
-SHEARED = (
-    "has axes that are not at right angles (a direction matrix that is not orthonormal); "
-    "resample it onto a rectangular grid, or convert it again with gantry tilt correction"
-)
-
-#: A part of ITK's message -> what it means.
-MEANINGS = {
-    "orthonormal": SHEARED,
-    "determinant is 0": SHEARED,
-    "Unable to determine ImageIO": "cannot be read: it is not in the format its name says",
-    "Refusing to change spacing": "has voxels without extent (a spacing of 0); mend its header",
-}
+from versectl.io.dicom import reading, sources, stack
+from versectl.io.images import hounsfield, itk, nifti, placement
+from versectl.io.images.placement import Header, Placement
+from versectl.types import Flag
 
 
-def read_ct(path: Path, series: str | None = None) -> sitk.Image:
-    """A CT from NIfTI, NRRD, MetaImage or DICOM: 3-D, float32 or int16, in Hounsfield units.
+@dataclass(frozen=True, eq=False)
+class CT:
+    """A CT as the stages work on it, and where its file has it.
+
+    image : Hounsfield units, int16 or float32, on a grid at right angles; nothing below air.
+    placement : the scan's own grid, for what is written on it.
+    flags : what was odd in the file.
+    """
+
+    image: sitk.Image
+    placement: Placement
+    flags: tuple[Flag, ...] = ()
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> "CT":
+        """A CT that comes from no file: placed as the image is."""
+        return cls(image, placement_of(image))
+
+
+def read_ct(path: Path, series: str | None = None) -> CT:
+    """A CT from NIfTI, NRRD, MetaImage or DICOM.
 
     series : key or UID of a DICOM series; None where there is only one CT.
-    Raises BadInputError when the path is not one 3-D scalar CT.
+    Raises BadInputError when the path is not one 3-D scalar CT in Hounsfield units.
     """
     path = Path(path)
-    is_dicom = not path.name.endswith(layout.SUFFIXES) and sources.is_source(path)
-    image = reading.read(path, series).image if is_dicom else _read_3d(path)
-    _check_hounsfield(sitk.GetArrayViewFromImage(image), path)
-    kind = image.GetPixelID()
-    return image if kind == sitk.sitkInt16 else sitk.Cast(image, sitk.sitkFloat32)
-
-
-def read_frame(path: Path) -> sitk.Image:
-    """An image of zeros on a file's grid, from its header alone."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        with silence.libraries():
-            reader.ReadImageInformation()
-        _check_header(reader, path)
-    except RuntimeError as error:
-        raise BadInputError(f"{path} {_reason(error)}.") from error
-    image = sitk.Image(reader.GetSize()[:3], sitk.sitkUInt8)
-    image.SetSpacing(reader.GetSpacing()[:3])
-    image.SetOrigin(reader.GetOrigin()[:3])
-    matrix = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)[:3, :3]
-    image.SetDirection(matrix.ravel().tolist())
-    return image
+    if _is_dicom(path):
+        values, placed = _read_dicom(path, series)
+    else:
+        values, placed = _read(path, placement.SHORTEST_MM)
+    flags = hounsfield.check(values, path)
+    if values.dtype != np.int16:
+        values = values.astype(np.float32, copy=False)
+    image = _on_grid(values, placed, sitk.sitkLinear, geometry.AIR_HU)
+    return CT(image, placed, (*placed.flags, *flags))
 
 
 def read_stored(path: Path) -> sitk.Image:
-    """One 3-D scalar image with the values it holds, whatever they mean.
+    """One 3-D scalar image with the values it holds, whatever they mean; on the grid of its CT.
 
     Raises BadInputError when the file is not one.
     """
-    return _read_3d(Path(path))
+    values, placed = _read(Path(path), placement.SHORTEST_LABELS_MM)
+    return _on_grid(values, placed, sitk.sitkNearestNeighbor, 0)
 
 
 def read_labels(path: Path) -> sitk.Image:
-    """A label map as uint8, whatever type it is stored in.
+    """A label map as uint8, whatever type it is stored in; on the grid of its CT.
 
     Raises BadInputError when a voxel is not a whole number in 0..255.
     """
-    image = _read_3d(Path(path))
-    if image.GetPixelID() == sitk.sitkUInt8:
+    values, placed = _read(Path(path), placement.SHORTEST_LABELS_MM)
+    label_map = values if values.dtype == np.uint8 else _whole_numbers(values, path)
+    return _on_grid(label_map, placed, sitk.sitkNearestNeighbor, 0)
+
+
+def read_placement(path: Path) -> Placement:
+    """Where a file's voxels lie, from its header alone; of DICOM, from all of it."""
+    if _is_dicom(Path(path)):
+        return _read_dicom(Path(path), None)[1]
+    _check_name(Path(path))
+    return _header(Path(path), placement.SHORTEST_LABELS_MM)[1]
+
+
+def read_frame(path: Path) -> sitk.Image:
+    """An image of zeros on the grid that a file's CT is worked on, from its header alone."""
+    grid = read_placement(path).grid
+    return grid.place(sitk.Image(grid.size_vox, sitk.sitkUInt8))
+
+
+def placement_of(image: sitk.Image) -> Placement:
+    """The placement of an image at right angles that comes from no file."""
+    frame = Frame.of(image)
+    return Placement(frame, frame)
+
+
+def write(
+    image: sitk.Image,
+    path: Path,
+    placed: Placement | None = None,
+    extension: Nifti1Extension | None = None,
+) -> None:
+    """Write an image in the format its name ends with, compressed; whole, or not at all.
+
+    placed : the scan it belongs to: the image is written on the scan's own grid, and in NIfTI
+        with the scan's own forms, codes and units. Without it, as the image lies.
+    extension : what the header of a NIfTI tells beside.
+    """
+    suffix = layout.suffix(path.name) or path.suffix
+    image = image if placed is None else _on_own(image, placed)
+    with replacing(path, suffix) as temporary:
+        if suffix.lower() in layout.NIFTI:
+            forms = placed.nifti if placed else None
+            voxels = sitk.GetArrayViewFromImage(image)
+            forms = forms or nifti.forms_of(Frame.of(image))
+            nifti.write(voxels, forms, temporary, extension)
+        else:
+            itk.write(image, temporary)
+
+
+def _read(path: Path, shortest_mm: float) -> tuple[NDArray[Any], Placement]:
+    """The voxels (z, y, x) of one 3-D scalar image, and where they lie."""
+    _check_name(path)
+    header, placed = _header(path, shortest_mm)
+    if header.nifti is not None:
+        return nifti.read_voxels(path, header), placed
+    return geometry.to_array(itk.read_image(path)), placed
+
+
+def _is_dicom(path: Path) -> bool:
+    return layout.suffix(path.name) is None and sources.is_source(path)
+
+
+def _read_dicom(path: Path, series: str | None) -> tuple[NDArray[Any], Placement]:
+    """The voxels (z, y, x) of a DICOM series in Hounsfield units, and where they lie."""
+    image, mended = reading.read(path, series)
+    flags = tuple(stack.FLAGS[code] for code in mended)
+    header = Header(image.GetSize(), True, Frame.of(image), flags=flags)
+    placement.check(header, path)
+    return geometry.to_array(image), placement.place(header)
+
+
+def _check_name(path: Path) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # ITK would crash
+        raise BadInputError(f"{path} has a file name that is not valid UTF-8; rename it.")
+    if not path.is_file():
+        raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
+    if layout.suffix(path.name) is None:
+        raise BadInputError(
+            f"{path} is no volume versectl reads; use {', '.join(layout.SUFFIXES)}."
+        )
+    path.open("rb").close()  # ITK does not say when a file may not be read
+
+
+def _header(path: Path, shortest_mm: float) -> tuple[Header, Placement]:
+    """The checked header, and where it places the voxels: before any memory is taken for them."""
+    is_nifti = str(layout.suffix(path.name)).lower() in layout.NIFTI
+    header = (nifti if is_nifti else itk).read_header(path)
+    placement.check(header, path, shortest_mm)
+    if is_nifti:
+        header = nifti.in_itk_digits(path, header)
+    return header, placement.place(header)
+
+
+def _on_grid(
+    values: NDArray[Any], placed: Placement, interpolator: int, outside: float
+) -> sitk.Image:
+    """Voxels (z, y, x) of the file as an image at right angles."""
+    image = sitk.GetImageFromArray(values, isVector=False)
+    if not placed.is_sheared:
+        return placed.grid.place(image)
+    kind = sitk.sitkFloat32 if interpolator == sitk.sitkLinear else sitk.sitkUnknown
+    return geometry.resample_to(placed.own.place(image), placed.grid, interpolator, outside, kind)
+
+
+def _on_own(image: sitk.Image, placed: Placement) -> sitk.Image:
+    """A result on the scan's own grid: label maps (uint8) by the nearest voxel, others linearly."""
+    if not placed.is_sheared and geometry.same_grid(image, placed.grid):
         return image
-    values = sitk.GetArrayViewFromImage(image)
+    is_labels = image.GetPixelID() == sitk.sitkUInt8
+    interpolator = sitk.sitkNearestNeighbor if is_labels else sitk.sitkLinear
+    return geometry.resample_to(image, placed.own, interpolator, 0.0)
+
+
+def _whole_numbers(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     label_map = np.empty(values.shape, np.uint8)
     for plane, converted in zip(values, label_map, strict=True):  # never a second copy in floats
         rounded = np.rint(plane)
@@ -82,108 +193,4 @@ def read_labels(path: Path) -> sitk.Image:
                 f"{path} holds values other than whole numbers in 0..255; a label map is needed."
             )
         converted[...] = rounded
-    return geometry.from_array(label_map, image)
-
-
-def write(image: sitk.Image, path: Path) -> None:
-    """Write an image in the format its name ends with, compressed; whole, or not at all."""
-    suffix = next((s for s in layout.SUFFIXES if path.name.endswith(s)), path.suffix)
-    with replacing(path, suffix) as temporary:
-        try:
-            with silence.libraries():
-                sitk.WriteImage(image, str(temporary), useCompression=True)
-        except RuntimeError as error:
-            if "allocate memory" in str(error):
-                raise
-            raise BadInputError(f"{path} could not be written; is the disk full?") from error
-        voxel_bytes = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
-        if suffix in layout.NIFTI and not nifti.is_whole(temporary, voxel_bytes):
-            raise BadInputError(f"{path} could not be written whole; is the disk full?")
-
-
-def _read_3d(path: Path) -> sitk.Image:
-    """One 3-D scalar image; BadInputError says what else the file is. The header comes first."""
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # ITK would crash
-        raise BadInputError(f"{path} has bytes in its name that are no letters; rename it.")
-    if not path.is_file():
-        raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
-    if not path.name.endswith(layout.SUFFIXES):
-        raise BadInputError(
-            f"{path} is no volume versectl reads; use {', '.join(layout.SUFFIXES)}."
-        )
-    path.open("rb").close()  # ITK does not say when a file may not be read
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    with silence.libraries():
-        try:
-            (nifti if path.name.endswith(layout.NIFTI) else metaimage).check(
-                path
-            )  # before ITK trusts it
-            reader.ReadImageInformation()
-            _check_header(reader, path)
-            image = _read_voxels(reader, path)
-        except RuntimeError as error:
-            if "allocate memory" in str(error):
-                raise
-            raise BadInputError(f"{path} {_reason(error)}.") from error
-    return _with_three_axes(image)
-
-
-def _read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
-    if not path.name.endswith(layout.NIFTI):
-        return reader.Execute()
-    voxels = nifti.voxels(path).reshape(reader.GetSize()[::-1])
-    image = sitk.GetImageFromArray(voxels, isVector=False)
-    image.SetSpacing(reader.GetSpacing())
-    image.SetOrigin(reader.GetOrigin())
-    image.SetDirection(reader.GetDirection())
-    return image
-
-
-def _with_three_axes(image: sitk.Image) -> sitk.Image:
-    while image.GetDimension() > 3:
-        image = sitk.Extract(image, [*image.GetSize()[:-1], 0], [0] * image.GetDimension())
-    return image
-
-
-def _check_header(reader: sitk.ImageFileReader, path: Path) -> None:
-    size = reader.GetSize()
-    frames = int(np.prod(size[3:]))
-    if reader.GetNumberOfComponents() != 1 or "complex" in sitk.GetPixelIDValueAsString(
-        reader.GetPixelID()
-    ):
-        raise BadInputError(f"{path} is a colour or vector image; one value per voxel is needed.")
-    if frames > 1:
-        raise BadInputError(f"{path} has {frames} frames; versectl needs one 3-D CT.")
-    if len(size) < 3 or min(size[:3]) < 2:
-        shown = "x".join(map(str, size))
-        raise BadInputError(f"{path} is {shown} voxels; versectl needs one 3-D CT.")
-    matrix = np.array(reader.GetDirection()).reshape(len(size), -1)[:3, :3]
-    # ITK itself keeps to this for NIfTI, not for NRRD and MetaImage.
-    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3):
-        raise BadInputError(f"{path} {SHEARED}.")
-
-
-def _check_hounsfield(values: np.ndarray, path: Path) -> None:
-    low, high = float(values.min()), float(values.max())  # either is NaN when any value is
-    if not np.isfinite([low, high]).all():
-        raise BadInputError(f"{path} holds values that are not finite; replace NaN and infinity.")
-    if low == high:
-        raise BadInputError(f"{path} has the same value, {low:g}, everywhere; it shows nothing.")
-    # Any CT of a spine shows fat or air (below -50 HU) and bone (above 150 HU); stored detector
-    # values (HU + 1024), windowed pictures and other modalities do not.
-    if low > -50 or high < 150 or low < -50_000 or high > 100_000:
-        raise BadInputError(
-            f"{path} has values from {low:g} to {high:g}, not Hounsfield units; convert it first "
-            "(values as stored by the scanner need their rescale slope and intercept)."
-        )
-
-
-def _reason(error: RuntimeError) -> str:
-    """What one of ITK's many-lined errors means to a user."""
-    text = str(error)
-    for sign, meaning in MEANINGS.items():
-        if sign in text:
-            return meaning
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"is damaged or cut off ({lines[-1].rstrip('.') if lines else text}); get it again"
+    return label_map

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from versectl.errors import DeviceError
-from versectl.io import silence
+from versectl.io import stderr
 
 #: CPU features with which bfloat16 is faster than float32.
 FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
@@ -98,7 +98,7 @@ def visible_gpus(nodes: Path = Path("/dev")) -> tuple[str, ...]:
 
 def _use(device: str, memory_mb: int | None) -> tuple[int, int] | None:
     """Compute capability of the GPU that is used, its memory limited; None on the CPU."""
-    with silence.libraries():
+    with stderr.suppressed():
         import tensorflow as tf
 
     gpus = chosen(device, tf.config.list_physical_devices("GPU"))

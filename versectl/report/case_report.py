@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 import versectl
 from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.errors import VersectlError
 from versectl.io import atomic
+from versectl.io.volume import CT
 from versectl.report import measurements, provenance, quality
 from versectl.report.measurements import Measurement
 from versectl.report.provenance import Origins
@@ -52,10 +52,11 @@ class Record:
         return [*quality.made_for_another_ct(other), *quality.computed_in_parts(self.parts)]
 
 
-def done(case_name: str, ct: sitk.Image, result: Result, record: Record) -> dict[str, Any]:
+def done(case_name: str, ct: CT, result: Result, record: Record) -> dict[str, Any]:
     """The report of a finished case."""
     measured = measurements.of(result)
-    flags = [*quality.of_result(result, measured, ct), *record.flags()]
+    flags = [*ct.flags, *quality.of_result(result, measured, ct.image), *record.flags()]
+    own = ct.placement.own
     return {
         "schema_version": SCHEMA_VERSION,
         "case": case_name,
@@ -68,9 +69,9 @@ def done(case_name: str, ct: sitk.Image, result: Result, record: Record) -> dict
             "peak": round(result.spine.peak, 3),
         },
         "grid": {
-            "size_vox": ct.GetSize(),
-            "spacing_mm": np.round(ct.GetSpacing(), 4),
-            "direction": geometry.axis_letters(ct),
+            "size_vox": own.size_vox,
+            "spacing_mm": np.round(own.spacing_mm, 4),
+            "direction": geometry.axis_letters(own),
         },
         **_run(record),
     }

@@ -104,13 +104,13 @@ def write_truth(case: Case, out: Path) -> None:
     paths = case_files.Paths(out, case.name)
     if all(paths.of(stage).exists() for stage in config.STAGES):
         return
-    frame = volume.read_frame(case.ct)
+    placed = volume.read_placement(case.ct)
     points_mm = challenge_centroids.read_points(
-        case.centroids, frame, challenge_centroids.meant_by(case.centroids)
+        case.centroids, placed.own, challenge_centroids.meant_by(case.centroids)
     )
     points_mm = {label: point for label, point in points_mm.items() if label in labels.ORDER}
-    volume.write(volume.read_labels(case.labels), paths.of("segmentation"))
-    centroids.write(centroids.from_world(points_mm, frame), paths.of("vertebrae"))
+    volume.write(volume.read_labels(case.labels), paths.of("segmentation"), placed)
+    centroids.write(centroids.from_world(points_mm, placed.own), paths.of("vertebrae"))
     middle_mm = np.mean(list(points_mm.values()), axis=0)
     atomic.write_json({"center_mm": middle_mm}, paths.of("spine"))
 

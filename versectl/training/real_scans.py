@@ -38,10 +38,11 @@ def subject(case: Case, config: StageConfig, prepared: Path) -> Subject:
     """
     if case.centroids is None:
         raise BadInputError(f"{case.name} has no centroid file; training needs <case>_ctd.json.")
-    frame = volume.read_frame(case.ct)
+    placed = volume.read_placement(case.ct)
     points_mm = challenge_centroids.read_points(
-        case.centroids, frame, challenge_centroids.meant_by(case.centroids)
+        case.centroids, placed.own, challenge_centroids.meant_by(case.centroids)
     )
+    frame = volume.read_frame(case.ct)
     if config.protocol != "default":
         upright = Upright.of(frame)
         points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}
@@ -66,7 +67,7 @@ def prepare(case: Case, config: StageConfig, folder: Path) -> tuple[np.ndarray, 
     name = f"{case.name}_{config.protocol}_{config.smoothing_mm:g}mm"
     paths = [folder / f"{name}_{kind}.npy" for kind in ("ct", "labels")]
     if not all(path.is_file() for path in paths):
-        ct, label_map = volume.read_ct(case.ct), volume.read_labels(case.labels)
+        ct, label_map = volume.read_ct(case.ct).image, volume.read_labels(case.labels)
         if config.protocol != "default":
             ct = Upright.of(whole_numbers(ct)).image
             label_map = Upright.of(label_map).image

@@ -49,7 +49,7 @@ def test_a_folder_of_slices_is_one_case_named_after_it(batch, monkeypatch):
     monkeypatch.chdir(batch / "anna")
     (case,) = layout.with_ct(Path("."))
     assert case.name == "anna"
-    assert volume.read_ct(case.ct).GetPixelID() == sitk.sitkInt16
+    assert volume.read_ct(case.ct).image.GetPixelID() == sitk.sitkInt16
 
 
 def test_with_a_series_the_folder_is_one_study(batch):
@@ -64,7 +64,7 @@ def test_a_series_of_a_file_that_is_no_dicom_is_refused(batch):
 
 def test_two_cases_of_one_name_are_refused(batch):
     volume.write(draw()[0], batch / "anna_ct.nii.gz")
-    with pytest.raises(BadInputError, match="claim one case, anna"):
+    with pytest.raises(BadInputError, match="belong to the same case, anna"):
         layout.with_ct(batch)
 
 

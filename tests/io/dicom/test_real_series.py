@@ -21,7 +21,7 @@ def test_a_series_and_its_conversion_to_nifti_are_the_same_ct(tmp_path):
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(SERIES)))
     converted = tmp_path / "converted_ct.nii.gz"
     sitk.WriteImage(sitk.Cast(reader.Execute(), sitk.sitkInt16), str(converted))
-    one, other = volume.read_ct(SERIES), volume.read_ct(converted)
+    one, other = volume.read_ct(SERIES).image, volume.read_ct(converted).image
     assert geometry.same_grid(one, other)
     assert one.GetPixelID() == other.GetPixelID()
     np.testing.assert_array_equal(geometry.to_array(one), geometry.to_array(other))

@@ -234,7 +234,7 @@ def test_run_all_goes_the_published_way_with_such_weights(ct_file, out, tmp_path
     assert done.exit_code == 0, done.output
     assert "C1..L6, 25 vertebrae" in done.stdout
     label_map = volume.read_labels(out / "lumbar_seg.nii.gz")
-    assert geometry.same_grid(label_map, volume.read_ct(ct_file))
+    assert geometry.same_grid(label_map, volume.read_ct(ct_file).image)
 
 
 def test_a_blurred_target_loses_single_voxels_and_keeps_flat_faces():

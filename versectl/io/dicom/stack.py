@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from versectl import geometry
+from versectl.types import Flag
 
 #: Slices nearer to each other than this lie at the same place.
 SAME_PLACE_MM = 0.01
@@ -32,6 +33,28 @@ SHIFTED_PIXELS = 0.5
 DUPLICATES = "duplicate_slices"
 INTERPOLATED = "uneven_slices"
 TILTED = "gantry_tilt"
+
+#: What was mended -> what a reader of the results should know.
+FLAGS = {
+    flag.code: flag
+    for flag in (
+        Flag(DUPLICATES, "note", None, "The series holds some slices twice; each counts once."),
+        Flag(
+            INTERPOLATED,
+            "warning",
+            None,
+            "The slices are unevenly spaced; those between were interpolated.",
+            "Check the masks where slices are missing.",
+        ),
+        Flag(
+            TILTED,
+            "warning",
+            None,
+            "The gantry was tilted; the slices were put upright, and masks are written so.",
+            "Load the masks with the converted CT, not with the series.",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -141,7 +164,9 @@ def _frame(shape: tuple[int, ...], places: Places, lean: np.ndarray) -> geometry
     steps_mm = np.diag([*places.spacing_mm, step_mm])
     steps_mm[:2, 2] = lean * step_mm
     origin_mm = places.directions @ places.offsets_mm[0]
-    return geometry.Frame((width, height, depth), places.directions @ steps_mm, origin_mm)
+    return geometry.Frame.from_matrix(
+        (width, height, depth), places.directions @ steps_mm, origin_mm
+    )
 
 
 def _upright(leaning: sitk.Image, straight: geometry.Frame) -> sitk.Image:

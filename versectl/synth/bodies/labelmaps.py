@@ -117,7 +117,7 @@ def _is_cut(structures: np.ndarray, where: tuple[slice, ...], label: int) -> boo
 
 
 def _names(path: Path) -> dict[int, str]:
-    suffix = next(s for s in layout.SUFFIXES if path.name.endswith(s))
+    suffix = layout.suffix(path.name) or ""
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
     if not beside.is_file():
         return UNNAMED

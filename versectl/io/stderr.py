@@ -1,4 +1,4 @@
-"""Keeps from the user what C and C++ libraries print, past Python, to stderr."""
+"""Hides what C and C++ libraries print to stderr behind Python's back."""
 
 import logging
 import os
@@ -11,47 +11,47 @@ log = logging.getLogger(__name__)
 
 
 class _Stderr:
-    """The process's stderr, silent while a block is open in any thread.
+    """The process's stderr, diverted while a block is open in any thread.
 
-    There is one stderr for all threads: if each put back what it had found, one of them would put
-    back the silence of another, for good.
+    There is one stderr for all threads. If each block restored what it had found, a block that
+    began while another was open would restore the diversion and leave it so for good.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open_blocks = 0
-        self._kept = -1
+        self._original = -1
 
-    def silence(self) -> None:
+    def divert(self) -> None:
         """Open a block; the first one diverts the stream."""
         with self._lock:
             if self._open_blocks == 0:
                 sys.stderr.flush()
-                self._kept = os.dup(2)
+                self._original = os.dup(2)
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, 2)
                 os.close(nowhere)
             self._open_blocks += 1
 
     def restore(self) -> None:
-        """Close a block; the last one brings the stream back."""
+        """Close a block; the last one restores the stream."""
         with self._lock:
             self._open_blocks -= 1
             if self._open_blocks == 0:
-                os.dup2(self._kept, 2)
-                os.close(self._kept)
+                os.dup2(self._original, 2)
+                os.close(self._original)
 
 
 _stderr = _Stderr()
 
 
 @contextmanager
-def libraries() -> Iterator[None]:
+def suppressed() -> Iterator[None]:
     """Drop what is written to the process's stderr within the block, unless -v is given."""
     if log.isEnabledFor(logging.DEBUG):
         yield
         return
-    _stderr.silence()
+    _stderr.divert()
     try:
         yield
     finally:

@@ -1,0 +1,1 @@
+"""Image formats: what a header says, whether it can be believed, and the voxels behind it."""
