@@ -99,9 +99,10 @@ def test_many_unknown_numbers_are_named_in_one_short_line():
     assert notes[0].endswith("200, 201, 202, 203, 204, 205, 206, 207 and 12 more")
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
 @pytest.mark.parametrize("fill", [-1024, -1])
-def test_one_negative_number_is_background(fill):
-    values, notes = translated([20, fill, fill], np.float32)
+def test_one_negative_number_is_background(fill, kind):
+    values, notes = translated([20, fill, fill], kind)
     assert values == [20, 0, 0]
     assert notes == [f"{fill} outside the field of view read as background"]
 

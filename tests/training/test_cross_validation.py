@@ -12,6 +12,8 @@ from phantoms import CENTERS_MM, PIR, draw
 from versectl import geometry
 from versectl.batch import case as case_run
 from versectl.cli import main as cli
+from versectl.cli import train
+from versectl.config import CrossValidationOptions
 from versectl.errors import BadInputError
 from versectl.io import centroids, challenge_centroids, volume
 from versectl.io.layout import Case
@@ -144,3 +146,15 @@ def test_folds_that_make_no_sense_are_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(BadInputError, match=message):
         cross_validation.read_folds(path, [Case("a"), Case("sub-B")])
+
+
+def test_masks_made_from_true_centres_identify_nothing_by_themselves(tmp_path, capsys):
+    ct, label_map = draw(direction=PIR)
+    options = CrossValidationOptions(tmp_path, tmp_path, tmp_path, None, "tiny", None, 1, 0)
+    volume.write(label_map, options.truth / "a_seg.nii.gz")
+    centroids.write(centroids.from_world(CENTERS_MM, ct), options.truth / "a_ctd.json")
+    volume.write(label_map, options.from_truth / "a_seg.nii.gz")  # and no centroids: that failed
+    train._show_folds(options)
+    shown = capsys.readouterr().out
+    assert re.search(r"ID .* 0 of 3 \(0.00 %\)", shown)
+    assert re.search(r"Dice .* 1.0000 ± 0.0000", shown)
