@@ -7,10 +7,10 @@ from types import FrameType
 
 import click
 
-from versectl import __version__
 from versectl.cli import challenge, doctor, evaluate, predict, train, weights
 from versectl.errors import explain, printable
 from versectl.networks import device
+from versectl.version import __version__
 
 log = logging.getLogger("versectl")
 

@@ -50,11 +50,16 @@ def read_ct(path: Path, series: str | None = None) -> CT:
         values, placed = _read_dicom(path, series)
     else:
         values, placed = _read(path, placement.SHORTEST_MM)
-    flags = hounsfield.check(values, path)
-    if values.dtype != np.int16:
-        values = values.astype(np.float32, copy=False)
-    image = _on_grid(values, placed, sitk.sitkLinear, geometry.AIR_HU)
-    return CT(image, placed, (*placed.flags, *flags))
+    return _as_ct(values, placed, path)
+
+
+def ct_of(values: NDArray[Any], header: Header, name: str) -> CT:
+    """A CT that is in memory: voxels (z, y, x), which are changed, and what is said of them.
+
+    name : what messages call it. Raises BadInputError as read_ct does.
+    """
+    placement.check(header, name)
+    return _as_ct(values, placement.place(header), name)
 
 
 def read_stored(path: Path) -> sitk.Image:
@@ -118,6 +123,14 @@ def write(
             nifti.write(voxels, forms, temporary, extension)
         else:
             itk.write(image, temporary)
+
+
+def _as_ct(values: NDArray[Any], placed: Placement, name: Path | str) -> CT:
+    flags = hounsfield.check(values, name)
+    if values.dtype != np.int16:
+        values = values.astype(np.float32, copy=False)
+    image = _on_grid(values, placed, sitk.sitkLinear, geometry.AIR_HU)
+    return CT(image, placed, (*placed.flags, *flags))
 
 
 def _read(path: Path, shortest_mm: float) -> tuple[NDArray[Any], Placement]:

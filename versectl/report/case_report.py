@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import versectl
 from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.errors import VersectlError
@@ -21,6 +20,7 @@ from versectl.report import measurements, provenance, quality
 from versectl.report.measurements import Measurement
 from versectl.report.provenance import Origins
 from versectl.types import Flag, Result
+from versectl.version import __version__
 
 #: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
 SCHEMA_VERSION = 2
@@ -150,7 +150,7 @@ def read(path: Path) -> Report | None:
 def versions() -> dict[str, str | None]:
     """versectl, Python and the packages that compute, as installed."""
     found: dict[str, str | None] = {
-        "versectl": versectl.__version__,
+        "versectl": __version__,
         "python": platform.python_version(),
     }
     return found | {package: _version(package) for package in PACKAGES}

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-import versectl
 from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.io.dicom import headers, reading
 from versectl.io.export.findings import Findings
+from versectl.version import __version__
 
 if TYPE_CHECKING:
     from highdicom import Volume
@@ -61,8 +61,8 @@ def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Se
             instance_number=1,
             manufacturer="versectl",
             manufacturer_model_name="versectl",
-            software_versions=versectl.__version__,
-            device_serial_number=versectl.__version__,
+            software_versions=__version__,
+            device_serial_number=__version__,
             content_label="VERTEBRAE",
             series_description="Vertebrae (versectl)",
             transfer_syntax_uid=RLELossless if kind == "LABELMAP" else ExplicitVRLittleEndian,
@@ -103,7 +103,7 @@ def _described(label: int, number: int) -> "SegmentDescription":
         algorithm_identification=AlgorithmIdentificationSequence(
             name="versectl",
             family=codes.DCM.ArtificialIntelligence,
-            version=versectl.__version__,
+            version=__version__,
         ),
         anatomic_regions=[_coded(region)] if region else None,
         display_color=CIELabColor.from_rgb(*labels.rgb(label)),

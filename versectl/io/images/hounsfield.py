@@ -27,20 +27,20 @@ FAT_SHARE = 1e-3
 CREDIBLE = (-50_000.0, 100_000.0)
 
 
-def check(values: NDArray[Any], path: Path) -> tuple[Flag, ...]:
+def check(values: NDArray[Any], name: Path | str) -> tuple[Flag, ...]:
     """Check voxels (z, y, x), and change them in place: NaN and padding become air.
 
     All is done plane by plane, so that little memory is needed beside the voxels.
     Raises BadInputError when they hold infinities, are constant or no Hounsfield units.
     """
-    missing = _fill(values, path)
+    missing = _fill(values, name)
     low = float(min(plane.min() for plane in values))
     high = float(max(plane.max() for plane in values))
     if low == high:
-        raise BadInputError(f"{path} is constant: every voxel is {low:g}.")
+        raise BadInputError(f"{name} is constant: every voxel is {low:g}.")
     if high < BONE_HU or not CREDIBLE[0] <= low < high <= CREDIBLE[1] or not _shows_fat(values):
         raise BadInputError(
-            f"{path} has values from {low:g} to {high:g} that are not Hounsfield units; convert "
+            f"{name} has values from {low:g} to {high:g} that are not Hounsfield units; convert "
             "it first (values as stored by the scanner need their rescale slope and intercept)."
         )
     if low < AIR_HU:
@@ -49,14 +49,14 @@ def check(values: NDArray[Any], path: Path) -> tuple[Flag, ...]:
     return _missing(missing, values.size)
 
 
-def _fill(values: NDArray[Any], path: Path) -> int:
+def _fill(values: NDArray[Any], name: Path | str) -> int:
     """Make NaN air; how many voxels were NaN."""
     if values.dtype.kind != "f":
         return 0
     missing = 0
     for plane in values:
         if np.isinf(plane).any():
-            raise BadInputError(f"{path} holds infinite values; replace them.")
+            raise BadInputError(f"{name} holds infinite values; replace them.")
         holes = np.isnan(plane)
         missing += int(holes.sum())
         plane[holes] = AIR_HU

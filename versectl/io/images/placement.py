@@ -64,25 +64,25 @@ class Placement:
         )
 
 
-def check(header: Header, path: Path, shortest_mm: float = SHORTEST_MM) -> None:
+def check(header: Header, name: Path | str, shortest_mm: float = SHORTEST_MM) -> None:
     """Raises BadInputError when the header is not that of one 3-D scalar image of a body part."""
     if not header.is_scalar:
-        raise BadInputError(f"{path} is a colour or vector image; one value per voxel is needed.")
+        raise BadInputError(f"{name} is a colour or vector image; one value per voxel is needed.")
     size, frames = header.size_vox, int(np.prod(header.size_vox[3:]))
     if frames != 1:
-        raise BadInputError(f"{path} has {frames} frames; versectl needs one 3-D CT.")
+        raise BadInputError(f"{name} has {frames} frames; versectl needs one 3-D CT.")
     if len(size) < 3 or min(size[:3]) < 2:
         shown = "x".join(map(str, size))
-        raise BadInputError(f"{path} is {shown} voxels; versectl needs one 3-D CT.")
+        raise BadInputError(f"{name} is {shown} voxels; versectl needs one 3-D CT.")
     frame = header.frame
     if not np.isfinite([frame.spacing_mm, frame.origin_mm]).all():
         raise BadInputError(
-            f"{path} has a position or spacing that is not finite; correct its header."
+            f"{name} has a position or spacing that is not finite; correct its header."
         )
-    _check_extent(header, path, shortest_mm)
+    _check_extent(header, name, shortest_mm)
     if frame.is_flat():
         raise BadInputError(
-            f"{path} has voxel axes that span no volume (two of them are parallel, or a spacing "
+            f"{name} has voxel axes that span no volume (two of them are parallel, or a spacing "
             "is 0); correct its header or convert it again."
         )
 
@@ -115,18 +115,18 @@ def _sheared(own: Frame) -> Flag:
     )
 
 
-def _check_extent(header: Header, path: Path, shortest_mm: float) -> None:
+def _check_extent(header: Header, name: Path | str, shortest_mm: float) -> None:
     extents_mm = header.frame.spacing_mm * header.size_vox[:3]
     shortest, longest = int(extents_mm.argmin()), int(extents_mm.argmax())
     if not extents_mm[shortest]:
         axis = "xyz"[shortest]
-        raise BadInputError(f"{path} has a spacing of 0 along its {axis} axis; correct its header.")
+        raise BadInputError(f"{name} has a spacing of 0 along its {axis} axis; correct its header.")
     worst = longest if extents_mm[longest] > LONGEST_MM else shortest
     if shortest_mm <= extents_mm[worst] <= LONGEST_MM:
         return
     unit = f", and its units say {header.unit}" if header.unit else ""
     raise BadInputError(
-        f"{path} would be {_length(extents_mm[worst])} long along its {'xyz'[worst]} axis (a body "
+        f"{name} would be {_length(extents_mm[worst])} long along its {'xyz'[worst]} axis (a body "
         f"part has {shortest_mm:g} mm to {LONGEST_MM / 1000:g} m){unit}; check the units and the "
         "spacing in its header."
     )

@@ -1,0 +1,101 @@
+import json
+import subprocess
+import sys
+import time
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
+
+import versectl
+from versectl import geometry
+from versectl.errors import BadInputError
+from versectl.io import volume
+
+NAMES = ["T12", "L1", "L2"]
+
+
+@pytest.fixture(scope="module")
+def found(phantom, models):
+    return versectl.run(phantom[0], models)
+
+
+def test_importing_loads_nothing_heavy_and_takes_no_time():
+    code = "import sys, versectl; print(sorted({'numpy', 'SimpleITK', 'keras'} & set(sys.modules)))"
+    start = time.process_time()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert time.process_time() - start < 0.1
+
+
+def test_vertebrae_are_known_by_name_from_head_to_foot(found, phantom):
+    assert list(found.vertebrae) == NAMES
+    assert {"evaluate", "read_ct", "run", "save"} <= set(dir(versectl))
+    for vertebra, center_mm in zip(found.vertebrae.values(), CENTERS_MM.values(), strict=True):
+        assert vertebra.center_mm == pytest.approx(center_mm, abs=2.5)
+        assert 0 <= vertebra.confidence <= 1
+    lumbar = found.vertebrae["L1"]
+    voxels = int((geometry.to_array(found.label_map) == lumbar.label).sum())
+    assert lumbar.volume_ml == pytest.approx(voxels * 2.0 * 1.5 * 2.5 / 1000, rel=1e-3)
+    assert dice(found.label_map, phantom[1], 20) > 0.9
+
+
+@pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR)], ids=str)
+def test_images_of_other_programs_give_what_the_file_gives(direction, models, tmp_path):
+    ct, _ = draw(direction=direction)
+    volume.write(ct, tmp_path / "scan.nii.gz")
+    image = nibabel.load(tmp_path / "scan.nii.gz")
+    expected = versectl.run(versectl.read_ct(tmp_path / "scan.nii.gz"), models)
+    array = np.asanyarray(image.dataobj)
+    for same in (ct, image, (array, image.affine)):
+        result = versectl.run(same, models)
+        assert list(result.vertebrae) == list(expected.vertebrae)
+        for name, vertebra in result.vertebrae.items():
+            assert vertebra.center_mm == pytest.approx(expected.vertebrae[name].center_mm, abs=0.05)
+        for label in CENTERS_MM:
+            assert dice(result.label_map, expected.label_map, label) > 0.99
+
+
+def test_an_image_in_memory_is_left_as_it_is(models):
+    ct, _ = draw()
+    before = geometry.to_array(ct)
+    versectl.run(ct, models)
+    assert np.array_equal(geometry.to_array(ct), before)
+
+
+def test_an_array_that_is_no_ct_is_refused_in_one_line():
+    with pytest.raises(BadInputError, match="shape"):
+        versectl.run((np.zeros((4, 4)), np.eye(4)))
+    with pytest.raises(BadInputError, match="constant"):
+        versectl.run((np.zeros((30, 30, 30), np.int16), np.eye(4)))
+
+
+def test_what_is_saved_is_what_the_command_line_writes(found, ct_file, out, run, tmp_path):
+    assert run("run-all", ct_file, out).exit_code == 0
+    files = versectl.save(found, tmp_path / "saved", name="lumbar")
+    assert [file.name for file in files] == [
+        "lumbar_spine.json",
+        "lumbar_ctd.json",
+        "lumbar_seg.nii.gz",
+        "lumbar_report.json",
+    ]
+    for file in files[:2]:
+        assert file.read_bytes() == (out / file.name).read_bytes()
+    saved, written = (
+        sitk.ReadImage(str(folder / files[2].name)) for folder in (files[2].parent, out)
+    )
+    assert np.array_equal(geometry.to_array(saved), geometry.to_array(written))
+    report = json.loads(files[3].read_text())
+    assert [row["name"] for row in report["vertebrae"]] == NAMES
+
+
+def test_a_result_in_memory_is_evaluated_as_its_files_are(found, phantom, tmp_path):
+    truth = tmp_path / "gt" / "lumbar_seg.nii.gz"
+    volume.write(phantom[1], truth)
+    versectl.save(found, tmp_path / "pred", name="lumbar")
+    in_memory = versectl.evaluate(found, truth)
+    from_files = versectl.evaluate(tmp_path / "pred", tmp_path / "gt")
+    assert in_memory.pooled["dice"].mean == pytest.approx(from_files.pooled["dice"].mean)
+    assert in_memory.pooled["dice"].mean > 0.9

@@ -1,0 +1,182 @@
+"""The public API: read a CT, find, label and segment its vertebrae, save and evaluate the results.
+
+>>> import versectl
+>>> ct = versectl.read_ct("scan.nii.gz")                        # doctest: +SKIP
+>>> result = versectl.run(ct, versectl.load_models())           # doctest: +SKIP
+>>> result.vertebrae["L1"].center_mm, result.vertebrae["L1"].volume_ml  # doctest: +SKIP
+>>> versectl.save(result, "results", name="scan")               # doctest: +SKIP
+
+Points are in world millimetres, LPS: x to the patient's left, y to posterior, z to superior.
+Every error that a user can mend is a versectl.VersectlError, whose message says what to do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from versectl import types
+from versectl.config import STAGES
+from versectl.errors import VersectlError
+from versectl.io import atomic, case_files, memory, volume
+from versectl.io.memory import Image
+from versectl.io.volume import CT
+from versectl.networks.loading import Models
+from versectl.report import case_report, measurements, quality
+from versectl.stages import pipeline
+from versectl.types import Flag, Known, Spine
+
+if TYPE_CHECKING:
+    from versectl.evaluation import Options, Report
+
+__all__ = [
+    "CT",
+    "Flag",
+    "Models",
+    "Result",
+    "Spine",
+    "VersectlError",
+    "Vertebra",
+    "evaluate",
+    "load_models",
+    "read_ct",
+    "run",
+    "save",
+]
+
+
+@dataclass(frozen=True)
+class Vertebra:
+    """A vertebra found.
+
+    label : VerSe's number, 1..25 and 28. name : "C1" to "L6", and "T13".
+    center_mm : centre of the vertebral body in the world, (3,).
+    peak : response of the network's heatmap there, 0..1.
+    confidence : probability that its level is right, 0..1. Both are NaN where they are not known.
+    volume_ml : of its mask; 0.0 where it has none.
+    at_border : its mask touches the border of the scan: more of it may lie outside.
+    """
+
+    label: int
+    name: str
+    center_mm: NDArray[np.float64]
+    peak: float
+    confidence: float
+    volume_ml: float
+    at_border: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was found in a CT.
+
+    spine : centre of the visible spine.
+    vertebrae : name ("L1") -> vertebra, from head to foot.
+    label_map : uint8 on the grid of `ct.image`, VerSe's numbers, 0 elsewhere.
+    flags : what a reader should look at, the scan's own flags included.
+    """
+
+    ct: CT
+    spine: Spine
+    vertebrae: Mapping[str, Vertebra]
+    label_map: sitk.Image
+    flags: tuple[Flag, ...]
+
+
+def read_ct(path: str | Path) -> CT:
+    """A CT in Hounsfield units: NIfTI, NRRD, MetaImage, or a DICOM series.
+
+    Raises BadInputError when the file is not one 3-D CT.
+    """
+    return volume.read_ct(Path(path))
+
+
+def load_models(
+    weights: str | Path | None = None, device: str = "auto", precision: str = "auto"
+) -> Models:
+    """The networks of the three stages; each is loaded when it is first used.
+
+    weights : folder of weights; None for those that come with versectl.
+    device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto", "float32", "bfloat16", "float16".
+    Using them raises WeightsError or DeviceError when they cannot be had.
+    """
+    return Models(None if weights is None else Path(weights), device, precision)
+
+
+def run(ct: Image, models: types.Models | None = None) -> Result:
+    """Find, label and segment the vertebrae of a CT.
+
+    ct : what read_ct gives; or an image of SimpleITK or nibabel; or an array (x, y, z) with its
+        affine (4, 4) from voxels to RAS millimetres, as nibabel has both. Hounsfield units.
+    models : what load_models gives; None loads those that come with versectl.
+    Raises BadInputError when the image is no CT, or shows no spine or no vertebra.
+    """
+    known_ct = memory.as_ct(ct)
+    found = pipeline.run(known_ct.image, models or load_models())
+    measured = measurements.of(found)
+    vertebrae = [
+        Vertebra(
+            row.label,
+            row.name,
+            vertebra.center_mm,
+            vertebra.peak,
+            vertebra.confidence,
+            row.volume_ml,
+            row.at_border,
+        )
+        for row, vertebra in zip(measured, found.vertebrae.values(), strict=True)
+    ]
+    return Result(
+        ct=known_ct,
+        spine=found.spine,
+        vertebrae={vertebra.name: vertebra for vertebra in vertebrae},
+        label_map=found.label_map,
+        flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
+    )
+
+
+def save(result: Result, folder: str | Path, name: str) -> list[Path]:
+    """Write a result as the command line does; the files written.
+
+    <name>_spine.json, <name>_ctd.json, <name>_seg.nii.gz and <name>_report.json, on the CT's own
+    grid and in its own axes. Files of that name are replaced.
+    """
+    paths = case_files.Paths(Path(folder), name)
+    found = _of_stages(result)
+    known = Known(found.spine, found.vertebrae, found.label_map)
+    for stage in STAGES:
+        case_files.write(known, stage, result.ct, paths.of(stage))
+    report = case_report.done(name, result.ct, found, case_report.Record(name, None))
+    atomic.write_json(report, paths.of("report"))
+    return [paths.of(kind) for kind in (*STAGES, "report")]
+
+
+def evaluate(
+    pred: str | Path | Result, gt: str | Path, options: "Options | None" = None
+) -> "Report":
+    """Compare predictions with the ground truth: ID rate, point error, Dice, Hausdorff distance.
+
+    pred : a folder of results, one file, or a result in memory. gt : a folder, or one file.
+    options : how to read and count; versectl.evaluation.Options.
+    Raises BadInputError when the two have no case in common.
+    """
+    from versectl.evaluation import Findings, compare, findings
+    from versectl.evaluation import evaluate as evaluate_files
+
+    if not isinstance(pred, Result):
+        return evaluate_files(pred, gt, options)
+    centers_mm = {vertebra.label: vertebra.center_mm for vertebra in pred.vertebrae.values()}
+    return compare(Findings(pred.label_map, centers_mm), findings(gt), options)
+
+
+def _of_stages(result: Result) -> types.Result:
+    """The result as the stages gave it."""
+    vertebrae = {
+        vertebra.label: types.Vertebra(vertebra.center_mm, vertebra.peak, vertebra.confidence)
+        for vertebra in result.vertebrae.values()
+    }
+    return types.Result(result.spine, vertebrae, result.label_map)
