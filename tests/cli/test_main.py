@@ -237,7 +237,7 @@ from versectl.networks import loading
 from versectl.stages import pipeline
 from versectl.types import Identity, Model, Spine
 
-def slow(voxels, forms, path):
+def slow(voxels, forms, path, extension=None):
     path.write_bytes(b"half")
     print("writing", flush=True)
     time.sleep(60)
