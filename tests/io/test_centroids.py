@@ -9,7 +9,7 @@ from phantoms import CENTERS_MM, LPS, PIR, draw, oblique
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.io import centroids, volume
+from versectl.io import centroids, challenge_centroids, volume
 
 OFFICIAL = Path(__file__).parents[3] / "shared" / "data" / "labelmaps"
 
@@ -48,10 +48,69 @@ def test_points_of_another_axis_order_are_turned(ct):
     assert centroids.to_world(turned, ct)[20] == pytest.approx(centroids.to_world(own, ct)[20])
 
 
-def test_an_entry_that_is_nan_is_absent(tmp_path):
-    text = '[{"direction": ["L", "P", "S"]}, {"label": 5, "X": NaN, "Y": 1, "Z": 2}]'
-    (tmp_path / "a_ctd.json").write_text(text)
-    assert centroids.read(tmp_path / "a_ctd.json").points_vox == {}
+SUBJECT = [{"direction": ["L", "P", "S"]}]
+
+
+def read_both_ways(entries, ct, folder):
+    """Labels of the entries as a file of the subject format, and as a challenge's."""
+    subject, challenge = folder / "a_ctd.json", folder / "b_ctd.json"
+    subject.write_text(json.dumps(SUBJECT + entries))
+    challenge.write_text(json.dumps(entries))
+    own = list(centroids.read(subject).points_vox)
+    other = list(challenge_centroids.read_points(challenge, ct, "verse19"))
+    assert own == other
+    return own
+
+
+def entry(label, x=3.0, y=1, z=2):
+    return {"label": label, "X": x, "Y": y, "Z": z}
+
+
+@pytest.mark.parametrize("missing", [float("nan"), None])
+def test_an_entry_without_a_coordinate_is_absent(missing, ct, tmp_path):
+    entries = [entry(5, x=missing), entry(6), entry(7, z=missing), entry(6, y=missing)]
+    assert read_both_ways(entries, ct, tmp_path) == [6]
+
+
+def test_labels_may_be_names_or_numbers_as_text(ct, tmp_path):
+    entries = [entry("L1"), entry("t13"), entry("19"), entry(18.0), entry(" C7 ")]
+    assert read_both_ways(entries, ct, tmp_path) == [20, 28, 19, 18, 7]
+
+
+def test_sacrum_and_coccyx_are_passed_over(ct, tmp_path):
+    assert read_both_ways([entry(26), entry(24), entry(27)], ct, tmp_path) == [24]
+
+
+WRONG = {
+    "one label twice": ([entry(20), entry(22), entry(22, x=9)], r"label 22 \(L3\) twice"),
+    "a name and its number": ([entry(22), entry("L3")], r"label 22 \(L3\) twice"),
+    "label 0": ([entry(20), entry(0)], "has label 0, which is no vertebra"),
+    "label 200": ([entry(200)], "has label 200, which is no vertebra; use 1 to 25 and 28"),
+    "half a label": ([entry(20.5)], r"has label 20\.5, which is no vertebra"),
+    "a name of none": ([entry("L7")], "has label 'L7', which is no vertebra"),
+    "true": ([entry(True)], "has label True, which is no vertebra"),
+    "null": ([entry(None)], "has label None, which is no vertebra"),
+    "text": ([entry(20, x="left")], "a coordinate that is no number"),
+    "a list": ([entry(20, y=[1])], "a coordinate that is no number"),
+    "no Z": ([{"label": 20, "X": 1, "Y": 2}], 'has no "label", "X", "Y" and "Z"'),
+    "a number": ([7], 'has no "label", "X", "Y" and "Z"'),
+}
+
+
+@pytest.mark.parametrize(("entries", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_entry_is_named(entries, says, ct, tmp_path):
+    with pytest.raises(BadInputError, match=says):
+        read_both_ways([entry(1), *entries], ct, tmp_path)
+    path = tmp_path / "c_ctd.json"
+    path.write_text(json.dumps([entry(1), *entries]))
+    with pytest.raises(BadInputError, match=says):
+        challenge_centroids.read_points(path, ct, "verse19")
+
+
+def test_the_number_of_a_wrong_entry_counts_from_the_files_first(tmp_path):
+    (tmp_path / "a_ctd.json").write_text(json.dumps([*SUBJECT, entry(4), entry(99)]))
+    with pytest.raises(BadInputError, match=r"a_ctd\.json, entry 3, has label 99"):
+        centroids.read(tmp_path / "a_ctd.json")
 
 
 BROKEN = {

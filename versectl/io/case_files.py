@@ -1,11 +1,13 @@
 """The results of one case in a folder: where each lies, how it is written and read back."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from versectl import geometry, labels
 from versectl.config import Stage
@@ -88,17 +90,23 @@ def _read_spine(ct: CT, path: Path) -> Spine:
     """The spine; center_mm counts, center_vox is only for the reader."""
     try:
         content = atomic.read_json(path)
-        center_mm = np.array(content["center_mm"], float)
-        peak = content.get("peak")
-        peak = float("nan") if peak is None else float(peak)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        center_mm, peak = _center(content)
+    except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
         ) from error
     low_mm, high_mm = geometry.extent(ct.image)
     if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
-        raise BadInputError(f"{path} has center_mm {content['center_mm']}, outside the scan.")
-    return Spine(center_mm, peak, None)
+        raise BadInputError(f"{path} has center_mm {center_mm.tolist()}, outside the scan.")
+    return Spine(center_mm, peak)
+
+
+def _center(content: object) -> tuple[NDArray[np.float64], float]:
+    """Centre and peak of a spine file's content; the peak is NaN where it is not known."""
+    if not isinstance(content, dict):
+        raise TypeError("it is no object")
+    peak = content.get("peak")
+    return np.array(content["center_mm"], np.float64), math.nan if peak is None else float(peak)
 
 
 def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:

@@ -1,7 +1,5 @@
 """Centroid files of any VerSe release: the subject-based one names its axes, the others do not."""
 
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import SimpleITK as sitk
 
 from versectl import geometry
 from versectl.errors import BadInputError
-from versectl.geometry import Frame
+from versectl.geometry import Frame, Triple
 from versectl.io import centroids
 
 #: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
@@ -33,10 +31,10 @@ def read_points(
 
     Raises BadInputError when the file names no axes and `meant` does not say which they are.
     """
-    entries = _entries_without_axes(path)
-    if entries is None:
+    listed = centroids.read_list(path)
+    if _names_axes(listed):
         return centroids.to_world(centroids.read(path), frame)
-    positions_mm = _positions(entries, path)
+    positions_mm = centroids.points_of(listed, path)
     if not positions_mm:
         return {}
     if meant not in CHALLENGE_AXES:
@@ -50,27 +48,27 @@ def read_points(
 
 def entries(
     points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame, meant: str
-) -> list[dict]:
+) -> list[dict[str, float]]:
     """The challenge's list: per label its distance along X, Y, Z from the volume's edges, in mm."""
     oriented = Frame.of(image).turned("LPS")
     spacing_mm = oriented.spacing_mm
     extent_mm = spacing_mm * oriented.size_vox  # not size - 1: so the challenge's files flip
     axes = CHALLENGE_AXES[meant]
-    told = []
+    listed: list[dict[str, float]] = []
     for label, point_mm in points_mm.items():
         along_mm = dict(zip("LPS", geometry.to_vox(oriented, point_mm) * spacing_mm, strict=True))
         along_mm |= {
             geometry.OPPOSITE[letter]: extent - along_mm[letter]
             for letter, extent in zip("LPS", extent_mm, strict=True)
         }
-        told.append(
+        listed.append(
             {"label": label}
             | {
                 name: round(float(along_mm[axis]), 2)
                 for name, axis in zip("XYZ", axes, strict=True)
             }
         )
-    return told
+    return listed
 
 
 def meant_by(path: Path) -> str:
@@ -78,32 +76,11 @@ def meant_by(path: Path) -> str:
     return "verse20" if path.name.endswith("_iso-ctd.json") else "verse19"
 
 
-def _entries_without_axes(path: Path) -> list | None:
-    """The entries of a JSON list that names no axes; None for any other file."""
-    try:
-        entries = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(entries, list):
-        return None
-    names_axes = any(isinstance(entry, dict) and "direction" in entry for entry in entries[:1])
-    return None if names_axes else entries
+def _names_axes(listed: list[object]) -> bool:
+    return any(isinstance(entry, dict) and "direction" in entry for entry in listed[:1])
 
 
-def _positions(entries: list, path: Path) -> dict[int, tuple[float, float, float]]:
-    """Label -> X, Y, Z; entries that are NaN count as absent."""
-    try:
-        positions = {
-            int(entry["label"]): tuple(float(entry[axis]) for axis in "XYZ") for entry in entries
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f'{path} is no list of "label", "X", "Y", "Z" entries.') from error
-    return {label: point for label, point in positions.items() if all(map(math.isfinite, point))}
-
-
-def _check_long_axis(
-    positions_mm: Mapping[int, tuple[float, float, float]], meant: str, path: Path
-) -> None:
+def _check_long_axis(positions_mm: Mapping[int, Triple], meant: str, path: Path) -> None:
     """A spine runs from head to foot: the cheap way to notice the other challenge's axes."""
     if len(positions_mm) < ENOUGH_FOR_AN_AXIS:
         return
@@ -113,7 +90,7 @@ def _check_long_axis(
 
 
 def _challenge_points(
-    positions_mm: Mapping[int, tuple[float, float, float]],
+    positions_mm: Mapping[int, Triple],
     axes: tuple[str, str, str],
     frame: sitk.Image | Frame,
 ) -> dict[int, np.ndarray]:
