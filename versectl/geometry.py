@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 #: A point, size or spacing: x, y, z.
 Triple = tuple[float, float, float]
 
+#: The same as callers may give it.
+Vector = Sequence[float] | NDArray[Any]
+
 #: The corners of the unit cube, (8, 3).
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 
@@ -150,7 +153,7 @@ class Grid:
 
     @classmethod
     def centered(
-        cls, center_mm: Sequence[float], size_vox: Sequence[int], spacing_mm: Sequence[float]
+        cls, center_mm: Vector, size_vox: Sequence[int] | NDArray[Any], spacing_mm: Vector
     ) -> "Grid":
         """The grid of that size whose middle, between first and last centre, is center_mm."""
         spacing = _triple(spacing_mm)
@@ -201,7 +204,7 @@ class Grid:
         origin_mm = _triple(self.to_mm(np.full(3, (factor - 1) / 2)))
         return Grid(size, _triple(s * factor for s in self.spacing_mm), origin_mm)
 
-    def contains(self, point_mm: Sequence[float]) -> bool:
+    def contains(self, point_mm: ArrayLike) -> bool:
         """Whether the point lies inside a voxel of this grid."""
         at = self.to_vox(point_mm)
         return bool(np.all(at >= -0.5) and np.all(at < np.array(self.size_vox) - 0.5))

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from versectl.geometry import Grid
+from versectl.geometry import Grid, Vector
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 Distance = Callable[[Points], np.ndarray]
 
 #: Points (3,) given in a frame that a caller fixed -> the world, (n, 3).
 World = Callable[..., np.ndarray]
-
-#: Three numbers: along x, y, z.
-Vector = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
