@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -93,6 +94,20 @@ def as_series(made: list[FileDataset], number: int = 4) -> list[FileDataset]:
         ds.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.1"
         ds.SeriesInstanceUID, ds.FrameOfReferenceUID, ds.SeriesNumber = series, frame, number
     return made
+
+
+def of_image(image: sitk.Image) -> list[FileDataset]:
+    """A CT whose slices are its x, y planes as a series."""
+    matrix = np.reshape(image.GetDirection(), (3, 3))
+    made = []
+    for number, plane in enumerate(sitk.GetArrayFromImage(image)):
+        position_mm = image.TransformIndexToPhysicalPoint((0, 0, number))
+        ds = dataset(number, position_mm, (*matrix[:, 0], *matrix[:, 1]))
+        column_mm, row_mm, _ = image.GetSpacing()
+        ds.PixelSpacing = [row_mm, column_mm]
+        set_pixels(ds, plane)
+        made.append(ds)
+    return as_series(made)
 
 
 def save(made: Sequence[FileDataset], folder: Path, ending: str = ".dcm") -> Path:

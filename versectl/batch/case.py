@@ -24,6 +24,8 @@ from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, SetupError, VersectlError, explain
 from versectl.io import atomic, case_files, volume
 from versectl.io.case_files import Paths
+from versectl.io.export import formats
+from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
 from versectl.io.volume import CT
 from versectl.report import case_report, provenance, quality
@@ -50,6 +52,7 @@ def do(
     try:
         steps = Steps(on_step)
         steps.begin(READ)
+        formats.check(job.exports, case)
         with transaction.begin(job.out, case.name) as files:
             done = _attempt(CaseRun(case, job, files, steps), turn or nullcontext())
     except SetupError:
@@ -134,16 +137,16 @@ class CaseRun:
         notes = self._write(ct, kept, known)
         return Outcome(self.case.name, outcome.DONE, self._line(known), notes)
 
-    def drawn(self) -> Outcome:
-        """Draw the results that are there."""
+    def derived(self) -> Outcome:
+        """Write what is made of the results that are there: the picture, other formats."""
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
-        path = self.paths.of("preview")
-        _draw(ct.image, known, path)
+        written = self._write_derived(ct, known, self.paths)
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
-        return Outcome(self.case.name, status, f"drawn in {path}")
+        names = ", ".join(path.name for path in written)
+        return Outcome(self.case.name, status, f"written in {self.job.out}: {names}")
 
     def failed(self, error: VersectlError) -> Outcome:
         """The outcome of a failure; where the command writes reports, one says why.
@@ -159,9 +162,10 @@ class CaseRun:
         return done
 
     def _kept(self) -> Outcome:
-        """A finished case stays; only a picture may be missing."""
-        if "preview" in self.job.extras and not self.paths.of("preview").exists():
-            return self.drawn()
+        """A finished case stays; only a picture or another format may be missing."""
+        drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
+        if not drawn or not self.job.exports.are_there(self.job.out, self.case.name):
+            return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
     def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
@@ -183,8 +187,18 @@ class CaseRun:
     def _write_extras(self, ct: CT, known: Known) -> None:
         if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
             volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
+        self._write_derived(ct, known, self.making)
+
+    def _write_derived(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
+        """Write the picture and the other formats asked for; their files."""
+        written = []
         if "preview" in self.job.extras:
-            _draw(ct.image, known, self.making.of("preview"))
+            written.append(paths.of("preview"))
+            _draw(ct.image, known, written[0])
+        if self.job.exports:
+            found = _findings(self.case, known, ct)
+            written += formats.write(self.job.exports, found, paths.folder)
+        return written
 
     def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
         """What made each of the command's results, those that were kept included."""
@@ -218,10 +232,12 @@ class CaseRun:
         return tuple(flag.message for flag in flags)
 
     def _drop_outdated(self, made: Sequence[Stage]) -> None:
-        """Remove pictures of results that are replaced now, unless new ones come."""
+        """Remove pictures and exports of results that are replaced now, unless new ones come."""
         outdated = {"preview"} | ({"heatmap"} if "spine" in made else set())
         for extra in outdated - self.job.extras if made else ():
             self.paths.of(extra).unlink(missing_ok=True)
+        if made:
+            formats.remove(self.job.out, self.case.name, self.job.exports)
 
     def _record(self, files: Origins, kept: tuple[Stage, ...]) -> Record:
         """What the run knows of itself, for the report."""
@@ -257,11 +273,19 @@ class CaseRun:
 def _attempt(run: CaseRun, turn: AbstractContextManager[object]) -> Outcome:
     """The outcome of a case, whatever happens in it; SetupError when no case can be done."""
     try:
-        return run.outcome(turn) if run.job.command.makes else run.drawn()
+        return run.outcome(turn) if run.job.command.makes else run.derived()
     except SetupError:
         raise
     except Exception as error:
         return run.failed(explain(error))
+
+
+def _findings(case: Case, known: Known, ct: CT) -> Findings:
+    """What exports show; BadInputError when there are no masks yet."""
+    if known.label_map is None:
+        raise BadInputError("there are no masks to write in other formats; run segment first.")
+    centers_mm = pipeline.centers_mm(known.vertebrae or {})
+    return Findings(case, centers_mm, known.label_map, ct.placement)
 
 
 def _draw(ct: sitk.Image, known: Known, path: Path) -> None:

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from versectl.config import STAGES
 from versectl.errors import BadInputError
+from versectl.io.export.formats import NO_EXPORTS, Exports
 from versectl.stages import pipeline
 from versectl.types import Identity, Known, Models, Stage
 
@@ -42,7 +43,7 @@ class Job:
     """What is asked of every case of a batch; plain, so that another process can be handed it.
 
     given : case name -> the file of the stage before; None where it is in `out`.
-    extras : of "heatmap" and "preview", what to write as well.
+    extras : of "heatmap" and "preview", what to write as well. exports : other formats to write.
     """
 
     out: Path
@@ -51,6 +52,7 @@ class Job:
     overwrite: bool = False
     given: Mapping[str, Path] | None = None
     extras: frozenset[str] = frozenset()
+    exports: Exports = NO_EXPORTS
 
 
 def _localize_spine(ct: sitk.Image, models: Models, known: Known) -> Known:
@@ -84,4 +86,5 @@ LOCALIZE_SPINE = Command(("spine",), _localize_spine)
 LOCALIZE_VERTEBRAE = Command(("vertebrae",), _localize_vertebrae, needs="spine")
 SEGMENT = Command(("segmentation",), _segment, needs="vertebrae")
 RUN_ALL = Command(STAGES, _run_all, reports=True)
-DRAW = Command((), _nothing)
+#: Computes nothing: writes what is made of results that are there, pictures and other formats.
+DERIVE = Command((), _nothing)

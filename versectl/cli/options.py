@@ -5,17 +5,21 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from versectl import labels
 from versectl.batch.selection import Selection
+from versectl.io import export
+from versectl.io.export import Format
 
 if TYPE_CHECKING:
     from versectl.batch.job import Command as CaseCommand
     from versectl.batch.job import Job
+    from versectl.io.export.formats import Exports
 
 log = logging.getLogger("versectl")
 
@@ -171,6 +175,8 @@ OVERWRITE = option(
 #: For every command that runs networks on scans; reaches it as `options`.
 RUN = (WEIGHTS, DEVICE, PRECISION, OVERWRITE, GPU_MEMORY, gathered(RunOptions, "options"))
 
+SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series.")
+
 MANIFEST = option(
     "--manifest",
     type=FILE,
@@ -185,7 +191,7 @@ LIMIT = option("--limit", type=click.IntRange(min=1), help="Process at most this
 
 #: For every command that works on a batch of cases; reaches it as `selection`.
 BATCH = (
-    option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series."),
+    SERIES,
     MANIFEST,
     SHARD,
     LIMIT,
@@ -202,6 +208,78 @@ BATCH = (
     ),
     option("--dry-run", is_flag=True, help="List the cases and what would become of each."),
     gathered(Selection, "selection"),
+)
+
+
+def part(
+    series: str | None, manifest: Path | None, shard: tuple[int, int] | None, limit: int | None
+) -> Selection:
+    """Which cases, for commands that run no network."""
+    return Selection(manifest=manifest, shard=shard, limit=limit, series=series)
+
+
+#: For commands that work on the results of a batch; reaches them as `selection`.
+PART = (SERIES, MANIFEST, SHARD, LIMIT, gathered(part, "selection"))
+
+
+def parse_vertebrae(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """The labels of a range as T10-L5; None stays None."""
+    try:
+        return None if value is None else labels.span(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def exports(
+    formats: tuple[Format, ...], per_vertebra: bool, vertebrae: tuple[int, ...] | None
+) -> "Exports":
+    """What to write in other formats."""
+    from versectl.io.export.formats import Exports
+
+    return Exports(formats, per_vertebra, vertebrae)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is written beside the results: a picture, and other formats."""
+
+    preview: bool
+    formats: tuple[Format, ...]
+    per_vertebra: bool
+    vertebrae: tuple[int, ...] | None
+
+    def asked(self, job: "Job") -> "Job":
+        """The same job, with these files."""
+        extras = frozenset({"preview"} if self.preview else ())
+        wanted = exports(self.formats, self.per_vertebra, self.vertebrae)
+        return replace(job, extras=extras, exports=wanted)
+
+
+#: Other formats.
+EXPORTS = (
+    option(
+        "--format",
+        "formats",
+        type=click.Choice(export.NAMES),
+        multiple=True,
+        help="Also write the results in this format; may be given several times.",
+    ),
+    option("--per-vertebra", is_flag=True, help="Also write a mask of each vertebra, as NIfTI."),
+    option(
+        "--vertebrae",
+        metavar="FROM-TO",
+        callback=parse_vertebrae,
+        help="Vertebrae that --format and --per-vertebra write, say T10-L5. Default: all.",
+    ),
+)
+
+#: For commands that write all results; reaches them as `beside`.
+BESIDE = (
+    option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png."),
+    *EXPORTS,
+    gathered(Beside, "beside"),
 )
 
 

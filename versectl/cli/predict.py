@@ -2,23 +2,30 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from versectl.batch.selection import Selection
 from versectl.cli.options import (
+    BESIDE,
+    EXPORTS,
     FILE,
-    LIMIT,
-    MANIFEST,
-    SHARD,
+    PART,
     SOURCES_OUT,
     VERBOSITY,
+    Beside,
     RunOptions,
     adding,
     common,
+    exports,
+    gathered,
     option,
 )
 from versectl.errors import printable
+
+if TYPE_CHECKING:
+    from versectl.io.export.formats import Exports
 
 log = logging.getLogger("versectl")
 
@@ -86,9 +93,9 @@ def segment(
 
 @click.command()
 @common
-@option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png.")
+@adding(*BESIDE)
 def run_all(
-    sources: Sources, out: Path, preview: bool, options: RunOptions, selection: Selection
+    sources: Sources, out: Path, beside: Beside, options: RunOptions, selection: Selection
 ) -> None:
     """Find, name and segment: writes all results and <case>_report.json.
 
@@ -98,19 +105,12 @@ def run_all(
     from versectl.batch import job
     from versectl.batch import run as batch_run
 
-    extras = frozenset({"preview"} if preview else ())
-    batch_run.run(sources, options.job(out, job.RUN_ALL, extras=extras), selection)
+    batch_run.run(sources, beside.asked(options.job(out, job.RUN_ALL)), selection)
 
 
 @click.command()
-@adding(*SOURCES_OUT, MANIFEST, SHARD, LIMIT, *VERBOSITY)
-def preview(
-    sources: Sources,
-    out: Path,
-    manifest: Path | None,
-    shard: tuple[int, int] | None,
-    limit: int | None,
-) -> None:
+@adding(*SOURCES_OUT, *PART, *VERBOSITY)
+def preview(sources: Sources, out: Path, selection: Selection) -> None:
     """Draw the results in OUT over the CT: writes <case>_preview.png.
 
     Shows a sagittal and a coronal view along the spine with masks, centres and names.
@@ -119,8 +119,25 @@ def preview(
     from versectl.batch import run as batch_run
     from versectl.networks import loading
 
-    selection = Selection(manifest=manifest, shard=shard, limit=limit)
-    batch_run.run(sources, job.Job(out, job.DRAW, loading.Models()), selection)
+    asked = job.Job(out, job.DERIVE, loading.Models(), extras=frozenset({"preview"}))
+    batch_run.run(sources, asked, selection)
+
+
+@click.command("export")
+@adding(*SOURCES_OUT, *EXPORTS, gathered(exports, "wanted"), *PART, *VERBOSITY)
+def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Selection) -> None:
+    """Write the results in OUT in other formats, say after a correction.
+
+    IN are the CTs that the results belong to. Nothing is computed again.
+    """
+    from versectl.batch import job
+    from versectl.batch import run as batch_run
+    from versectl.networks import loading
+
+    if not wanted:
+        raise click.UsageError("Say what to write: --format FORMAT or --per-vertebra.")
+    asked = job.Job(out, job.DERIVE, loading.Models(), exports=wanted)
+    batch_run.run(sources, asked, selection)
 
 
 @click.command()

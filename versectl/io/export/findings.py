@@ -1,22 +1,27 @@
 """What an export shows: a case's vertebrae and where its CT came from."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
 
 from versectl import geometry, labels
+from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 
 
 @dataclass(frozen=True)
 class Findings:
-    """A case, the centres of its vertebrae in the world, and their masks on the CT's grid."""
+    """A case, the centres of its vertebrae in the world, and their masks on the CT's grid.
+
+    placed : where the CT's file has its voxels; None where they are as the label map's.
+    """
 
     case: Case
     centers_mm: Mapping[int, np.ndarray]
     label_map: sitk.Image
+    placed: Placement | None = None
 
     @property
     def labels(self) -> list[int]:
@@ -27,4 +32,5 @@ class Findings:
     def limited_to(self, only: Collection[int]) -> "Findings":
         """Of these labels, those that were found."""
         centers_mm = {label: at for label, at in self.centers_mm.items() if label in only}
-        return Findings(self.case, centers_mm, geometry.keep_labels(self.label_map, only))
+        label_map = geometry.keep_labels(self.label_map, only)
+        return replace(self, centers_mm=centers_mm, label_map=label_map)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from versectl.errors import BadInputError
 from versectl.io.dicom import sources
-from versectl.io.export import bids, dicom_seg, itksnap, nifti, slicer
+from versectl.io.export import Format, bids, dicom_seg, itksnap, nifti, slicer
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
 
@@ -20,7 +20,7 @@ class File(NamedTuple):
 
 
 #: Format -> its files. The NIfTI label map and the JSON files are always written.
-FORMATS: dict[str, tuple[File, ...]] = {
+FORMATS: dict[Format, tuple[File, ...]] = {
     "nifti": (),
     "dicom-seg": (File("_seg.dcm", dicom_seg.write_labelmap),),
     "dicom-seg-binary": (File("_seg.dcm", dicom_seg.write_binary),),
@@ -44,7 +44,7 @@ class Exports:
     only : labels that go into these files; None for all.
     """
 
-    formats: tuple[str, ...] = ()
+    formats: tuple[Format, ...] = ()
     per_vertebra: bool = False
     only: tuple[int, ...] | None = None
 
@@ -61,6 +61,9 @@ class Exports:
         """Whether the folder has all files of the formats, and masks of single vertebrae."""
         formats = all((folder / f"{case_name}{ending}").exists() for ending in self.endings)
         return formats and not (self.per_vertebra and not nifti.each_of(folder, case_name))
+
+
+NO_EXPORTS = Exports()
 
 
 def check(exports: Exports, case: Case) -> None:

@@ -8,7 +8,6 @@ from nibabel.nifti1 import Nifti1Extension
 
 from versectl import geometry, labels
 from versectl.io import volume
-from versectl.io.dicom import sources
 from versectl.io.export import label_table
 from versectl.io.export.findings import Findings
 from versectl.io.images.placement import Placement
@@ -23,12 +22,11 @@ def write_labels(label_map: sitk.Image, path: Path, placed: Placement | None = N
 def write_each(findings: Findings, folder: Path) -> list[Path]:
     """Write a mask of 0 and 1 for every vertebra that has voxels, <case>_seg-L1_msk.nii.gz."""
     voxels = sitk.GetArrayViewFromImage(findings.label_map)
-    placed = _placement(findings.case.ct)
     written = []
     for label in findings.labels:
         mask = geometry.from_array((voxels == label).astype(np.uint8), findings.label_map)
         path = folder / f"{findings.case.name}_seg-{labels.NAMES[label]}_msk.nii.gz"
-        volume.write(mask, path, placed)
+        volume.write(mask, path, findings.placed)
         written.append(path)
     return written
 
@@ -37,8 +35,3 @@ def each_of(folder: Path, case_name: str) -> list[Path]:
     """The masks of single vertebrae that write_each() wrote for a case."""
     names = [f"{case_name}_seg-{name}_msk.nii.gz" for name in labels.NUMBERS]
     return [folder / name for name in names if (folder / name).exists()]
-
-
-def _placement(ct: Path | None) -> Placement | None:
-    """Where a CT's file has its voxels; None of DICOM, which is worked on as it is read."""
-    return None if ct is None or sources.is_source(ct) else volume.read_placement(ct)

@@ -1,0 +1,119 @@
+"""DICOM in and other formats out, through the commands."""
+
+import json
+
+import dicom_series as drawn
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from phantoms import LPS, draw
+
+from versectl import labels
+
+pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
+
+SLICER = {"lumbar_seg.seg.nrrd", "lumbar_ctd.mrk.json"}
+
+
+@pytest.fixture
+def series(tmp_path):
+    """The phantom's CT as a DICOM folder; the case is `lumbar`."""
+    return drawn.save(drawn.of_image(draw(direction=LPS)[0]), tmp_path / "in" / "lumbar")
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir() if path.name.startswith("lumbar")}
+
+
+def voxels(path):
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+
+
+def test_a_dicom_folder_has_its_results_in_every_format(run, series, out):
+    formats = [
+        word for name in ("dicom-seg", "slicer", "itk-snap", "bids") for word in ("--format", name)
+    ]
+    done = run("run-all", series, out, *formats, "--per-vertebra")
+    assert done.exit_code == 0, done.output
+    exported = {"lumbar_seg.dcm", "lumbar_seg_labels.txt", "lumbar_dseg.tsv", *SLICER}
+    assert exported | {f"lumbar_seg-{name}_msk.nii.gz" for name in ("T12", "L1", "L2")} < names(out)
+    mask = voxels(out / "lumbar_seg.nii.gz")
+    np.testing.assert_array_equal(voxels(out / "lumbar_seg.seg.nrrd"), mask)
+    for name in ("T12", "L1", "L2"):
+        one = voxels(out / f"lumbar_seg-{name}_msk.nii.gz")
+        np.testing.assert_array_equal(one, mask == labels.NUMBERS[name])
+    bearing = [path.name for path in out.iterdir() if b"Secret" in path.read_bytes()]
+    assert bearing == ["lumbar_seg.dcm"]
+    assert "Secret" not in done.output
+
+
+def test_a_batch_folder_may_hold_dicom(run, series, ct_file, out):
+    (ct_file.parent / "other_ct.nii.gz").write_bytes(ct_file.read_bytes())
+    ct_file.unlink()
+    done = run("run-all", series.parent, out)
+    assert done.exit_code == 0, done.output
+    assert {"lumbar_report.json", "other_report.json"} < {path.name for path in out.iterdir()}
+
+
+def test_a_format_that_a_finished_case_lacks_is_written_without_computing(run, series, out):
+    run("run-all", series, out)
+    report = (out / "lumbar_report.json").read_text()
+    again = run("run-all", series, out, "--format", "slicer")
+    assert again.exit_code == 0, again.output
+    assert names(out) > SLICER
+    assert (out / "lumbar_report.json").read_text() == report
+
+
+def test_export_writes_what_was_corrected_and_only_the_vertebrae_asked_for(run, series, out):
+    run("run-all", series, out, "--format", "slicer")
+    mask = out / "lumbar_seg.nii.gz"
+    corrected = sitk.ReadImage(str(mask))
+    corrected[30:34, 20:24, 20:24] = labels.NUMBERS["L1"]
+    sitk.WriteImage(corrected, str(mask))
+    done = run("export", series, out, "--format", "slicer", "--vertebrae", "L1-L5")
+    assert done.exit_code == 0, done.output
+    expected = voxels(mask)
+    np.testing.assert_array_equal(
+        voxels(out / "lumbar_seg.seg.nrrd"), np.where(expected >= labels.L1, expected, 0)
+    )
+    (markup,) = json.loads((out / "lumbar_ctd.mrk.json").read_text())["markups"]
+    assert [point["label"] for point in markup["controlPoints"]] == ["L1", "L2"]
+
+
+def test_exports_of_results_that_are_replaced_do_not_stay(run, series, out):
+    run("run-all", series, out, "--format", "slicer", "--per-vertebra")
+    run("run-all", series, out, "--format", "bids", "--overwrite")
+    assert not any(name in SLICER or "_seg-" in name for name in names(out))
+    assert "lumbar_dseg.tsv" in names(out)
+
+
+def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_file, out):
+    done = run("run-all", ct_file, out, "--format", "dicom-seg")
+    assert done.exit_code == 3
+    assert "is no DICOM; --format dicom-seg needs the series" in done.stderr
+    assert not (out / "lumbar_seg.nii.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "Say what to write"),
+        (("--format", "stl"), "stl"),
+        (("--per-vertebra", "--vertebrae", "L5-T10"), "from head to foot"),
+    ],
+)
+def test_what_cannot_be_exported_is_wrong_usage(run, series, out, words, says):
+    done = run("export", series, out, *words)
+    assert done.exit_code == 2
+    assert says in done.stderr
+
+
+def test_a_series_is_chosen_in_a_study(run, series, out):
+    drawn.save(drawn.as_series(drawn.datasets(), number=9), series)
+    refused = run("run-all", series, out)
+    assert refused.exit_code == 3
+    assert "holds 2 CT series, 4, 9; choose one by --series" in refused.stderr
+    done = run("run-all", series, out, "--series", "4")
+    assert done.exit_code == 0, done.output
+    listed = run("series", series)
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["series", "4", "9"]
