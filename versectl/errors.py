@@ -64,6 +64,12 @@ class OutOfMemoryError(VersectlError):
     exit_code = 5
 
 
+class DivergedError(VersectlError):
+    """The loss of a training is no longer a number; the last good checkpoint is kept."""
+
+    exit_code = 1
+
+
 class WeightsError(SetupError):
     """Network weights are missing, damaged, or do not fit the network."""
 

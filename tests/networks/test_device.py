@@ -33,7 +33,7 @@ def test_the_command_line_chooses_keras_backend_unless_the_user_did(monkeypatch)
 
 @pytest.mark.parametrize(
     ("asked", "taken"),
-    [("auto", ["a", "b"]), ("cpu", []), ("gpu", ["a"]), ("gpu:0", ["a"]), ("gpu:1", ["b"])],
+    [("cpu", []), ("gpu", ["a"]), ("gpu:0", ["a"]), ("gpu:1", ["b"])],
 )
 def test_gpus_are_counted_among_those_that_are_visible(asked, taken):
     assert device.chosen(asked, ["a", "b"]) == taken

@@ -1,7 +1,10 @@
 """Cross-validation with toy networks: three folds, a case of each of VerSe's layouts in each."""
 
+import gc
 import json
 import re
+import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -10,14 +13,14 @@ from click.testing import CliRunner
 from phantoms import CENTERS_MM, PIR, draw
 
 from versectl import geometry
-from versectl.batch import case as case_run
 from versectl.cli import main as cli
 from versectl.cli import train
 from versectl.config import CrossValidationOptions
 from versectl.errors import BadInputError
 from versectl.io import centroids, challenge_centroids, volume
 from versectl.io.layout import Case
-from versectl.training import cross_validation
+from versectl.networks import architectures, weights
+from versectl.training import cross_validation, loop
 
 #: Layout -> names of CT, mask and centroids.
 LAYOUTS = {
@@ -78,31 +81,45 @@ def test_centroids_as_downloaded_are_read_by_their_name(data, year):
         assert read[label] == pytest.approx(point_mm, abs=0.01)
 
 
+@pytest.fixture
+def untrained(monkeypatch):
+    """Networks as they are before training; whether each training went on from a checkpoint."""
+    resumed = []
+
+    def save(stage_config, _source, here, _report):
+        resumed.append(here.resume)
+        if not here.resume:
+            network = architectures.build(stage_config.network)
+            weights.save(network, stage_config, here.out)
+            loop.checkpoint_of(here.out, stage_config.stage).touch()
+
+    monkeypatch.setattr(loop, "train", save)
+    return resumed
+
+
 def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
-    data, tmp_path, monkeypatch
+    data, tmp_path, monkeypatch, untrained
 ):
     out = tmp_path / "cv"
-    do, done = case_run.do, []
+    test, tested = cross_validation.test, []
 
-    def interrupted(case, job):
-        done.append(case.name)
-        if done.count(case.name) == 3 and len(set(done)) == 4:  # end to end, in the second fold
+    def interrupted(case, *given):
+        if len(tested) == 3:  # in the second fold
             raise KeyboardInterrupt
-        return do(case, job)
+        tested.append(case.name)
+        test(case, *given)
 
-    monkeypatch.setattr(case_run, "do", interrupted)
+    monkeypatch.setattr(cross_validation, "test", interrupted)
     assert command(data, out).exit_code == 130
-    kept = {
-        p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file() and "fold2" not in str(p)
-    }
+    kept = times(out)
     assert not (out / "fold2").exists()
     assert len(list((out / "end_to_end").glob("*_report.json"))) == 3
 
-    monkeypatch.setattr(case_run, "do", do)
+    monkeypatch.setattr(cross_validation, "test", test)
     finished = command(data, out)
     assert finished.exit_code == 0, finished.output
-    changed = [p for p, at in kept.items() if p.stat().st_mtime_ns != at]
-    assert changed == []
+    assert [path for path, at in kept.items() if path.stat().st_mtime_ns != at] == []
+    assert untrained == 6 * [False] + 6 * [True] + 3 * [False]
     assert len(list((out / "end_to_end").glob("*_report.json"))) == 6
     assert "spine: 6 of 6 found" in finished.stdout
     tables = finished.stdout.split("pooled over vertebrae, beside Table 1")[1:]
@@ -113,22 +130,77 @@ def test_an_interrupted_run_goes_on_where_it_was_and_prints_both_tables(
         assert len((out / name).read_text().splitlines()) == 1 + 6 * 3
 
 
-def test_a_fold_can_be_done_alone_and_is_trained_on_the_others(data, tmp_path, monkeypatch):
+def test_a_fold_can_be_done_alone_is_trained_on_the_others_and_kept(data, tmp_path, monkeypatch):
     trained = []
-    train_stage = cross_validation.train_stage
+    train = cross_validation.Fold.train
 
-    def noted(plan, stage, given, tell):
-        trained.append([case.name for case in given[1]])
-        train_stage(plan, stage, given, tell)
+    def noted(fold, stage, cases, report):
+        trained.append([case.name for case in cases])
+        train(fold, stage, cases, report)
 
-    monkeypatch.setattr(cross_validation, "train_stage", noted)
+    monkeypatch.setattr(cross_validation.Fold, "train", noted)
     finished = command(data, tmp_path, "--fold", "1")
     assert finished.exit_code == 0, finished.output
     assert trained == [["verse000", "verse001_CT-iso", "verse004_CT-iso", "sub-verse005"]] * 3
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("fold")) == ["fold1"]
     found = sorted(p.name for p in (tmp_path / "truth").glob("*_ctd.json"))
     assert found == ["sub-verse002_ctd.json", "verse003_ctd.json"]
+    before = {path: at for path, at in times(tmp_path).items() if path.suffix != ".csv"}
+    assert command(data, tmp_path, "--fold", "1").exit_code == 0
+    assert {path: times(tmp_path).get(path) for path in before} == before
     assert command(data, tmp_path, "--fold", "3").exit_code == 3
+
+
+def test_a_corrected_mask_is_trained_on_and_tested_with_and_nothing_else_done_again(
+    data, tmp_path, monkeypatch, untrained
+):
+    copy, out = tmp_path / "data", tmp_path / "cv"
+    shutil.copytree(data, copy)
+
+    monkeypatch.setattr(cross_validation, "test", lambda *_: None)
+
+    def run():
+        """Which trainings went on, which results are new, and what was said."""
+        before = times(out)
+        untrained.clear()
+        said = command(copy, out, "--fold", "0").stdout
+        new = {path for path, at in times(out).items() if before.get(path) != at}
+        return list(untrained), {path.name for path in new if path.suffix == ".gz"}, said
+
+    tested, learned = (copy / LAYOUTS["verse19"][1].format(f"verse00{i}") for i in (0, 3))
+    assert run()[0] == 3 * [False]
+    assert run()[:2] == (3 * [True], set())
+    correct(tested)
+    assert run()[:2] == (3 * [True], {"verse000_seg.nii.gz"})
+    truth = volume.read_labels(out / "truth" / "verse000_seg.nii.gz")
+    assert set(np.unique(geometry.to_array(truth))) == {0, 19, 21, 28}
+    correct(learned)
+    resumed, _, said = run()
+    assert resumed == 3 * [False]
+    assert "fold 0, spine: other data or settings; starting again" in said
+
+
+def correct(mask):
+    """What is L1 is T13, in a file of the same name."""
+    volume.write(sitk.ChangeLabel(volume.read_labels(mask), {20: 28}), mask)
+
+
+def test_the_networks_of_a_fold_are_freed_with_it(data, tmp_path, monkeypatch, untrained):
+    held = []
+
+    def noted(_case, _options, models, prefix):
+        gc.collect()
+        assert [fold for fold, answer in held if answer() is not None and fold != prefix] == []
+        held.append((prefix, weakref.ref(models.spine.answer)))
+
+    monkeypatch.setattr(cross_validation, "test", noted)
+    command(data, tmp_path)
+    assert [fold for fold, _ in held] == ["fold 0, "] * 2 + ["fold 1, "] * 2 + ["fold 2, "] * 2
+
+
+def times(out):
+    """When each file was last written."""
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(

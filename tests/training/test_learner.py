@@ -13,7 +13,7 @@ from versectl.geometry import Grid
 from versectl.networks import architectures
 from versectl.stages import heatmap
 from versectl.stages.published import vertebrae
-from versectl.training import learner, loop, losses
+from versectl.training import batches, learner, losses
 from versectl.training.samples import Sample
 
 SHAPE = (16, 8, 12)
@@ -66,7 +66,7 @@ def test_the_widths_are_learned_and_only_of_vertebrae_that_are_there():
     model = learner.compiled(tiny("vertebrae", learning_rate=1e-6))
     assert ops.convert_to_numpy(model.widths_vox) == pytest.approx(4.0)
     points = vertebrae.points(POINTS_MM, GRID, model.config)
-    batch = loop.stacked(
+    batch = batches.stacked(
         [Sample(np.zeros((*SHAPE, 1), np.float32), points, np.ones((*SHAPE, 1), np.float32))]
     )
     model.train_on_batch(*batch)
@@ -141,7 +141,7 @@ def test_a_batch_of_more_than_one_a_moving_average_and_adam_can_be_chosen():
     points = vertebrae.points(POINTS_MM, GRID, chosen)
     sample = Sample(np.ones((*SHAPE, 1), np.float32), points, np.ones((*SHAPE, 1), np.float32))
     for _ in range(2):
-        model.train_on_batch(*loop.stacked([sample, sample]))
+        model.train_on_batch(*batches.stacked([sample, sample]))
     kept = learner.averaged(model)
     last, average = model.get_layer("down0_0").kernel, kept.get_layer("down0_0").kernel
     assert not np.allclose(last, average, atol=1e-7)
@@ -157,7 +157,7 @@ SHARED = """
 import numpy as np, keras
 from test_learner import GRID, POINTS_MM, SHAPE, tiny
 from versectl.stages.published import vertebrae
-from versectl.training import learner, loop
+from versectl.training import batches, learner
 from versectl.training.samples import Sample
 
 print(learner.spread(3), learner.spread(2))
@@ -166,7 +166,7 @@ keras.utils.set_random_seed(0)
 model = learner.compiled(chosen)
 points = vertebrae.points(POINTS_MM, GRID, chosen)
 seen = np.random.default_rng(0).normal(size=(2, *SHAPE, 1)).astype(np.float32)
-batch = loop.stacked([Sample(s, points, np.ones((*SHAPE, 1), np.float32)) for s in seen])
+batch = batches.stacked([Sample(s, points, np.ones((*SHAPE, 1), np.float32)) for s in seen])
 print([round(float(model.train_on_batch(*batch)), 2) for _ in range(2)])
 """
 

@@ -13,7 +13,7 @@ from versectl.networks import weights
 from versectl.stages import segmentation, spine, vertebrae
 from versectl.synth import dataset
 from versectl.training import loop
-from versectl.training.sources import Recorded
+from versectl.training.real_scans import RealScans
 from versectl.types import Model
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ def learned(folder, out, stage, changes, training) -> Model:
     chosen: StageConfig = replace(released, network=network, training=still, **changes)
     loop.train(
         chosen,
-        Recorded(folder, chosen, out / "prepared"),
+        RealScans(folder, chosen, out / "prepared"),
         loop.Run(out, checkpoint_every=100),
         print,
     )

@@ -7,9 +7,10 @@ from bodies import nobody_else
 
 from versectl import config
 from versectl.config import NetworkConfig, TrainingConfig
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, DivergedError
 from versectl.networks import weights
 from versectl.training import loop
+from versectl.training.learner import Learner
 from versectl.training.loop import Run
 
 TINY = replace(
@@ -31,15 +32,15 @@ def trained(out, steps, resume=False, until=24):
 
 def test_training_learns_writes_weights_and_can_be_resumed(tmp_path):
     _, lines = trained(tmp_path, 12)
-    assert [line["step"] for line in lines] == [12, 24]
-    assert lines[1]["loss"] < lines[0]["loss"]
+    assert [line.step for line in lines] == [12, 24]
+    assert lines[1].loss < lines[0].loss
     with (tmp_path / "segmentation.log.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["12", "24"]
     model = weights.load(tmp_path, "segmentation")
     assert model.answer(np.zeros((16, 16, 16, 2), np.float32)).shape == (16, 16, 16, 1)
 
     again, more = trained(tmp_path, 6, resume=True, until=30)
-    assert [line["step"] for line in more] == [30]
+    assert [line.step for line in more] == [30]
     assert int(again.optimizer.iterations.numpy()) == 30
 
 
@@ -57,3 +58,38 @@ def test_a_run_is_not_overwritten_nor_resumed_from_nothing(tmp_path):
     (tmp_path / "segmentation.checkpoint.weights.h5").write_bytes(b"")
     with pytest.raises(BadInputError, match="--resume or choose"):
         trained(tmp_path, 24)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_last_good_checkpoint(
+    tmp_path, monkeypatch
+):
+    trained(tmp_path, 3, until=3)
+    kept = {file.name: file.read_bytes() for file in tmp_path.glob("*.h5")}
+    take_step = Learner.train_on_batch
+
+    def diverging(network, *batch):
+        loss = take_step(network, *batch)
+        return np.nan if int(network.optimizer.iterations) == 5 else loss
+
+    monkeypatch.setattr(Learner, "train_on_batch", diverging)
+    with pytest.raises(DivergedError, match=r"at step 5 the loss is nan\. .*checkpoint.* is kept"):
+        trained(tmp_path, 10, resume=True, until=10)
+    assert {file.name: file.read_bytes() for file in tmp_path.glob("*.h5")} == kept
+    monkeypatch.undo()
+    again, _ = trained(tmp_path, 3, resume=True, until=6)
+    assert int(again.optimizer.iterations.numpy()) == 6
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path, monkeypatch):
+    take_step = Learner.train_on_batch
+
+    def spoiling(network, *batch):
+        loss = take_step(network, *batch)
+        if int(network.optimizer.iterations) == 2:
+            network.trainable_variables[0].assign(network.trainable_variables[0] * np.inf)
+        return loss
+
+    monkeypatch.setattr(Learner, "train_on_batch", spoiling)
+    with pytest.raises(DivergedError, match=r"at step 2 a weight is .*There is no checkpoint yet"):
+        trained(tmp_path, 2, until=2)
+    assert list(tmp_path.glob("*.h5")) == []

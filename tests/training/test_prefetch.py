@@ -1,32 +1,92 @@
+"""Worker processes: their items come in order, and nothing outlives the process that wants them."""
+
+import contextlib
 import itertools
-from dataclasses import replace
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
-import numpy as np
-from bodies import nobody_else
+import pytest
 
-from versectl import config
+from versectl.errors import OutOfMemoryError
 from versectl.training import prefetch
-from versectl.training.samples import Sample
-
-SMALL = replace(config.DEFAULT["segmentation"], size_vox=(32, 32, 16), spacing_mm=5.0)
 
 
-def test_workers_make_the_same_samples_whatever_their_number():
-    few, many = (
-        list(itertools.islice(prefetch.made(SMALL, nobody_else, workers, (7, 2)), 3))
-        for workers in (1, 2)
+def numbers():
+    """Each number with the process that made it; the later, the sooner."""
+    process = os.getpid()
+    return lambda number: (time.sleep(0.02 / (1 + number)), (number, process))[1]
+
+
+def failing():
+    return [0, 1, 2].__getitem__
+
+
+def dying():
+    return lambda number: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def busy():
+    """Its process at first, then nothing for a minute."""
+    return lambda number: time.sleep(60) if number > 9 else os.getpid()
+
+
+def is_alive(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"  # a zombie has ended, and waits for somebody to take note
+    return False
+
+
+def wait_for_end_of(processes, seconds=10):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(map(is_alive, processes)):
+        time.sleep(0.05)
+    return [process for process in processes if is_alive(process)]
+
+
+def test_items_come_in_order_and_their_makers_end_with_the_last():
+    made = prefetch.ahead(numbers, 5, 2)
+    found = list(itertools.islice(made, 12))
+    assert [number for number, _ in found] == list(range(5, 17))
+    made.close()
+    assert wait_for_end_of({process for _, process in found}) == []
+
+
+def test_a_failure_in_a_worker_is_raised_where_the_item_is_wanted():
+    made = prefetch.ahead(failing, 1, 1)
+    assert [next(made), next(made)] == [1, 2]
+    with pytest.raises(IndexError):
+        next(made)
+
+
+def test_a_worker_that_the_system_kills_is_told_in_words():
+    with pytest.raises(OutOfMemoryError, match="fewer --workers"):
+        next(prefetch.ahead(dying, 0, 1))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_their_parent_however_it_ends(number):
+    code = (
+        "from test_prefetch import busy\nfrom versectl.training import prefetch\n"
+        "for process in prefetch.ahead(busy, 0, 2): print(process, flush=True)"
     )
-    for one, other in zip(few, many, strict=True):
-        assert np.array_equal(one.seen, other.seen)
-    assert not np.array_equal(few[0].seen, few[1].seen)
-
-
-def test_every_sample_is_shown_as_often_as_asked_half_of_them_mirrored():
-    left_right = np.array([0.0, 0.5]).reshape(1, 1, 2, 1)
-    fresh = (Sample(left_right + n, left_right) for n in itertools.count())
-    shown = list(itertools.islice(prefetch.replayed(fresh, 4, np.random.default_rng(0)), 2000))
-    first = [float(sample.seen[0, 0, 0, 0]) for sample in shown]
-    early = [value for value in first if value < 400]
-    assert len(early) == 4 * 400
-    assert sum(value % 1 == 0.5 for value in early) == 2 * 400
-    assert first[:12] != sorted(first[:12])
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    workers = {int(parent.stdout.readline())}
+    assert all(map(is_alive, workers))
+    parent.send_signal(number)
+    left = wait_for_end_of([*workers, parent.pid])
+    parent.kill()
+    parent.communicate()
+    assert left == []

@@ -12,7 +12,7 @@ from versectl.io import centroids, volume
 from versectl.io.layout import Case
 from versectl.stages import segmentation
 from versectl.stages.published.upright import Upright
-from versectl.training import prefetch, real_scans
+from versectl.training import batches, real_scans
 
 SEEN = config.DEFAULT["vertebrae"]
 
@@ -26,7 +26,7 @@ def case(phantom, tmp_path):
     return Case("a", tmp_path / "a_ct.nii.gz", tmp_path / "a_seg.nii.gz", tmp_path / "a_ctd.json")
 
 
-def test_a_distorted_recording_keeps_centroids_inside_their_vertebrae(case, tmp_path):
+def test_a_distorted_scan_keeps_centroids_inside_their_vertebrae(case, tmp_path):
     subject = real_scans.subject(case, SEEN, tmp_path)
     grid = Grid.centered(CENTERS_MM[20], (60, 60, 70), (2.0, 2.0, 2.0))
     for seed in range(4):
@@ -61,14 +61,12 @@ def test_a_scan_comes_smoothed_on_the_very_grid_asked_for(case, ct, tmp_path):
     )
 
 
-def test_what_a_network_sees_of_a_still_recording_is_what_it_sees_when_predicting(
-    case, ct, tmp_path
-):
+def test_what_a_network_sees_of_a_still_scan_is_what_it_sees_when_predicting(case, ct, tmp_path):
     still = replace(SEEN.training, ranges=Ranges(0.0, 0.0, 0.0, flips=False))
     for stage in ("vertebrae", "segmentation"):
         chosen = replace(config.RELEASED[stage], training=still)
         subject = real_scans.subject(case, chosen, tmp_path)
-        sample = prefetch.draw(subject, chosen, np.random.default_rng(0))
+        sample = batches.draw(subject, chosen, np.random.default_rng(0))
         upright = Upright.of(ct)
         center_mm = np.mean(list(subject.centroids_mm.values()), axis=0)
         if stage == "vertebrae":
@@ -80,10 +78,10 @@ def test_what_a_network_sees_of_a_still_recording_is_what_it_sees_when_predictin
             label = np.random.default_rng(0).choice(list(subject.centroids_mm))
             grid = segmentation.frame(subject.centroids_mm[label], chosen)
         wanted = geometry.network_input(upright.image, grid, chosen.smoothing_mm)
-        assert sample.seen[..., 0] == pytest.approx(wanted, abs=2e-3)
+        assert sample.network_input[..., 0] == pytest.approx(wanted, abs=2e-3)
 
 
-def test_grey_values_are_shifted_and_scaled_as_the_generator_says(case, tmp_path):
+def test_intensities_are_shifted_and_scaled_as_the_generator_says(case, tmp_path):
     ranges = Ranges(0.0, 0.0, 0.0, flips=False, intensity_shift=0.25, intensity_scale=0.25)
     subjects = [
         real_scans.subject(case, replace(SEEN, training=replace(SEEN.training, ranges=r)), tmp_path)
@@ -127,6 +125,24 @@ def test_a_case_is_prepared_once_and_a_scan_reads_only_what_is_looked_at(
     assert np.array_equal(geometry.to_array(first.ct), geometry.to_array(again.ct))
     whole = np.prod(np.load(next((tmp_path / "prepared").glob("*_ct.npy"))).shape)
     assert looked_at[0][0].GetNumberOfPixels() < whole / 10
+
+
+def test_a_corrected_file_is_used_whatever_was_prepared_before(case, tmp_path):
+    grid = Grid.centered(CENTERS_MM[20], (8, 8, 8), (2.0, 2.0, 2.0))
+    still = replace(SEEN, training=replace(SEEN.training, ranges=Ranges(0, 0, 0, flips=False)))
+
+    def scanned():
+        subject = real_scans.subject(case, still, tmp_path / "prepared")
+        scan = subject.scan(grid, np.random.default_rng(1))
+        return geometry.to_array(scan.labels), geometry.to_array(scan.ct)
+
+    assert set(np.unique(scanned()[0])) == {20}
+    label_map = volume.read_labels(case.labels)
+    volume.write(label_map * 0 + 7, case.labels)  # the same name and size
+    corrected, before = scanned()
+    assert set(np.unique(corrected)) == {7}
+    volume.write(volume.read_ct(case.ct).image + 20, case.ct)
+    assert np.all(scanned()[1] > before + 15)
 
 
 def test_beside_the_scan_there_is_air(case, tmp_path):

@@ -8,7 +8,7 @@ from versectl import config, geometry, labels
 from versectl.synth.drawing import ct, field_of_view
 from versectl.synth.drawing.distortion import Ranges
 from versectl.synth.subject import Scan
-from versectl.training import prefetch, samples
+from versectl.training import batches, samples
 
 STILL = Ranges(angle_deg=4.0, scale=0.05, bump_mm=1.0)
 
@@ -21,22 +21,23 @@ def subject():
 @pytest.mark.parametrize("stage", config.STAGES)
 def test_a_sample_has_the_shapes_of_the_stage_and_depends_on_the_generator_alone(stage, subject):
     chosen = config.DEFAULT[stage]
-    one, other = (prefetch.draw(subject, chosen, np.random.default_rng(3)) for _ in range(2))
-    assert one.seen.shape == (*chosen.size_vox[::-1], chosen.network.inputs)
-    assert one.wanted.shape[-1] == chosen.network.outputs
-    assert -1 <= one.seen.min() < one.seen.max() <= 1
-    assert np.array_equal(one.seen, other.seen)
-    assert np.array_equal(one.wanted, other.wanted)
+    one, other = (batches.draw(subject, chosen, np.random.default_rng(3)) for _ in range(2))
+    assert one.network_input.shape == (*chosen.size_vox[::-1], chosen.network.inputs)
+    assert one.target.shape[-1] == chosen.network.outputs
+    assert -1 <= one.network_input.min() < one.network_input.max() <= 1
+    assert np.array_equal(one.network_input, other.network_input)
+    assert np.array_equal(one.target, other.target)
 
 
 def test_what_is_wanted_lies_where_bone_is_seen(subject):
     chosen = config.DEFAULT["segmentation"]
-    sample = prefetch.draw(subject, chosen, np.random.default_rng(1))
-    inside = sample.wanted[..., 0] > 0
-    beside = ~inside & (sample.seen[..., 0] > -0.4)
+    sample = batches.draw(subject, chosen, np.random.default_rng(1))
+    inside = sample.target[..., 0] > 0
+    shown, pointer = np.moveaxis(sample.network_input, -1, 0)
+    beside = ~inside & (shown > -0.4)
     assert inside.sum() > 3000
-    assert np.median(sample.seen[..., 0][inside]) > np.median(sample.seen[..., 0][beside])
-    assert sample.seen[..., 1][inside].max() > 0.5
+    assert np.median(shown[inside]) > np.median(shown[beside])
+    assert pointer[inside].max() > 0.5
 
 
 def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):
@@ -67,7 +68,7 @@ def test_a_cut_vertebra_is_wanted_half_as_much_as_a_whole_one(subject):
 
     chosen = config.DEFAULT["vertebrae"]
     still = replace(subject, scan=fixed)
-    wanted = prefetch.draw(still, chosen, np.random.default_rng(6)).wanted
+    wanted = batches.draw(still, chosen, np.random.default_rng(6)).target
     highest = wanted.max(axis=(0, 1, 2))
     whole, cut = (labels.CHANNELS.index(label) for label in (20, 21))
     assert highest[whole] > 0.8
@@ -78,9 +79,9 @@ def test_a_cut_vertebra_is_wanted_half_as_much_as_a_whole_one(subject):
 @pytest.mark.parametrize("stage", config.STAGES)
 def test_published_samples_have_the_shapes_of_the_stage(stage, subject):
     chosen = published(stage)
-    sample = prefetch.draw(subject, chosen, np.random.default_rng(3))
-    assert sample.seen.shape == (*chosen.size_vox[::-1], chosen.network.inputs)
-    assert sample.wanted.shape == (
+    sample = batches.draw(subject, chosen, np.random.default_rng(3))
+    assert sample.network_input.shape == (*chosen.size_vox[::-1], chosen.network.inputs)
+    assert sample.target.shape == (
         (25, 4) if stage == "vertebrae" else (*chosen.size_vox[::-1], chosen.network.outputs)
     )
     assert (sample.counts is None) == (stage != "vertebrae")
@@ -88,26 +89,26 @@ def test_published_samples_have_the_shapes_of_the_stage(stage, subject):
 
 def test_the_published_points_are_the_vertebrae_of_the_box(subject):
     still = replace(subject, scan=lambda grid, rng: bodies_scan(grid))
-    sample = prefetch.draw(still, published("vertebrae"), np.random.default_rng(0))
-    there = np.flatnonzero(sample.wanted[:, 3])
+    sample = batches.draw(still, published("vertebrae"), np.random.default_rng(0))
+    there = np.flatnonzero(sample.target[:, 3])
     assert there.tolist() == [label - 1 for label in bodies.CENTERS_MM]
-    down = sample.wanted[there, 0]
+    down = sample.target[there, 0]
     assert np.all(np.diff(down) == pytest.approx(-15, abs=1e-3))  # 30 mm a vertebra
-    middle = sample.wanted[there, 1:3].mean(axis=0)
+    middle = sample.target[there, 1:3].mean(axis=0)
     assert middle == pytest.approx([47.5, 47.5], abs=1e-3)
 
 
 def test_nothing_counts_near_the_ends_of_a_scan(subject):
     still = replace(subject, scan=lambda grid, rng: bodies_scan(grid))
-    sample = prefetch.draw(still, published("vertebrae"), np.random.default_rng(0))
+    sample = batches.draw(still, published("vertebrae"), np.random.default_rng(0))
     depth = bodies_scan(None).depth_mm
     assert sample.counts[depth >= 25].min() == 1
     assert sample.counts[depth < 25].max() == 0
-    assert sample.wanted[:, 3].any()
-    fixed = prefetch.draw(still, published("vertebrae", sigma_l2=0.0), np.random.default_rng(0))
+    assert sample.target[:, 3].any()
+    fixed = batches.draw(still, published("vertebrae", sigma_l2=0.0), np.random.default_rng(0))
     assert fixed.counts is None
-    assert fixed.wanted.shape == (128, 96, 96, 25)
-    assert fixed.wanted.max() == pytest.approx(1, abs=0.1)
+    assert fixed.target.shape == (128, 96, 96, 25)
+    assert fixed.target.max() == pytest.approx(1, abs=0.1)
 
 
 def bodies_scan(grid):

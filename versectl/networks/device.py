@@ -43,9 +43,7 @@ def prepare(device: str, precision: str, gpu_memory_mb: int | None = None) -> st
 
 
 def chosen(device: str, gpus: Sequence[Gpu]) -> list[Gpu]:
-    """Which of the visible GPUs a device means, none for the CPU; DeviceError if there is none."""
-    if device == "auto":
-        return list(gpus)
+    """Which of these GPUs "gpu" or "gpu:N" means, none for "cpu"; DeviceError if there is none."""
     if device == "cpu":
         return []
     number = int(device.removeprefix("gpu").removeprefix(":") or 0)
@@ -101,9 +99,11 @@ def _use(device: str, memory_mb: int | None) -> tuple[int, int] | None:
     with stderr.suppressed():
         import tensorflow as tf
 
-    gpus = chosen(device, tf.config.list_physical_devices("GPU"))
+    visible = tf.config.get_visible_devices("GPU")
+    is_chosen = device != "auto"
+    gpus = chosen(device, tf.config.list_physical_devices("GPU")) if is_chosen else visible
     try:
-        if tf.config.get_visible_devices("GPU") != gpus:
+        if visible != gpus:
             tf.config.set_visible_devices(gpus, "GPU")
         for gpu in gpus:
             _limit_memory(gpu, memory_mb)

@@ -1,12 +1,15 @@
-"""Cross-validation: every fold's networks are trained on the other folds and tested on it.
+"""Cross-validation: the networks of every fold are trained on the other folds and tested on it.
 
 Each stage is tested from the truth of the stage before, as in the paper's Table 1, and all of them
-one after the other. Whatever is done already is kept, so that an interrupted run goes on.
+one after the other. An interrupted run continues where it stopped. What a network was trained on
+and what a case was tested with is kept by its SHA-256: where a file was corrected, both are done
+again.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,27 +20,30 @@ from versectl.batch import run as batch_run
 from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, SEGMENT, Job
 from versectl.config import CrossValidationOptions, StageConfig
 from versectl.errors import BadInputError
-from versectl.io import atomic, case_files, centroids, challenge_centroids, layout, volume
+from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.layout import Case
 from versectl.networks.loading import Models
 from versectl.training import loop
-from versectl.training.sources import Recorded
+from versectl.training.real_scans import Labelled, RealScans
 
 
-def run(options: CrossValidationOptions, precision: str, tell: Callable[[str], None]) -> None:
+def run(options: CrossValidationOptions, precision: str, report: Callable[[str], None]) -> None:
     """Train and test the folds; BadInputError when cases are missing or in two folds."""
     folds = read_folds(options.folds, layout.with_labels(options.data))
     numbers = range(len(folds)) if options.fold is None else [options.fold]
     if options.fold is not None and not 0 <= options.fold < len(folds):
         raise BadInputError(f"{options.folds} has folds 0 to {len(folds) - 1}, not {options.fold}.")
+    sha256 = {case.name: Labelled.of(case).sha256() for fold in folds for case in fold}
     for number in numbers:
         others = [case for i, fold in enumerate(folds) if i != number for case in fold]
-        out = options.out / f"fold{number}"
+        fold = Fold(options, number, sha256, precision)
         for stage in config.STAGES:
-            tell(f"fold {number}, {stage}: training on {len(others)} cases")
-            train_stage(options, stage, (out, others), tell)
+            report(f"fold {number}, {stage}: training on {len(others)} cases")
+            fold.train(stage, others, report)
+        models = Models(fold.out, precision=precision)  # freed with the fold
         for case in folds[number]:
-            test(case, options, Models(out, precision=precision), f"fold {number}, ")
+            write_truth(case, options, sha256[case.name])
+            test(case, options, models, f"fold {number}, ")
 
 
 def configured(options: CrossValidationOptions, stage: str) -> StageConfig:
@@ -67,25 +73,54 @@ def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
     return [[by_key[layout.key(name)] for name in fold] for fold in names]
 
 
-def train_stage(
-    options: CrossValidationOptions,
-    stage: str,
-    given: tuple[Path, Sequence[Case]],
-    tell: Callable[[str], None],
-) -> None:
-    """Train a stage on cases, or go on from its checkpoint; the weights are in a folder."""
-    out, known = given
-    chosen = configured(options, stage)
-    names = frozenset(case.name for case in known)
-    source = Recorded(options.data, chosen, options.out / "prepared", names)
-    resume = loop.checkpoint_of(out, stage).is_file()
-    where = loop.Run(out, options.seed, options.workers, resume)
-    loop.train(chosen, source, where, lambda line: tell(loop.told(line, chosen)))
+@dataclass(frozen=True)
+class Fold:
+    """The training of one fold's networks.
+
+    sha256 : case name -> file -> SHA-256 of what it holds.
+    """
+
+    options: CrossValidationOptions
+    number: int
+    sha256: Mapping[str, Mapping[str, str]]
+    precision: str
+
+    @property
+    def out(self) -> Path:
+        """Folder of its weights."""
+        return self.options.out / f"fold{self.number}"
+
+    def train(self, stage: str, cases: Sequence[Case], report: Callable[[str], None]) -> None:
+        """Train a stage, or continue from its checkpoint if that was trained on the same files."""
+        chosen = configured(self.options, stage)
+        checkpoint = loop.checkpoint_of(self.out, stage)
+        trained_on = {
+            "preset": self.options.preset,
+            "seed": self.options.seed,
+            "files": {case.name: self.sha256[case.name] for case in cases},
+        }
+        record = self.out / f"{stage}.trained_on.json"
+        if _changed(trained_on, record):
+            if checkpoint.is_file() and record.is_file():
+                report(f"fold {self.number}, {stage}: other data or settings; starting again")
+                for file in self.out.glob(f"{stage}.*"):
+                    file.unlink()
+            atomic.write_json(trained_on, record)
+        names = frozenset(case.name for case in cases)
+        source = RealScans(self.options.data, chosen, self.options.out / "prepared", names)
+        here = loop.Run(
+            self.out,
+            self.options.seed,
+            self.options.workers,
+            resume=checkpoint.is_file(),
+            precision=self.precision,
+        )
+        steps = chosen.training.steps
+        loop.train(chosen, source, here, lambda done: report(done.line(steps)))
 
 
 def test(case: Case, options: CrossValidationOptions, models: Models, prefix: str) -> None:
-    """Predict a held-out case in both ways; a failure is told, and counted in the tables."""
-    write_truth(case, options.truth)
+    """Predict a held-out case in both ways; a failure is reported, and counted in the tables."""
     paths = case_files.Paths(options.truth, case.name)
     spine, points = ({case.name: paths.of(stage)} for stage in ("spine", "vertebrae"))
     for name, job in (
@@ -99,20 +134,31 @@ def test(case: Case, options: CrossValidationOptions, models: Models, prefix: st
         batch_run.report(case_run.do(case, job), f"{prefix}{name}, ")
 
 
-def write_truth(case: Case, out: Path) -> None:
-    """Write a case's truth as results are written: its mask, body centres, and spine's centre."""
-    paths = case_files.Paths(out, case.name)
-    if all(paths.of(stage).exists() for stage in config.STAGES):
+def write_truth(case: Case, options: CrossValidationOptions, sha256: Mapping[str, str]) -> None:
+    """Write a case's truth as results are written: its mask, body centres, and spine's centre.
+
+    sha256 : of the case's files; truth from these very files stays as it is.
+    """
+    paths = case_files.Paths(options.truth, case.name)
+    record = options.out / "truth_of" / f"{case.name}.json"
+    if not _changed(sha256, record) and all(paths.of(stage).exists() for stage in config.STAGES):
         return
-    placed = volume.read_placement(case.ct)
-    points_mm = challenge_centroids.read_points(
-        case.centroids, placed.own, challenge_centroids.meant_by(case.centroids)
-    )
-    points_mm = {label: point for label, point in points_mm.items() if label in labels.ORDER}
-    volume.write(volume.read_labels(case.labels), paths.of("segmentation"), placed)
+    files = Labelled.of(case)
+    placed = volume.read_placement(files.ct)
+    every_mm = files.read_points()
+    points_mm = {label: point for label, point in every_mm.items() if label in labels.ORDER}
+    volume.write(volume.read_labels(files.labels), paths.of("segmentation"), placed)
     centroids.write(centroids.from_world(points_mm, placed.own), paths.of("vertebrae"))
     middle_mm = np.mean(list(points_mm.values()), axis=0)
     atomic.write_json({"center_mm": middle_mm}, paths.of("spine"))
+    atomic.write_json(sha256, record)
+
+
+def _changed(now: Mapping[str, object], record: Path) -> bool:
+    """Whether a record says something else, or cannot be read."""
+    with suppress(OSError, ValueError):
+        return atomic.read_json(record) != now
+    return True
 
 
 def spine_errors_mm(options: CrossValidationOptions) -> dict[str, float]:
@@ -120,7 +166,7 @@ def spine_errors_mm(options: CrossValidationOptions) -> dict[str, float]:
     errors: dict[str, float] = {}
     for name, case in layout.find(options.truth, ("spine",)).items():
         found = case_files.Paths(options.end_to_end, name).of("spine")
-        if found.is_file():
+        if case.spine is not None and found.is_file():
             a, b = (json.loads(path.read_text())["center_mm"] for path in (case.spine, found))
             errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))
     return errors

@@ -1,8 +1,7 @@
-"""A network with what it learns by: its loss, its optimiser and, as published, learned widths."""
-
-from collections.abc import Callable
+"""A network with its loss, its optimiser and, as published, the learned widths of its target."""
 
 import keras
+from keras.optimizers.schedules import LearningRateSchedule
 
 from versectl.config import StageConfig, TrainingConfig
 from versectl.networks import architectures
@@ -13,15 +12,15 @@ MOMENTUM = 0.99
 
 
 class Learner(keras.Model):
-    """A stage's network that knows what to make small; `widths_vox` are None unless learned."""
+    """A stage's network with the loss of its configuration.
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.config, self.widths_vox = None, None
+    widths_vox : widths of the target's Gaussians, where they are learned, else None.
+    """
 
-    def learn_by(self, config: StageConfig) -> None:
-        """Take the loss of a configuration, and learn the Gaussians' widths where it asks to."""
-        self.config = config
+    def __init__(self, network: keras.Model, config: StageConfig) -> None:
+        super().__init__(network.input, network.output, name=network.name)
+        self.dtype_policy = network.dtype_policy  # with float16 the loss is scaled
+        self.config, self.widths_vox = config, None
         if config.training.sigma_l2:
             self.widths_vox = self.add_weight(
                 shape=(config.network.outputs,),
@@ -29,8 +28,15 @@ class Learner(keras.Model):
                 name="widths_vox",
             )
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of a batch; `sample_weight` says where an answer counts."""
+    def compute_loss(
+        self,
+        x: keras.KerasTensor | None = None,
+        y: keras.KerasTensor | None = None,
+        y_pred: keras.KerasTensor | None = None,
+        sample_weight: keras.KerasTensor | None = None,
+        **_options: bool,
+    ) -> keras.KerasTensor:
+        """The loss of a batch, called by Keras; `sample_weight` says where an answer counts."""
         training = self.config.training
         if self.widths_vox is None:
             loss = losses.of_stage(self.config)(y, y_pred)
@@ -43,10 +49,10 @@ class Learner(keras.Model):
 
 
 def spread(batch: int) -> int:
-    """Share batches among all GPUs, by Keras' distribution; how many devices there are in use.
+    """Share batches among all GPUs, by Keras' distribution; how many devices are used.
 
-    With the JAX backend, the one this is whole for; else, or when a batch cannot be shared
-    equally, a single device is used.
+    Only the JAX backend supports this in full; with others, or when a batch cannot be divided
+    equally, one device is used.
     """
     devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
     if len(devices) < 2 or batch % len(devices):
@@ -57,10 +63,7 @@ def spread(batch: int) -> int:
 
 def compiled(config: StageConfig, precision: str = "float32") -> Learner:
     """A fresh network with its optimiser and loss; its layers compute in `precision`."""
-    network = architectures.build(config.network, precision)
-    learner = Learner(network.input, network.output, name=network.name)
-    learner.dtype_policy = network.dtype_policy  # scales the loss of float16
-    learner.learn_by(config)
+    learner = Learner(architectures.build(config.network, precision), config)
     # XLA makes 3-D convolutions on CPUs many times slower under TensorFlow.
     jit = False if keras.backend.backend() == "tensorflow" else "auto"
     learner.compile(optimizer(config.training), jit_compile=jit)
@@ -94,7 +97,7 @@ def averaged(learner: Learner) -> keras.Model:
     return network
 
 
-def _cosine(training: TrainingConfig) -> Callable:
+def _cosine(training: TrainingConfig) -> LearningRateSchedule:
     warm_up = max(training.steps // 50, 1)
     return keras.optimizers.schedules.CosineDecay(
         training.learning_rate / 10,
@@ -105,7 +108,7 @@ def _cosine(training: TrainingConfig) -> Callable:
     )
 
 
-def _constant(training: TrainingConfig) -> Callable | float:
+def _constant(training: TrainingConfig) -> LearningRateSchedule | float:
     if not training.boundaries:
         return training.learning_rate
     return keras.optimizers.schedules.PiecewiseConstantDecay(

@@ -1,102 +1,74 @@
-"""Samples made ahead of the network by worker processes, which load no network library."""
+"""Items made ahead of their use by worker processes, which end when this process does."""
 
 import itertools
+import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar, cast
 
-import numpy as np
 import SimpleITK as sitk
 
-from versectl.config import StageConfig
-from versectl.synth.subject import Subject
-from versectl.training import published_samples, samples
-from versectl.training.samples import Sample
+from versectl.errors import OutOfMemoryError
 
-#: chosen: samples waiting per worker; enough to bridge a slow one.
+#: chosen: items waiting per worker; enough to bridge a slow one.
 AHEAD = 4
 
-#: chosen: samples that are shuffled together.
-POOL = 48
+Item = TypeVar("Item")
+
+#: Called once in each worker process: gives the function number -> item. Must be picklable.
+Prepare = Callable[[], Callable[[int], Item]]
 
 
-#: Protocol and stage -> how its samples are drawn.
-DRAW = {
-    ("default", "spine"): samples.of_spine,
-    ("default", "vertebrae"): samples.of_vertebrae,
-    ("default", "segmentation"): samples.of_segmentation,
-    ("published", "spine"): published_samples.of_spine,
-    ("published", "vertebrae"): published_samples.of_vertebrae,
-    ("published", "segmentation"): published_samples.of_segmentation,
-}
+def ahead(prepare: Prepare[Item], first: int, workers: int) -> Generator[Item, None, None]:
+    """The items of all numbers from `first` on, in order, without end.
 
-
-def made(
-    config: StageConfig,
-    subjects: Callable[[], list[Subject]],
-    workers: int,
-    numbers: tuple[int, int],
-) -> Iterator[Sample]:
-    """Samples without end; each depends on the seed and its number alone.
-
-    subjects : makes the subjects, once in every worker; must be picklable.
-    numbers : seed, and number of the first sample.
+    Raises what making an item raises; OutOfMemoryError when the system kills a worker.
     """
-    seed, first = numbers
     for library in ("OMP", "OPENBLAS"):  # one thread a worker: the cores are the network's
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    job = (config, subjects, seed)
-    waiting: deque[Future[Sample]] = deque()
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, job) as pool:
+    waiting: deque[Future[Item]] = deque()
+    make = cast(Callable[[int], Item], _make)  # what `prepare` gave in the worker
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, _begin, (prepare,)) as pool:
         try:
             for number in itertools.count(first):
-                waiting.append(pool.submit(_make, number))
+                waiting.append(pool.submit(make, number))
                 if len(waiting) > AHEAD * workers:
                     yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise OutOfMemoryError(
+                "the system killed a process that makes training samples, most likely for lack of "
+                "memory; use fewer --workers or a machine with more memory."
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def replayed(fresh: Iterator[Sample], repeats: int, rng: np.random.Generator) -> Iterator[Sample]:
-    """Each sample so many times, every second time mirrored, shuffled within a pool."""
-    kept: list[Sample] = []
-    for sample in fresh:
-        kept += mirrored(sample, repeats)
-        while len(kept) > (POOL if rng.random() < 0.5 else POOL // 4):
-            yield kept.pop(int(rng.integers(len(kept))))
+#: Of a worker process: its function number -> item.
+_WORKER: list[Callable[[int], object]] = []
 
 
-def mirrored(sample: Sample, times: int) -> list[Sample]:
-    """The sample so many times, every second time left-right mirrored; points cannot be."""
-    if times == 1:
-        return [sample]
-    flipped = Sample(sample.seen[:, :, ::-1], sample.wanted[:, :, ::-1])
-    return [flipped if i % 2 else sample for i in range(times)]
-
-
-_JOB: list[tuple[StageConfig, list[Subject], np.ndarray, int]] = []
-
-
-def _begin_worker(config: StageConfig, subjects: Callable[[], list[Subject]], seed: int) -> None:
+def _begin(prepare: Prepare[object]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
     os.nice(2)  # the network goes first
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    everybody = subjects()
-    weights = np.array([subject.weight for subject in everybody])
-    _JOB.append((config, everybody, weights / weights.sum(), seed))
+    _WORKER.append(prepare())
 
 
-def draw(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
-    """A random sample for a stage; as published where the configuration asks for it."""
-    if subject.is_smooth:
-        config = replace(config, smoothing_mm=0.0)
-    return DRAW[config.protocol, config.stage](subject, config, rng)
+def _make(number: int) -> object:
+    (make,) = _WORKER
+    return make(number)
 
 
-def _make(number: int) -> Sample:
-    ((config, everybody, chances, seed),) = _JOB
-    rng = np.random.default_rng([seed, number])
-    subject = everybody[rng.choice(len(everybody), p=chances)]
-    return draw(subject, config, rng)
+def _end_with_parent() -> None:
+    """Wait for the parent's end, whatever ends it, a kill included; nobody needs a sample then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

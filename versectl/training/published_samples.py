@@ -1,4 +1,4 @@
-"""Samples for training as published: what the paper's networks are shown, per stage."""
+"""Samples for training as published, per stage: a random network input, and its target."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from versectl.errors import BadInputError
 from versectl.geometry import Grid
 from versectl.stages.published import segmentation, spine, vertebrae
 from versectl.synth.subject import Subject
-from versectl.training.samples import TRIES, Sample, given_center_mm
+from versectl.training.samples import TRIES, Draw, Sample, given_center_mm
 
 
 def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
@@ -25,14 +25,14 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
     middle_mm[2] = (subject.low_mm + subject.high_mm)[2] / 2 + rng.uniform(-0.5, 0.5) * slack_mm
     grid = Grid.centered(middle_mm, config.size_vox, (config.spacing_mm,) * 3)
     scan = subject.scan(grid, rng)
-    seen = vertebrae.box(scan.ct, grid, config)
+    network_input = vertebrae.box(scan.ct, grid, config)
     if not config.training.sigma_l2:
-        return Sample(seen, vertebrae.target(scan.centroids_mm, grid, config))
+        return Sample(network_input, vertebrae.target(scan.centroids_mm, grid, config))
     counts = np.ones((*grid.shape, 1), np.float32)
     unsure_mm = config.training.top_and_bottom_mm
     if scan.depth_mm is not None and unsure_mm:
         counts[scan.depth_mm < unsure_mm] = 0
-    return Sample(seen, vertebrae.points(scan.centroids_mm, grid, config), counts)
+    return Sample(network_input, vertebrae.points(scan.centroids_mm, grid, config), counts)
 
 
 def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
@@ -47,3 +47,11 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
                 segmentation.target(scan.labels, label, grid, config),
             )
     raise BadInputError("no vertebra of a subject for training stays in the box.")
+
+
+#: Stage -> how its samples are drawn.
+DRAW: dict[str, Draw] = {
+    "spine": of_spine,
+    "vertebrae": of_vertebrae,
+    "segmentation": of_segmentation,
+}

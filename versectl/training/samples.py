@@ -1,8 +1,9 @@
 """Samples for training, per stage: a random network input of a subject, and its target.
 
-The box and the target are those of the stage itself, so training and inference frame a scan alike.
+Both are made by the stage itself, so that training and inference frame a scan alike.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,19 +16,19 @@ from versectl.synth.drawing import oblique_view
 from versectl.synth.drawing.field_of_view import field_of_view
 from versectl.synth.subject import Scan, Subject
 
-#: chosen: a scan for the spine stage is made at this spacing and seen at 8 mm.
+#: chosen: a scan for the spine stage is made at this spacing, the network input at 8 mm.
 SPINE_SCAN_MM = 4.0
 
-#: chosen: how far the spine's centre, found at 8 mm, may be off.
+#: chosen: error of the spine's centre, found at 8 mm, along x and y.
 CENTER_ERROR_MM = 15.0
 
-#: section 3.1: how far the vertebra's centre the third stage is given may be off.
+#: section 3.1: error of the vertebra's centre that the third stage is given, along each axis.
 POINT_ERROR_MM = 3.0
 
-#: chosen: share of fields of view that lie askew.
+#: chosen: share of oblique fields of view.
 OBLIQUE = 0.4
 
-#: chosen: response that is wanted for a vertebra that is cut, but not as far as its centre.
+#: chosen: target of a vertebra that the scan cuts, but not as far as its centre.
 CUT = 0.5
 
 #: chosen: scans made before a subject is given up.
@@ -35,15 +36,15 @@ TRIES = 30
 
 
 class Sample(NamedTuple):
-    """What a network sees and should answer: (z, y, x, channels), float32 each.
+    """A network input and its target: (z, y, x, channels), float32 each.
 
-    Where the target's widths are learned, `wanted` is points in voxels, (labels, 4), see
-    stages.published.vertebrae.points.
-    counts : where an answer counts, 0 or 1, (z, y, x, 1); None if everywhere.
+    Where the widths of the target's Gaussians are learned, the target is points in voxels,
+    (labels, 4), see stages.published.vertebrae.points.
+    counts : where the answer counts in the loss, 0 or 1, (z, y, x, 1); None if everywhere.
     """
 
-    seen: np.ndarray
-    wanted: np.ndarray
+    network_input: np.ndarray
+    target: np.ndarray
     counts: np.ndarray | None = None
 
 
@@ -63,7 +64,7 @@ def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) ->
 def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
     """A tile somewhere along the spine of a field of view, and its vertebrae.
 
-    Of two fields of view the shorter one: what shows few vertebrae is harder to name.
+    Of two fields of view the shorter one: what shows few vertebrae is harder to label.
     """
     views_mm = [field_of_view(subject, rng) for _ in range(2)]
     shorter_mm = min(views_mm, key=lambda view_mm: np.ptp(view_mm, axis=0)[2])
@@ -116,3 +117,14 @@ def given_center_mm(scan: Scan, label: int, rng: np.random.Generator) -> np.ndar
 def _scan(subject: Subject, grid: Grid, rng: np.random.Generator) -> Scan:
     scan = subject.scan(grid, rng)
     return oblique_view.cut(scan, rng) if rng.random() < OBLIQUE else scan
+
+
+#: A random sample of a subject for the stage of a configuration.
+Draw = Callable[[Subject, StageConfig, np.random.Generator], Sample]
+
+#: Stage -> how its samples are drawn.
+DRAW: dict[str, Draw] = {
+    "spine": of_spine,
+    "vertebrae": of_vertebrae,
+    "segmentation": of_segmentation,
+}
