@@ -73,3 +73,12 @@ def test_centres_of_labels_are_exact_and_take_little_more_memory_than_the_mask()
     assert centers.keys() == expected.keys()
     for label, center in expected.items():
         np.testing.assert_allclose(centers[label], center)
+
+
+def test_labels_are_counted_with_little_memory():
+    label_map = np.random.default_rng(2).integers(0, 30, (60, 200, 200)).astype(np.uint8)
+    tracemalloc.start()
+    geometry.label_counts(label_map)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 0.3 * label_map.nbytes

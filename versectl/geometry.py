@@ -334,7 +334,7 @@ def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
     """
     if not sigma_mm:
         return image
-    floor = sitk.Clamp(sitk.Cast(image, sitk.sitkFloat32), lowerBound=AIR_HU)
+    floor = sitk.Clamp(image, sitk.sitkFloat32, lowerBound=AIR_HU)
     for axis, size in enumerate(image.GetSize()):
         if size >= 4:
             floor = sitk.RecursiveGaussian(floor, sigma_mm, direction=axis)

@@ -70,3 +70,11 @@ def test_json_is_strict_and_keeps_its_meaning(tmp_path):
 def test_sha256_is_that_of_the_bytes(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert atomic.sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_the_umask_of_other_threads_is_never_touched(tmp_path, monkeypatch):
+    def umask(_mask):
+        raise AssertionError("the umask belongs to the whole process")
+
+    monkeypatch.setattr("os.umask", umask)
+    atomic.write_json([], tmp_path / "a.json")

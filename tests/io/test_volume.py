@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -242,3 +243,28 @@ except Exception as error:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "the disk is full" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_reading_a_scan_takes_little_memory_beside_its_voxels(ending, tmp_path):
+    """No copy in floats of what came in as int16; ITK's own copy of the voxels is not counted."""
+    rng = np.random.default_rng(1)
+    voxels = rng.integers(-1100, 1500, (120, 130, 140), dtype=np.int16)
+    path = tmp_path / f"scan{ending}"
+    volume.write(sitk.GetImageFromArray(voxels), path)
+    volume.read_ct(path)  # modules that are loaded now do not count
+    tracemalloc.start()
+    volume.read_ct(path)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1.3 * voxels.nbytes
+
+
+def test_a_label_map_in_floats_is_converted_plane_by_plane(tmp_path):
+    voxels = np.random.default_rng(1).integers(0, 25, (120, 130, 140)).astype(np.float32)
+    volume.write(sitk.GetImageFromArray(voxels), tmp_path / "map.nii.gz")
+    tracemalloc.start()
+    volume.read_labels(tmp_path / "map.nii.gz")
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1.5 * voxels.nbytes

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from io import IOBase
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ import nibabel
 import numpy as np
 import SimpleITK as sitk
 from nibabel.spatialimages import HeaderDataError
-from nibabel.volumeutils import array_from_file
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
@@ -50,6 +49,9 @@ VECTORS = (1005, 1006, 1007, 1008, 1009)
 
 #: gzip packs no better than this (zlib's documentation: "1032:1").
 BEST_RATIO = 1032
+
+#: Bytes that are unpacked at once.
+PART = 1 << 20
 
 #: Level of packing; zlib's and ITK's default.
 PACKING = 6
@@ -106,10 +108,12 @@ def read_voxels(path: Path, header: Header) -> NDArray[Any]:
         kind, offset = nifti.get_data_dtype(), int(nifti["vox_offset"])
         _check_length(path, offset + int(np.prod(header.size_vox)) * kind.itemsize)
         with _opened(path) as stream:
-            stored = array_from_file(header.size_vox[:3], kind, stream, offset, mmap=False)
-            while stream.read(1 << 20):  # gzip's checksum stands at the end
+            stream.seek(offset)
+            stored = _read_whole(stream, int(np.prod(header.size_vox)) * kind.itemsize)
+            while stream.read(PART):  # gzip's checksum stands at the end
                 pass
-        return _scaled(stored.T, *nifti.get_slope_inter())
+        voxels = stored.view(kind).reshape(header.size_vox[2::-1])
+        return _scaled(voxels, *nifti.get_slope_inter())
     except BROKEN as error:
         raise _damaged(path, error) from error
 
@@ -130,7 +134,7 @@ def parts(path: Path, header: Header) -> Iterator[NDArray[Any]]:
     try:
         with _opened(path) as stream:
             stream.read(int(nifti["vox_offset"]))
-            while part := stream.read(min(left, 1 << 20)):
+            while part := stream.read(min(left, PART)):
                 left -= len(part)
                 whole = len(part) // kind.itemsize
                 yield _scaled(np.frombuffer(part, kind, whole), *nifti.get_slope_inter())
@@ -202,8 +206,20 @@ def _damaged(path: Path, error: Exception) -> BadInputError:
     return BadInputError(f"{path} is damaged or cut off ({error}); get it again.")
 
 
+def _read_whole(stream: BufferedIOBase, count: int) -> NDArray[np.uint8]:
+    """So many bytes; in parts, as gzip would unpack them all beside the array."""
+    content = np.empty(count, np.uint8)
+    left = content.data
+    while left:
+        read = stream.readinto(left[:PART])
+        if not read:
+            raise EOFError(f"{len(left)} bytes of voxels are missing")
+        left = left[read:]
+    return content
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[IOBase]:
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
     """The file's content, unpacked when it is packed, whatever its name says."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
