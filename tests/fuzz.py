@@ -15,6 +15,8 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +96,8 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "report": (json.dumps(report), case_report.read),
         "manifest": (rows, lambda path: selection.read_manifest(path, folder)),
     }
+    if find_spec("pydicom"):
+        found["DICOM"] = Kind(".dcm", multi_frame_dicom(), 2500, volume.read_ct)
     for name, (text, read) in texts.items():
         found[name] = Kind(".json", text.encode(), len(text), read)
     return found
@@ -108,6 +112,15 @@ def drawn() -> sitk.Image:
     image.SetOrigin((-10.0, 4.0, 30.0))
     image.SetDirection((0, 0, -1, 1, 0, 0, 0, -1, 0))
     return image
+
+
+def multi_frame_dicom() -> bytes:
+    """A small CT in one DICOM file."""
+    import dicom_series
+
+    buffer = BytesIO()
+    dicom_series.enhanced(dicom_series.datasets()).save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def verdict(read: Callable[[Path], object], path: Path) -> str:

@@ -87,12 +87,13 @@ class Result:
     flags: tuple[Flag, ...]
 
 
-def read_ct(path: str | Path) -> CT:
+def read_ct(path: str | Path, series: str | None = None) -> CT:
     """A CT in Hounsfield units: NIfTI, NRRD, MetaImage, or a DICOM series.
 
+    series : number or UID of the DICOM series, where a folder holds several CT.
     Raises BadInputError when the file is not one 3-D CT.
     """
-    return volume.read_ct(Path(path))
+    return volume.read_ct(Path(path), series)
 
 
 def load_models(

@@ -14,6 +14,7 @@ import pytest
 from versectl import api
 from versectl.cli.main import main
 from versectl.io import volume
+from versectl.io.dicom import stack
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,6 +194,15 @@ def test_every_quality_flag_has_a_section():
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "quality.md").read_text(), re.M)
     assert codes
     assert sorted(codes) == sorted(headings)
+
+
+def test_every_flag_of_the_file_has_a_row():
+    files = sorted((ROOT / "versectl" / "io").rglob("*.py"))
+    codes = {c for f in files for c in re.findall(r'Flag\(\s*"([a-z_]+)"', f.read_text())}
+    codes |= set(stack.FLAGS)
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "quality.md").read_text(), re.M)
+    assert len(codes) > 5
+    assert codes <= set(rows)
 
 
 def source(module) -> str:
