@@ -6,20 +6,28 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from phantoms import BONE, PROGRAM, Phantoms, draw, ended, results
 
+from versectl import geometry
 from versectl.batch import case as case_run
-from versectl.batch import outcome, worker
+from versectl.batch import outcome, reuse, transaction, worker
 from versectl.batch import run as batch_run
 from versectl.batch.job import RUN_ALL, Job
-from versectl.io import volume
+from versectl.batch.steps import Steps
+from versectl.io import case_files, volume
 from versectl.io.layout import Case
-from versectl.types import Model
+from versectl.report import case_report, provenance
+from versectl.stages import pipeline
+from versectl.types import Model, Spine, Vertebra
+
+psutil = pytest.importorskip("psutil")
 
 NAMES = [f"case{number}" for number in range(5)]
 
@@ -79,15 +87,29 @@ HARMS = {
 }
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that can be put forward, by hours, for the thread that does so."""
+    ahead_s = defaultdict(float)
+    monkeypatch.setattr(
+        worker, "monotonic", lambda: time.monotonic() + ahead_s[threading.get_ident()]
+    )
+    return ahead_s
+
+
 @pytest.mark.parametrize(
     "death",
-    [("crash", 1, "SIGSEGV"), ("killed", 5, "lack of memory"), ("hang", 4, "longer than 15 s")],
+    [("crash", 1, "SIGSEGV"), ("killed", 5, "lack of memory"), ("hang", 4, "longer than 1000 s")],
 )
-def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, tmp_path):
+def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, tmp_path, clock):
     harm, code, says = death
+
+    def put_forward(case, step):
+        if harm == "hang" and (case.name, step) == ("case2", "vertebrae"):
+            clock[threading.get_ident()] += 2000
+
     job = Job(tmp_path, RUN_ALL, Trouble(harm))
-    timeout_s = 15.0 if harm == "hang" else None
-    done = list(batch_run.in_a_worker(todo, job, timeout_s, lambda *_: None))
+    done = list(batch_run.in_a_worker(todo, job, 1000, put_forward))
     assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
     assert done[2].error.exit_code == code
     assert says in done[2].line
@@ -113,10 +135,10 @@ def start(*words):
 def test_a_batch_killed_at_random_moments_ends_like_an_undisturbed_one(
     scans, undisturbed, tmp_path
 ):
-    """kill -9 of the whole batch, again and again, each time a case later; then left in peace."""
+    """kill -9 of the whole batch, each time two cases later; then left in peace."""
     chance = random.Random(5)
     kills = 0
-    for done in range(5):
+    for done in (0, 2, 4):
         process = start(scans, tmp_path)
         while len(list(tmp_path.glob("*_report.json"))) < done and process.poll() is None:
             time.sleep(0.01)
@@ -185,3 +207,101 @@ def test_a_watch_counts_work_and_loading_apart_and_no_waiting(monkeypatch):
     now[0] = 110.0
     assert watch.left_s() == 0.0
     assert worker.Watch(None).left_s() is None
+
+
+def children_of(process):
+    """The helpers of a program of ours; resource trackers are none."""
+    found = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in found if "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def test_helpers_end_when_the_program_is_killed(scans, tmp_path):
+    process = start(scans, tmp_path)
+    assert "case0" in process.stdout.readline()
+    helpers = children_of(process)
+    assert len(helpers) == 1
+    process.kill()
+    process.communicate()
+    gone, alive = psutil.wait_procs(helpers, timeout=10)
+    assert (len(gone), alive) == (1, [])
+
+
+ERRORS = (OSError(5, "Input/output error"), ValueError("x"), MemoryError(), RuntimeError("y"))
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Models in a process where every step may raise, by chance, any error at all."""
+
+    seed: int
+
+    def __setstate__(self, state):
+        """In the other process: from now on steps fail."""
+        object.__setattr__(self, "seed", state["seed"])
+        chance = random.Random(self.seed)
+        pipeline.SPINE["default"] = lambda ct, _model: Spine(geometry.center(ct), 0.9)
+        pipeline.VERTEBRAE["default"] = lambda _ct, at_mm, _model: {20: Vertebra(at_mm, 0.9, 0.99)}
+        pipeline.SEGMENTATION["default"] = lambda ct, _at_mm, _model: ct > 500
+        for place, name in STEPS:
+            setattr(place, name, failing(getattr(place, name), chance))
+
+    @property
+    def spine(self) -> Model:
+        return Phantoms().spine
+
+    @property
+    def vertebrae(self) -> Model:
+        return Phantoms().vertebrae
+
+    @property
+    def segmentation(self) -> Model:
+        return Phantoms().segmentation
+
+    identity = Phantoms().identity
+
+
+#: Where a case can fail: claiming, looking, reading, computing, writing, reporting, moving in.
+STEPS = (
+    (transaction, "_locked"),
+    (reuse, "look"),
+    (volume, "read_ct"),
+    (pipeline, "find_spine"),
+    (pipeline, "find_vertebrae"),
+    (pipeline, "segment"),
+    (case_files, "write"),
+    (provenance, "write"),
+    (case_report, "done"),
+    (case_report, "failed"),
+    (transaction.Transaction, "commit"),
+    (Steps, "begin"),
+)
+
+
+def failing(work, chance):
+    def attempt(*given, **named):
+        if chance.random() < 0.08:
+            raise chance.choice((*ERRORS, SystemExit(1)))
+        return work(*given, **named)
+
+    return attempt
+
+
+def test_a_batch_with_errors_at_every_step_ends_and_tells_of_every_case(tmp_path):
+    scan = tmp_path / "in" / "a_ct.nii.gz"
+    volume.write(draw((6.0, 6.0, 6.0))[0], scan)
+    todo = [Case(f"case{number:02d}", scan) for number in range(50)]
+    done = list(batch_run.in_a_worker(todo, Job(tmp_path / "out", RUN_ALL, Faults(3)), None, quiet))
+    assert [one.name for one in done] == [case.name for case in todo]
+    counts = Counter(one.status for one in done)
+    assert counts["failed"] > 5
+    assert counts["done"] > 5
+    assert all(one.line for one in done)
+    for one in done:
+        masks = tmp_path / "out" / f"{one.name}_seg.nii.gz"
+        assert masks.exists() == (one.status == "done"), one
+    transaction.sweep(tmp_path / "out")
+    assert not (tmp_path / "out" / ".versectl").exists()
+
+
+def quiet(_case, _step):
+    """Nobody is told."""

@@ -62,28 +62,30 @@ def levels_may_be_shifted(vertebrae: Vertebrae) -> list[Flag]:
 def header_may_be_flipped(vertebrae: Vertebrae, height_mm: float) -> list[Flag]:
     """Next to nothing is found in a long scan, or what is found is faint.
 
-    Of 4 real scans read upside down and front to back 6 of 8 are flagged, none of 11 as they are.
+    Of 4 real scans read upside down and front to back 5 of 8 are flagged, none of 8 as they are.
     """
     sparse = len(vertebrae) <= SPARSE and height_mm > LONG_MM
-    if not (sparse or _is_faint(vertebrae)):
+    if not (sparse or _are_faint(vertebrae)):
         return []
-    found = f"{len(vertebrae)} in {height_mm:.0f} mm" if sparse else "with faint peaks"
+    count = f"{len(vertebrae)} vertebra{'e' if len(vertebrae) > 1 else ''}"
+    found = f"Only {count} found in {height_mm:.0f} mm" if sparse else "Most peaks are faint"
     return [
         Flag(
             "header_may_be_flipped",
             "error",
             None,
-            f"Hardly any vertebra was found ({found}).",
-            "Check in a viewer whether the scan is upside down or front to back: a wrong "
-            "orientation in its header is the likely cause.",
+            f"{found}: the scan may be upside down or front to back.",
+            "Compare it with the patient in a viewer; a wrong orientation in the header is the "
+            "likely cause.",
         )
     ]
 
 
-def _is_faint(vertebrae: Vertebrae) -> bool:
-    """All peaks are low, or half of them and the labels are doubtful, too."""
+def _are_faint(vertebrae: Vertebrae) -> bool:
+    """All peaks are low; or half of several, and the labels are doubtful, too."""
     faint = [vertebra.peak < LOW_PEAK for vertebra in vertebrae.values()]
-    return all(faint) or (2 * sum(faint) >= len(faint) and bool(levels_may_be_shifted(vertebrae)))
+    doubtful = len(faint) > SPARSE and bool(levels_may_be_shifted(vertebrae))
+    return all(faint) or (doubtful and 2 * sum(faint) >= len(faint))
 
 
 def low_peaks(vertebrae: Vertebrae) -> list[Flag]:

@@ -1,0 +1,227 @@
+"""What is kept and what is computed again: nothing stale passes for a correction by hand."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from phantoms import CENTERS_MM
+
+from versectl.io import atomic, centroids, volume
+from versectl.stages import pipeline
+from versectl.types import Vertebra
+
+FILES = {"spine": "lumbar_spine.json", "vertebrae": "lumbar_ctd.json", "masks": "lumbar_seg.nii.gz"}
+
+
+def report(out):
+    return json.loads((out / "lumbar_report.json").read_text())
+
+
+def correct(out):
+    """A user takes L2 out."""
+    path = out / FILES["vertebrae"]
+    entries = [entry for entry in json.loads(path.read_text()) if entry.get("label") != 21]
+    atomic.write_json(entries, path)
+
+
+def lacks_memory(*_inputs):
+    raise MemoryError
+
+
+def with_weights(models, name):
+    """The models, those of the later stages from other weights."""
+    return {
+        stage: replace(models[stage], sha256=name * 64) for stage in ("vertebrae", "segmentation")
+    }
+
+
+def test_results_of_former_weights_never_pass_for_corrections(
+    run,
+    ct_file,
+    out,
+    models,
+    monkeypatch,
+):
+    """Done with weights A; B fails; the third run computes by B and says so."""
+    run("run-all", ct_file, out)
+    for stage, model in with_weights(models, "e").items():
+        monkeypatch.setitem(models, stage, model)
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.SEGMENTATION, "default", lacks_memory)
+        assert run("run-all", ct_file, out).exit_code == 5
+    assert report(out)["status"] == "failed"
+    assert report(out)["files"][FILES["masks"]]["weights_sha256"] == "c" * 64
+    assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+    made = {name: entry["weights_sha256"] for name, entry in report(out)["files"].items()}
+    assert made == {
+        FILES["spine"]: "a" * 64,
+        FILES["vertebrae"]: "e" * 64,
+        FILES["masks"]: "e" * 64,
+    }
+    assert report(out)["kept"] == ["spine"]
+
+
+def test_results_of_a_replaced_ct_never_pass_for_corrections(
+    run,
+    ct_file,
+    out,
+    monkeypatch,
+):
+    run("run-all", ct_file, out)
+    volume.write(volume.read_ct(ct_file) + 5, ct_file)
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.VERTEBRAE, "default", lacks_memory)
+        assert run("run-all", ct_file, out).exit_code == 5
+    assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+    assert report(out)["kept"] == []
+    assert {entry["input_sha256"] for entry in report(out)["files"].values()} == {
+        atomic.sha256(ct_file)
+    }
+
+
+def test_another_configuration_of_the_same_weights_computes_again(
+    run,
+    ct_file,
+    out,
+    models,
+    monkeypatch,
+):
+    run("run-all", ct_file, out)
+    model = models["segmentation"]
+    lower = replace(model, config=replace(model.config, threshold=0.4))
+    monkeypatch.setitem(models, "segmentation", lower)
+    run("run-all", ct_file, out)
+    assert report(out)["kept"] == ["spine", "vertebrae"]
+
+
+@pytest.mark.parametrize("command", ["segment", "run-all"])
+def test_masks_of_corrected_centroids_are_computed_again_by_every_command(
+    run, ct_file, out, command, label_map
+):
+    for step in ("localize-spine", "localize-vertebrae", "segment"):
+        run(step, ct_file, out)
+    correct(out)
+    assert "T12..L1, 2 vertebrae" in run(command, ct_file, out).stdout
+    entries = json.loads((out / "lumbar_provenance.json").read_text())["files"]
+    made_from = entries[FILES["masks"]]["made_from_sha256"]
+    assert made_from == atomic.sha256(out / FILES["vertebrae"])
+    assert "kept" in run(command, ct_file, out).stdout
+
+
+def test_a_correction_stays_whatever_the_weights(run, ct_file, out, models, monkeypatch):
+    run("run-all", ct_file, out)
+    correct(out)
+    for stage, model in with_weights(models, "e").items():
+        monkeypatch.setitem(models, stage, model)
+    for _ in range(2):
+        run("run-all", ct_file, out)
+        made = report(out)["files"][FILES["vertebrae"]]
+        assert (made["made_by"], made["weights_sha256"]) == ("user", None)
+        assert len(report(out)["vertebrae"]) == 2
+
+
+def test_a_correction_from_before_the_ct_was_replaced_stays_and_is_flagged(
+    run,
+    ct_file,
+    out,
+):
+    run("run-all", ct_file, out)
+    correct(out)
+    run("run-all", ct_file, out)
+    assert report(out)["flags"] == []
+    volume.write(volume.read_ct(ct_file) + 5, ct_file)
+    done = run("run-all", ct_file, out)
+    assert "lumbar_ctd.json was corrected before the CT was replaced" in done.stdout
+    assert [flag["code"] for flag in report(out)["flags"]] == ["made_for_another_ct"]
+
+
+@pytest.fixture
+def uncertain(monkeypatch):
+    """The second stage is in doubt of its labels, and of L2."""
+
+    def predict(ct, _center_mm, _model):
+        found = {label: Vertebra(center, 0.8, 0.61) for label, center in CENTERS_MM.items()}
+        return found | {21: Vertebra(CENTERS_MM[21], 0.31, 0.61)}
+
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
+
+
+def test_the_stages_one_by_one_know_as_much_as_run_all(run, ct_file, out, tmp_path, uncertain):
+    run("localize-spine", ct_file, out)
+    done = run("localize-vertebrae", ct_file, out)
+    assert "check: Labels may all be shifted by one level (confidence 0.61)." in done.stdout
+    assert "check: L2 is uncertain: its heatmap's peak is 0.31." in done.stdout
+    run("segment", ct_file, out)
+    done = run("run-all", ct_file, out)
+    assert "L2 is uncertain" in done.stdout
+    assert report(out)["kept"] == ["spine", "vertebrae", "segmentation"]
+    assert [(row["peak"], row["confidence"]) for row in report(out)["vertebrae"]] == [
+        (0.8, 0.61),
+        (0.8, 0.61),
+        (0.31, 0.61),
+    ]
+    run("run-all", ct_file, tmp_path / "all")
+    alone = json.loads((tmp_path / "all" / "lumbar_report.json").read_text())
+    for key in ("flags", "warnings", "vertebrae", "spine", "files"):
+        assert report(out)[key] == alone[key]
+
+
+def test_a_changed_centroid_file_has_no_peaks(run, ct_file, out, uncertain):
+    run("localize-spine", ct_file, out)
+    run("localize-vertebrae", ct_file, out)
+    correct(out)
+    run("run-all", ct_file, out)
+    assert [row["peak"] for row in report(out)["vertebrae"]] == [None, None]
+    assert report(out)["flags"] == []
+
+
+def test_pictures_of_replaced_results_go(run, ct_file, out, models, monkeypatch):
+    run("localize-spine", ct_file, out, "--heatmap")
+    run("run-all", ct_file, out, "--preview")
+    assert (out / "lumbar_spine_heatmap.nii.gz").exists()
+    monkeypatch.setitem(models, "spine", replace(models["spine"], sha256="f" * 64))
+    run("run-all", ct_file, out)
+    assert not (out / "lumbar_spine_heatmap.nii.gz").exists()
+    assert not (out / "lumbar_preview.png").exists()
+
+
+def test_a_heatmap_of_a_corrected_spine_takes_overwrite(run, ct_file, out):
+    run("localize-spine", ct_file, out)
+    atomic.write_json({"center_mm": [5.0, 30.0, -80.0]}, out / FILES["spine"])
+    done = run("localize-spine", ct_file, out, "--heatmap")
+    assert (done.exit_code, "--overwrite" in done.stderr) == (3, True)
+    assert run("localize-spine", ct_file, out, "--heatmap", "--overwrite").exit_code == 0
+    assert (out / "lumbar_spine_heatmap.nii.gz").exists()
+
+
+def test_a_folder_of_version_1_is_computed_again_and_its_corrections_stay(
+    run,
+    ct_file,
+    out,
+):
+    run("run-all", ct_file, out)
+    correct(out)
+    old = {
+        "case": "lumbar",
+        "status": "done",
+        "outputs": {name: atomic.sha256(out / name) for name in FILES.values()},
+        "kept": ["vertebrae"],
+        "input": {"file": ct_file.name, "sha256": atomic.sha256(ct_file)},
+        "weights_sha256": {"spine": "a" * 64, "segmentation": "c" * 64},
+        "seconds": {},
+        "peak_memory_mb": 1,
+        "versions": {"versectl": "1"},
+    }
+    atomic.write_json(old, out / "lumbar_report.json")
+    (out / "lumbar_provenance.json").unlink()
+    assert "2 vertebrae" in run("run-all", ct_file, out).stdout
+    assert report(out)["kept"] == ["vertebrae"]
+
+
+def test_centroids_of_another_program_are_kept_and_named_so(run, ct_file, ct, out):
+    mine = centroids.from_world({20: CENTERS_MM[20]}, ct)
+    out.mkdir()
+    centroids.write(mine, out / FILES["vertebrae"])
+    assert "L1 alone" in run("run-all", ct_file, out).stdout
+    assert report(out)["files"][FILES["vertebrae"]]["made_by"] == "user"
+    assert report(out)["files"][FILES["spine"]]["made_by"] == "versectl"
