@@ -68,7 +68,7 @@ def test_results_of_a_replaced_ct_never_pass_for_corrections(
     monkeypatch,
 ):
     run("run-all", ct_file, out)
-    volume.write(volume.read_ct(ct_file) + 5, ct_file)
+    volume.write(volume.read_ct(ct_file).image + 5, ct_file)
     with monkeypatch.context() as patch:
         patch.setitem(pipeline.VERTEBRAE, "default", lacks_memory)
         assert run("run-all", ct_file, out).exit_code == 5
@@ -129,7 +129,7 @@ def test_a_correction_from_before_the_ct_was_replaced_stays_and_is_flagged(
     correct(out)
     run("run-all", ct_file, out)
     assert report(out)["flags"] == []
-    volume.write(volume.read_ct(ct_file) + 5, ct_file)
+    volume.write(volume.read_ct(ct_file).image + 5, ct_file)
     done = run("run-all", ct_file, out)
     assert "lumbar_ctd.json was corrected before the CT was replaced" in done.stdout
     assert [flag["code"] for flag in report(out)["flags"]] == ["made_for_another_ct"]

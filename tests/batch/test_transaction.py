@@ -97,3 +97,16 @@ def test_many_cases_may_come_and_go_at_once(tmp_path):
     with ThreadPoolExecutor(3) as threads:
         assert list(threads.map(work, "abc")) == ["a", "b", "c"]
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_putting_a_folder_in_order_does_not_wait_for_other_runs(tmp_path, monkeypatch):
+    def no_waiting(_seconds):
+        raise AssertionError("it waits")
+
+    monkeypatch.setattr("time.sleep", no_waiting)
+    (tmp_path / ".versectl" / "b.making").mkdir(parents=True)
+    (tmp_path / ".versectl" / "b.lock").touch()
+    with transaction.begin(tmp_path, "a"):
+        transaction.sweep(tmp_path)
+        assert transaction.locked(tmp_path) == ["a"]
+        assert not (tmp_path / ".versectl" / "b.making").exists()

@@ -5,7 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,8 +17,9 @@ import pytest
 from phantoms import CENTERS_MM, PROGRAM, Phantoms, dice, draw, oblique
 
 from versectl import geometry
+from versectl.batch import selection
 from versectl.batch.job import RUN_ALL, Job
-from versectl.challenges import grand_challenge
+from versectl.challenges import grand_challenge, verse
 from versectl.io import challenge_centroids, volume
 
 
@@ -57,6 +61,23 @@ def test_one_bad_scan_of_a_challenge_costs_itself_only(run, tmp_path, ct):
     assert run("challenge", tmp_path, tmp_path / "x", "--layout", "verse2019").exit_code == 3
 
 
+def test_no_two_scans_of_a_challenge_share_a_name(run, tmp_path):
+    """a/b_c and a_b/c are two subjects."""
+    places = ("a/b_c", "a_b/c", "a%5Fb/c", "a/b%5Fc")
+    scans = [tmp_path / "in" / f"{place}.nii.gz" for place in places]
+    names = {verse.case_name(scan, tmp_path / "in") for scan in scans}
+    assert len(names) == len(places)
+    assert all(selection.is_file_name(name) for name in names)
+    for number, scan in enumerate(scans[:2]):
+        volume.write(draw((4.0, 4.0, 4.0 + number))[0], scan)
+    assert (
+        run("challenge", tmp_path / "in", tmp_path / "out", "--layout", "verse2020").exit_code == 0
+    )
+    for scan, place in zip(scans[:2], places, strict=False):
+        made = volume.read_labels(tmp_path / "out" / f"{place}_seg.nii.gz")
+        assert geometry.same_grid(made, volume.read_frame(scan))
+
+
 @pytest.fixture
 def sockets(tmp_path):
     return grand_challenge.Sockets(
@@ -64,11 +85,14 @@ def sockets(tmp_path):
     )
 
 
-def ask(sockets, method, path, job=None):
+def ask(sockets, method, path):
     """Status and body of one request, without a server."""
+    app = grand_challenge.application(sockets, Job(Path(), RUN_ALL, Phantoms()))
+    return asked(app, method, path)
+
+
+def asked(app, method, path):
     answered = []
-    job = job or Job(Path(), RUN_ALL, Phantoms())
-    app = grand_challenge.application(sockets, job)
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
     body = b"".join(app(environ, lambda status, _headers: answered.append(status)))
     return int(answered[0].split()[0]), json.loads(body)
@@ -84,6 +108,38 @@ def test_an_invocation_takes_the_scan_and_leaves_the_results(sockets, ct, label_
     assert dice(found, label_map, 20) > 0.9
     assert json.loads((sockets.output / "told.json").read_text())["status"] == "done"
     assert len(json.loads((sockets.output / "centres.json").read_text())) == 4
+
+
+def test_a_failing_call_leaves_no_results_of_an_earlier_one(sockets, ct):
+    scan = sockets.input / "images" / "ct" / "5f-1.mha"
+    volume.write(ct, scan)
+    assert ask(sockets, "POST", "/invoke")[0] == HTTPStatus.CREATED
+    scan.write_bytes(b"no scan")
+    status, told = ask(sockets, "POST", "/invoke")
+    assert (status, told["exit_code"]) == (HTTPStatus.INTERNAL_SERVER_ERROR, 3)
+    assert [path for path in sockets.output.rglob("*") if path.is_file()] == []
+
+
+def test_while_a_scan_is_in_work_health_answers_and_a_second_call_is_refused(sockets, ct):
+    volume.write(ct, sockets.input / "images" / "ct" / "5f-1.mha")
+    begun, go_on = threading.Event(), threading.Event()
+    models = Phantoms()
+
+    def slow(seen):
+        begun.set()
+        assert go_on.wait(60)
+        return Phantoms().spine.answer(seen)
+
+    models["spine"] = replace(models["spine"], answer=slow)
+    app = grand_challenge.application(sockets, Job(Path(), RUN_ALL, models))
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(asked, app, "POST", "/invoke")
+        assert begun.wait(60)
+        assert asked(app, "GET", "/health")[0] == HTTPStatus.OK
+        assert asked(app, "POST", "/invoke")[0] == HTTPStatus.SERVICE_UNAVAILABLE
+        go_on.set()
+        assert first.result()[0] == HTTPStatus.CREATED
+    assert (sockets.output / "told.json").exists()
 
 
 @pytest.mark.parametrize("count", [0, 2])

@@ -3,11 +3,10 @@
 import logging
 import signal
 import sys
-from types import FrameType
 
 import click
 
-from versectl.cli import challenge, doctor, evaluate, predict, train, weights
+from versectl.cli import challenge, doctor, evaluate, predict, termination, train, weights
 from versectl.errors import explain, printable
 from versectl.networks import device
 from versectl.version import __version__
@@ -20,7 +19,7 @@ class Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; the only place that turns exceptions into exit codes."""
-        signal.signal(signal.SIGTERM, _terminated)
+        termination.install()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
@@ -64,11 +63,6 @@ def main() -> None:
     log.handlers = [Echo()]
     log.setLevel(logging.INFO)
     device.set_environment()
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    """Leave through every `finally`, so that no file is left half-written."""
-    sys.exit(128 + signal.SIGTERM)
 
 
 for _command in (
