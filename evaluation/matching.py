@@ -45,10 +45,22 @@ def match(predicted: Path, gt: Path) -> Matched:
     )
 
 
+def only_case(path: Path) -> Case:
+    """The case of one file, or of a folder that holds no other; BadInputError otherwise."""
+    if not path.is_dir():
+        return of_file(path)
+    found = _by_key(path)
+    if len(found) != 1:
+        raise BadInputError(
+            f"{path} holds {len(found)} cases ({_some(found)}); name a file of one."
+        )
+    return next(iter(found.values()))
+
+
 def of_file(path: Path) -> Case:
     """The case of one file: a label map alone, or a centroid file with what lies beside it."""
     name, _ = layout.parse(path.name) or (path.name, "")
-    if path.suffix != ".json":
+    if path.suffix.lower() != ".json":
         return Case(name, labels=path)
     return replace(_beside(path, name), centroids=path)
 
@@ -59,7 +71,7 @@ def _of_files(predicted: Path, gt: Path) -> tuple[Case, Case]:
     A mask on one side alone only tells where that side's centroids lie.
     """
     ours, theirs = of_file(predicted), of_file(gt)
-    if predicted.suffix == gt.suffix == ".json" and not (ours.labels and theirs.labels):
+    if ours.centroids and theirs.centroids and not (ours.labels and theirs.labels):
         return _as_frame(ours), _as_frame(theirs)
     return ours, theirs
 

@@ -133,8 +133,11 @@ def compare(
 
 
 def findings(path: str | Path, files: Files | None = None) -> Findings:
-    """What one file holds: a label map, or centroids with the label map or CT beside them."""
-    return reading.read(matching.of_file(Path(path)), files or Files())
+    """What one file holds: a label map, or centroids with the label map or CT beside them.
+
+    A folder is read if it holds a single case; BadInputError otherwise.
+    """
+    return reading.read(matching.only_case(Path(path)), files or Files())
 
 
 def figures(report: Report) -> dict[str, dict[str, Figures]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from versectl.io import atomic
+from versectl.io import atomic, volume
 from versectl.networks import weights
 from versectl.stages import pipeline
 
@@ -59,6 +59,17 @@ def test_the_report_of_a_failed_case(run, ct_file, out, monkeypatch):
     check(out / "lumbar_report.json")
 
 
+def test_what_evaluate_prints(run, out, label_map):
+    for name in ("a", "b"):
+        volume.write(label_map, out / "gt" / f"{name}_seg.nii.gz")
+    volume.write(label_map, out / "pred" / "a_seg.nii.gz")
+    (out / "pred" / "b_seg.nii.gz").write_bytes(b"no volume")
+    for more, code in (((), 4), (("--points", "files", "--count-missing"), 0)):
+        done = run("evaluate", "--pred", out / "pred", "--gt", out / "gt", "--json", *more)
+        assert done.exit_code == code
+        validator("evaluation").validate(json.loads(done.stdout))
+
+
 @pytest.mark.parametrize("stage", ["spine", "vertebrae", "segmentation"])
 def test_the_description_of_the_default_weights(stage):
     path = weights.default_folder() / f"{stage}.json"
@@ -72,6 +83,7 @@ def test_the_description_of_the_default_weights(stage):
         ("centroids", [{"label": 20, "X": 1, "Y": 2, "Z": 3}]),
         ("spine", {"center_mm": [1, 2]}),
         ("report", {"schema_version": 2, "status": "done"}),
+        ("evaluation", {"schema_version": 1, "complete": True}),
     ],
 )
 def test_what_does_not_follow_a_schema_is_refused(schema, content):

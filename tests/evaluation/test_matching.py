@@ -34,3 +34,11 @@ def test_a_centroid_file_brings_what_lies_beside_it_and_a_mask_does_not(tmp_path
     case = matching.of_file(tmp_path / "verse004_ctd.json")
     assert case.labels == tmp_path / "verse004_seg.nii.gz"
     assert matching.of_file(case.labels).centroids is None
+
+
+def test_a_folder_of_one_case_is_that_case_and_a_folder_of_two_is_refused(tmp_path):
+    write_mask(tmp_path / "verse004_seg.nii.gz")
+    assert matching.only_case(tmp_path).labels == tmp_path / "verse004_seg.nii.gz"
+    write_mask(tmp_path / "verse005_seg.nii.gz")
+    with pytest.raises(BadInputError, match=r"holds 2 cases \(verse004, verse005\)"):
+        matching.only_case(tmp_path)
