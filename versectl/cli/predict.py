@@ -34,8 +34,8 @@ Sources = tuple[Path, ...]
 
 
 @click.command()
-@common
 @option("--heatmap", is_flag=True, help="Also write the network's output, as NIfTI.")
+@common
 def localize_spine(
     sources: Sources, out: Path, heatmap: bool, options: RunOptions, selection: Selection
 ) -> None:
@@ -48,8 +48,8 @@ def localize_spine(
 
 
 @click.command()
-@common
 @option("--spine", type=FILE, help="Folder of <case>_spine.json files. Default: OUT.")
+@common
 def localize_vertebrae(
     sources: Sources,
     out: Path,
@@ -70,8 +70,8 @@ def localize_vertebrae(
 
 
 @click.command()
-@common
 @option("--centroids", type=FILE, help="Folder of <case>_ctd.json files. Default: OUT.")
+@common
 def segment(
     sources: Sources,
     out: Path,
@@ -92,8 +92,8 @@ def segment(
 
 
 @click.command()
-@common
 @adding(*BESIDE)
+@common
 def run_all(
     sources: Sources, out: Path, beside: Beside, options: RunOptions, selection: Selection
 ) -> None:
