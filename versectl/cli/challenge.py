@@ -43,13 +43,13 @@ def slug(name: str, default: str | None, help_text: str) -> Decorator:
 @click.command()
 @click.argument("source", metavar="IN", type=FILE)
 @click.argument("out", metavar="OUT", type=FILE)
-@adding(*RUN, *VERBOSITY)
 @option(
     "--layout",
     type=click.Choice(["verse2019", "verse2020"]),
     required=True,
     help="IN/<id>.nii.gz (verse2019) or IN/<subject>/<id>.nii.gz (verse2020).",
 )
+@adding(*RUN, *VERBOSITY)
 def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None:
     """Process the test scans of a VerSe challenge: writes <id>_seg.nii.gz and <id>_ctd.json.
 
@@ -63,7 +63,6 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
 
 
 @click.command()
-@adding(*RUN, *VERBOSITY)
 @option("--input", type=FILE, default=Path("/input"), show_default=True, help="Input folder.")
 @option("--output", type=FILE, default=Path("/output"), show_default=True, help="Output folder.")
 @slug("--ct", None, "Socket of the CT. Default: any image.")
@@ -79,6 +78,7 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
     help="Port to listen on.",
 )
 @gathered(ServeOptions, "serving")
+@adding(*RUN, *VERBOSITY)
 def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
     """Serve grand-challenge.org: GET /health, POST /invoke; reads --input, writes --output."""
     from versectl.batch.job import RUN_ALL

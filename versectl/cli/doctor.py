@@ -10,8 +10,8 @@ from versectl.cli.options import DEVICE, PRECISION, VERBOSITY, WEIGHTS, adding, 
 
 
 @click.command()
-@adding(WEIGHTS, DEVICE, PRECISION, *VERBOSITY)
 @option("--skip-test", is_flag=True, help="Do not process a synthetic CT.")
+@adding(WEIGHTS, DEVICE, PRECISION, *VERBOSITY)
 def doctor(weights: Path | None, device: str, precision: str, skip_test: bool) -> None:
     """Show versions, device, precision and weights, and process a small synthetic CT.
 

@@ -70,8 +70,10 @@ def label_numbers(name: str, help_text: str) -> Decorator:
     return option(name, type=schemes, default="auto", show_default=True, help=help_text)
 
 
+GROUND_TRUTH = option("--gt", type=FILE, required=True, help="Ground truth: a folder or one file.")
+
+#: How evaluate and rank read and count; with GROUND_TRUTH it reaches them as `scoring`.
 SCORING = (
-    option("--gt", type=FILE, required=True, help="Ground truth: a folder or one file."),
     option(
         "--hd",
         type=click.Choice(["voxel", "surface", "surface95"]),
@@ -119,12 +121,13 @@ SCORING = (
 
 @click.command()
 @option("--pred", type=FILE, required=True, help="Predictions: a folder or one file.")
-@adding(*SCORING, *VERBOSITY)
+@GROUND_TRUTH
 @option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
 @option("--details", is_flag=True, help="Print all tables: per case, per vertebra, without border.")
 @option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
 @option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
 @option("--fail-below", metavar="LIST", help="End with code 4 below these: ID=0.9,DSC=0.85.")
+@adding(*SCORING, *VERBOSITY)
 @gathered(EvaluateOptions, "options")
 def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
     """Compare predictions with the ground truth: ID rate, point error, Dice, Hausdorff distance.
@@ -149,7 +152,7 @@ def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
 
 @click.command()
 @click.argument("teams", nargs=-1, required=True, type=FILE)
-@adding(*SCORING, *VERBOSITY)
+@adding(GROUND_TRUTH, *SCORING, *VERBOSITY)
 def rank(teams: tuple[Path, ...], scoring: ScoringOptions) -> None:
     """Rank several teams' folders by paired Wilcoxon tests over the scans."""
     from versectl.evaluation import ranking

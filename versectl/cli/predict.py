@@ -153,8 +153,8 @@ def series(folder: Path) -> None:
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@adding(*VERBOSITY)
 @option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@adding(*VERBOSITY)
 def status(out: Path, as_json: bool) -> None:
     """Show how many cases of the batch in OUT are done, failed or being processed."""
     from versectl.batch import transaction
@@ -166,7 +166,6 @@ def status(out: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@adding(*VERBOSITY)
 @option("--csv", type=FILE, help="File to write. Default: OUT/collected.csv.")
 @option(
     "--rows",
@@ -175,6 +174,7 @@ def status(out: Path, as_json: bool) -> None:
     show_default=True,
     help="One row per case or per vertebra.",
 )
+@adding(*VERBOSITY)
 def collect(out: Path, csv: Path | None, rows: str) -> None:
     """Collect all reports in OUT in one CSV table."""
     from versectl.report import summary

@@ -47,7 +47,6 @@ def preset(default: str) -> Decorator:
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@adding(*VERBOSITY)
 @option("--count", type=click.IntRange(1), default=1, show_default=True, help="Number of cases.")
 @option(
     "--seed",
@@ -57,6 +56,7 @@ def preset(default: str) -> Decorator:
     help="Random seed; the same seed gives the same CT.",
 )
 @option("--labels", type=FILE, help="Folder of label maps to draw. Default: parametric bodies.")
+@adding(*VERBOSITY)
 def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
     """Make synthetic CT with label maps and centroids, in VerSe layout.
 
@@ -71,7 +71,6 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 
 @click.command()
 @click.argument("stage", type=click.Choice(config.STAGES))
-@adding(*VERBOSITY, DEVICE, PRECISION)
 @option("--out", type=FILE, required=True, help="Folder for weights, checkpoint, log and bodies.")
 @option("--data", type=FILE, help="Folder in VerSe layout. Default: synthetic CT, made on the fly.")
 @option("--labels", type=FILE, help="Folder of label maps to make synthetic CT from as well.")
@@ -85,7 +84,7 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 @option("--batch", type=click.IntRange(1), help="Samples per step. Default: the preset's.")
 @option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
 @preset("default")
-@adding(*TRAINING)
+@adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
 @gathered(TrainingOptions, "options")
 def train(stage: str, device: str, precision: str, options: TrainingOptions) -> None:
     """Train the network of a stage on labelled CT or on synthetic CT.
@@ -101,13 +100,12 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
 
 
 @click.command()
-@adding(*VERBOSITY, DEVICE, PRECISION)
 @option("--data", type=FILE, required=True, help="Folder in VerSe layout with masks and centroids.")
 @option("--folds", type=FILE, required=True, help='JSON with case names: [["a", "b"], ["c", "d"]].')
 @option("--out", type=FILE, required=True, help="Folder for weights, results and tables.")
 @option("--fold", type=click.IntRange(0), help="Run only this fold, counted from 0.")
 @preset("paper")
-@adding(*TRAINING)
+@adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
 @gathered(CrossValidationOptions, "options")
 def cross_validate(device: str, precision: str, options: CrossValidationOptions) -> None:
     """Train and test on every fold; prints the paper's Table 1 with ours beside it.
