@@ -187,6 +187,14 @@ def test_every_page_is_in_the_site():
         assert page.name in navigation
 
 
+def test_every_file_that_the_pages_name_exists():
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text()
+        named = re.findall(r"`((?:versectl|evaluation|tests|docs|weights)/[\w/.]+)`", text)
+        missing = [path for path in named if not (ROOT / path).exists()]
+        assert not missing, page.name
+
+
 def test_every_quality_flag_has_a_section():
     from versectl.report import quality
 
