@@ -122,7 +122,7 @@ SCORING = (
 @click.command()
 @option("--pred", type=FILE, required=True, help="Predictions: a folder or one file.")
 @GROUND_TRUTH
-@option("--count-missing", is_flag=True, help="Count cases without a prediction as empty ones.")
+@option("--count-missing", is_flag=True, help="Count a missing or unreadable prediction as empty.")
 @option("--details", is_flag=True, help="Print all tables: per case, per vertebra, without border.")
 @option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
 @option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
