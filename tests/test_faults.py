@@ -1,6 +1,6 @@
 """The machine fails, not the scan: disks, folders, weights. One line, the right exit code, nothing
-lost or half-written. Crashes, time limits and kills are in test_crew.py, a lost worker of a
-cluster in test_cluster.py, bad scans in test_bad_input.py."""
+lost or half-written. Crashes, time limits and kills are in test_worker.py, a lost worker of a
+cluster in test_dask.py, bad scans in test_bad_input.py."""
 
 import os
 import resource

@@ -35,7 +35,7 @@ def scans(tmp_path_factory):
 
 
 def workers():
-    """Processes of the local cluster's workers: ours, with a crew's process of their own."""
+    """Processes of the local cluster's workers: ours, with a process of their own."""
     return [process for process in psutil.Process().children() if process.children()]
 
 

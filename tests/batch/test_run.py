@@ -80,8 +80,8 @@ def test_a_tree_of_scans_becomes_a_flat_folder_of_results(run, tmp_path):
         "sub-b_report.json": "done",
         "sub-c_report.json": "failed",
     }
-    told = {row["case"]: (row["status"], row["exit_code"]) for row in lines(out / "batch.csv")}
-    assert told == {"sub-a": ("done", "0"), "sub-b": ("done", "0"), "sub-c": ("failed", "3")}
+    found = {row["case"]: (row["status"], row["exit_code"]) for row in lines(out / "batch.csv")}
+    assert found == {"sub-a": ("done", "0"), "sub-b": ("done", "0"), "sub-c": ("failed", "3")}
     again = run("run-all", tmp_path, out)
     assert again.exit_code == 4
     assert again.stdout.count("kept") == 2
@@ -91,9 +91,9 @@ def test_no_message_of_a_batch_tells_the_folders_the_scans_lie_in(run, scans, ou
     folder = scans.rename(scans.parent / "MUSTERMANN^MAX")
     done = run("run-all", folder, out)
     assert done.exit_code == 4
-    told = [done.output, *(file.read_text() for file in out.glob("*[nv]"))]
-    assert any("b_ct.nii.gz is damaged" in text for text in told)
-    assert not any("MUSTERMANN" in text for text in told)
+    found = [done.output, *(file.read_text() for file in out.glob("*[nv]"))]
+    assert any("b_ct.nii.gz is damaged" in text for text in found)
+    assert not any("MUSTERMANN" in text for text in found)
 
 
 @pytest.mark.parametrize(
@@ -156,30 +156,30 @@ def test_another_ct_or_other_weights_are_another_case(run, ct_file, out, models,
     run("run-all", ct_file, out)
     monkeypatch.setitem(models, "vertebrae", replace(models["vertebrae"], sha256="d" * 64))
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
-    told = json.loads((out / "lumbar_report.json").read_text())
-    assert told["kept"] == ["spine"]
-    assert told["files"]["lumbar_ctd.json"]["weights_sha256"] == "d" * 64
+    found = json.loads((out / "lumbar_report.json").read_text())
+    assert found["kept"] == ["spine"]
+    assert found["files"]["lumbar_ctd.json"]["weights_sha256"] == "d" * 64
     volume.write(volume.read_ct(ct_file).image + 1, ct_file)
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
     assert "kept" in run("run-all", ct_file, out).stdout
 
 
-def test_a_correction_stays_and_what_follows_from_it_is_made_anew(run, ct_file, out):
+def test_a_correction_stays_and_what_follows_from_it_is_computed_again(run, ct_file, out):
     run("run-all", ct_file, out)
     path = out / "lumbar_ctd.json"
     corrected = [entry for entry in json.loads(path.read_text()) if entry.get("label") != 21]
     atomic.write_json(corrected, path)
     assert "T12..L1, 2 vertebrae" in run("run-all", ct_file, out).stdout
-    told = json.loads((out / "lumbar_report.json").read_text())
-    assert (told["kept"], len(told["vertebrae"])) == (["spine", "vertebrae"], 2)
+    found = json.loads((out / "lumbar_report.json").read_text())
+    assert (found["kept"], len(found["vertebrae"])) == (["spine", "vertebrae"], 2)
     assert "kept" in run("run-all", ct_file, out).stdout
 
 
-def test_what_is_made_is_told_with_its_hash(run, ct_file, out):
+def test_results_are_reported_with_their_hashes(run, ct_file, out):
     run("run-all", ct_file, out)
-    told = json.loads((out / "lumbar_report.json").read_text())
-    assert len(told["files"]) == 3
-    for name, made in told["files"].items():
+    found = json.loads((out / "lumbar_report.json").read_text())
+    assert len(found["files"]) == 3
+    for name, made in found["files"].items():
         assert atomic.sha256(out / name) == made["sha256"]
 
 
@@ -211,6 +211,23 @@ def test_status_and_collect_tell_of_all_reports(run, scans, out):
     assert [row["name"] for row in lines(out / "v.csv")] == ["T12", "L1", "L2"] * 2
 
 
+def test_a_foreign_or_damaged_report_costs_that_case_only(run, scans, out):
+    run("run-all", scans, out)
+    report = json.loads((out / "a_report.json").read_text())
+    del report["versions"]
+    atomic.write_json(report, out / "a_report.json")
+    (out / "other_report.json").write_text('{"status": "done", "stages": ["unknown"]}')
+    status = run("status", out).stdout
+    assert status.startswith("done 1, failed 1, working 0")
+    assert "a_report.json cannot be read; run the case again" in status
+    assert json.loads(run("status", out, "--json").stdout)["unreadable"] == ["a", "other"]
+    assert "2 cases" in run("collect", out).stdout
+    again = run("run-all", scans, out)
+    assert again.exit_code == 4
+    assert "a: T12..L2" in again.stdout
+    assert json.loads(run("status", out, "--json").stdout)["unreadable"] == ["other"]
+
+
 def test_status_of_nothing_is_bad_input(run, out):
     assert run("status", out).exit_code == 3
 
@@ -230,8 +247,8 @@ def test_outcomes_are_plain_enough_to_travel():
     import pickle
 
     one = replace(CASES[0], name="x")
-    told = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
-    back = pickle.loads(pickle.dumps(told))
+    found = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
+    back = pickle.loads(pickle.dumps(found))
     assert type(back.error) is BadInputError
 
 
@@ -257,14 +274,14 @@ def test_a_manifest_goes_with_one_input(run, scans, out, tmp_path):
 
 
 def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, scans, out):
-    told = run("run-all", scans, out, "--dry-run")
-    assert told.exit_code == 0
-    assert told.stdout.count("would be processed") == 3
+    found = run("run-all", scans, out, "--dry-run")
+    assert found.exit_code == 0
+    assert found.stdout.count("would be processed") == 3
     assert not out.exists()
     run("run-all", scans / "a_ct.nii.gz", out)
     before = sorted(out.iterdir())
-    told = run("run-all", scans, out, "--dry-run").stdout
-    assert "a: kept" in told
-    assert told.count("would be processed") == 2
+    found = run("run-all", scans, out, "--dry-run").stdout
+    assert "a: kept" in found
+    assert found.count("would be processed") == 2
     assert "would fail" in run("segment", scans, out, "--dry-run").stdout
     assert sorted(out.iterdir()) == before

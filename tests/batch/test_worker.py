@@ -113,8 +113,8 @@ def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, 
     assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
     assert done[2].error.exit_code == code
     assert says in done[2].line
-    told = json.loads((tmp_path / "case2_report.json").read_text())
-    assert (told["status"], told["error"]["exit_code"]) == ("failed", code)
+    found = json.loads((tmp_path / "case2_report.json").read_text())
+    assert (found["status"], found["error"]["exit_code"]) == ("failed", code)
     left = results(tmp_path)
     assert {k: v for k, v in undisturbed.items() if "case2" not in k} == {
         k: v for k, v in left.items() if "case2" not in k
@@ -304,4 +304,4 @@ def test_a_batch_with_errors_at_every_step_ends_and_tells_of_every_case(tmp_path
 
 
 def quiet(_case, _step):
-    """Nobody is told."""
+    """Do nothing."""

@@ -65,5 +65,5 @@ def test_the_command_draws_what_is_there(run, ct_file, out):
     with_masks = (out / "lumbar_preview.png").read_bytes()
     assert with_masks != before
     (out / "lumbar_preview.png").unlink()
-    assert "drawn" in run("run-all", ct_file, out, "--preview").stdout
+    assert "lumbar_preview.png" in run("run-all", ct_file, out, "--preview").stdout
     assert (out / "lumbar_preview.png").read_bytes() == with_masks

@@ -155,8 +155,8 @@ class CaseRun:
         """
         done = failure(self.case, error)
         if self.job.command.reports:
-            told = without_folder(done.error or error, self.case)
-            report = case_report.failed(self.case.name, told, self._record(self._recorded(), ()))
+            shown = without_folder(done.error or error, self.case)
+            report = case_report.failed(self.case.name, shown, self._record(self._recorded(), ()))
             with suppress(OSError):  # a full disk: the outcome must tell
                 atomic.write_json(report, self.paths.of("report"))
         return done

@@ -15,7 +15,7 @@ OnStep = Callable[[str], None]
 
 
 def unheard(_step: str) -> None:
-    """Nobody is told of a step."""
+    """Do nothing with a step."""
 
 
 class Steps:

@@ -61,7 +61,7 @@ class Transaction:
         ready = self._aside("ready")
         report = self.out / f"{self.case_name}_report.json"
         made = sorted(ready.iterdir()) if ready.is_dir() else []
-        if made:  # a report must not outlive the results it tells of
+        if made:  # a report must not outlive its results
             report.unlink(missing_ok=True)
         for file in sorted(made, key=lambda file: file.name == report.name):  # the report last
             file.replace(self.out / file.name)

@@ -41,7 +41,7 @@ OnCaseStep = Callable[[Case, str], None]
 
 
 def unheard(_case: Case, _step: str) -> None:
-    """Nobody is told of a step."""
+    """Do nothing with a step."""
 
 
 #: What the process sends: steps of the case, then its outcome, or why no case can be done.

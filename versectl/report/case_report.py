@@ -106,7 +106,7 @@ def describe(result: Result, measured: Sequence[Measurement]) -> list[dict[str, 
 
 @dataclass(frozen=True)
 class Row:
-    """A vertebra as a report tells of it; NaN is what is not known."""
+    """A vertebra in a report; NaN is what is not known."""
 
     label: int
     name: str
