@@ -9,12 +9,13 @@ from versectl.cli import main as cli
 pytestmark = pytest.mark.slow
 
 
-def test_the_default_weights_find_name_and_segment_most_of_a_held_out_case(tmp_path):
+def test_the_default_weights_find_label_and_segment_all_of_a_held_out_case(tmp_path):
     made, found = tmp_path / "in", tmp_path / "out"
     for words in (["synth", made, "--seed", "1000"], ["run-all", made, found]):
         result = CliRunner().invoke(cli.main, [str(word) for word in words])
         assert result.exit_code == 0, result.output
     figures = protocol.pooled(report.evaluate(found, made).records)
-    # Tells broken weights from whole ones; how good they are is in evaluation/results.
-    assert figures["id_rate"].mean >= 0.7
-    assert figures["dice"].mean >= 0.6
+    # Its seven vertebrae, T11 to L5, have a Dice of 0.93 to 0.98 in evaluation/results/synthetic.md.
+    assert figures["id_rate"].mean == 1
+    assert figures["dice"].mean >= 0.93
+    assert figures["point_error_mm"].mean <= 2.0

@@ -5,6 +5,7 @@ from phantoms import CENTERS_MM
 
 from versectl import config, geometry
 from versectl.stages import segmentation
+from versectl.stages.segmentation import Placed
 from versectl.types import Model
 
 CONFIG = config.DEFAULT["segmentation"]
@@ -89,8 +90,10 @@ def test_narrow_hollows_are_filled_barely_and_wide_ones_and_surroundings_stay():
 def test_where_two_vertebrae_answer_the_stronger_wins_and_half_is_not_enough():
     label_map, strongest = np.zeros((2, 2, 2), np.uint8), np.full((2, 2, 2), 0.5, np.float16)
     where = (slice(0, 2), slice(0, 2), slice(0, 1))
-    segmentation.merge(label_map, strongest, (where, np.full((2, 2, 1), 0.7)), 9)
-    segmentation.merge(label_map, strongest, (where, np.array([[[0.6], [0.9]]] * 2)), 10)
-    segmentation.merge(label_map, strongest, ((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)), 11)
+    segmentation.merge(label_map, strongest, Placed(where, np.full((2, 2, 1), 0.7)), 9)
+    segmentation.merge(label_map, strongest, Placed(where, np.array([[[0.6], [0.9]]] * 2)), 10)
+    segmentation.merge(
+        label_map, strongest, Placed((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)), 11
+    )
     assert label_map[..., 0].tolist() == [[9, 10], [9, 10]]
     assert not label_map[..., 1].any()

@@ -1,6 +1,7 @@
 """Stage 3: the voxels of each vertebra (Payer et al. 2020, section 2.3)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,9 +14,16 @@ from versectl.geometry import Grid
 from versectl.stages import heatmap
 from versectl.types import Model
 
-#: chosen: hollows of a mask as narrow as twice this are filled. In thick slices the marrow of
-#: processes looks like the soft tissue that ends all round them.
+#: chosen: gaps in a mask up to twice as wide as this are filled. In thick slices the marrow of
+#: processes looks like the soft tissue around them.
 CLOSING_VOX = 2
+
+
+class Placed(NamedTuple):
+    """A response on a part of the scan's grid: where in the scan's array, and (z, y, x) there."""
+
+    where: tuple[slice, ...]
+    response: np.ndarray
 
 
 def frame(center_mm: np.ndarray, config: StageConfig) -> Grid:
@@ -38,7 +46,7 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
-    """The label map on the scan's grid, uint8: in every voxel the vertebra that answers most."""
+    """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
     label_map = np.zeros(ct.GetSize()[::-1], np.uint8)
     strongest = np.full(label_map.shape, model.config.threshold, np.float16)
     for label, center_mm in centers_mm.items():
@@ -60,9 +68,10 @@ def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> np.n
 
 
 def closed(response: np.ndarray, threshold: float) -> np.ndarray:
-    """The response with the narrow hollows of what exceeds the threshold filled, barely above it.
+    """The response with narrow gaps in the mask, where it exceeds the threshold, filled.
 
-    So a neighbour that answers there at all keeps what is its own.
+    They are filled with a value barely above the threshold, so that a neighbouring vertebra with
+    any response there keeps its own voxels.
     """
     mask = response > threshold
     ball = np.sum(np.square(np.indices((2 * CLOSING_VOX + 1,) * 3) - CLOSING_VOX), axis=0)
@@ -71,27 +80,26 @@ def closed(response: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(filled, np.maximum(response, barely), response)
 
 
-def place(
-    response: np.ndarray, ct: sitk.Image, grid: Grid
-) -> tuple[tuple[slice, slice, slice], np.ndarray]:
-    """Where in the scan's array a response lies, and its values there by linear interpolation."""
+def place(response: np.ndarray, ct: sitk.Image, grid: Grid) -> Placed:
+    """A response on the part of the scan's own grid that it covers, by linear interpolation."""
     half_mm = np.array(grid.spacing_mm) / 2  # as far as voxels reach, ITK interpolates
     region = geometry.crop(ct, grid.origin_mm - half_mm, grid.last_mm + half_mm)
     start = np.rint(geometry.to_vox(ct, np.array(region.GetOrigin()))).astype(int)
     where = tuple(slice(i, i + n) for i, n in zip(start[::-1], region.GetSize()[::-1], strict=True))
     image = geometry.from_array(response.astype(np.float32), grid)
-    return where, geometry.to_array(sitk.Resample(image, region, sitk.Transform(), sitk.sitkLinear))
+    on_scan = sitk.Resample(image, region, sitk.Transform(), sitk.sitkLinear)
+    return Placed(where, geometry.to_array(on_scan))
 
 
 def merge(
     label_map: np.ndarray,
     strongest: np.ndarray,
-    placed: tuple[tuple[slice, slice, slice], np.ndarray],
+    placed: Placed,
     label: int,
 ) -> None:
-    """Give the vertebra every voxel where it answers more than all before; changes both arrays.
+    """Give the vertebra every voxel where its response is the highest yet; changes both arrays.
 
-    One label and one response per voxel are held, never a volume per vertebra.
+    They hold one label and one response per voxel, never a volume per vertebra.
     """
     where, response = placed
     wins = response > strongest[where]

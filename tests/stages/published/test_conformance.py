@@ -125,4 +125,10 @@ def test_the_world_is_kept_beside_the_upright_frame(scan):
     turned.SetOrigin((1.0, 2.0, 3.0))
     upright = Upright.of(turned)
     assert np.array_equal(geometry.to_array(upright.image), geometry.to_array(ct))
-    assert sys.float_info.epsilon < np.abs(upright.origin_mm).max()
+    # The first voxel of the frame is the scan's right, anterior and inferior corner.
+    _, inferior, right = turned.GetSize()
+    corner_mm = geometry.to_mm(turned, np.array([0, inferior - 1, right - 1]))
+    assert upright.to_world(np.zeros(3)) == pytest.approx(corner_mm, abs=1e-3)
+    assert upright.from_world(geometry.center(turned)) == pytest.approx(
+        geometry.center(upright.image), abs=1e-3
+    )

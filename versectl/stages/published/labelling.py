@@ -102,15 +102,15 @@ def _last_argmax(values: np.ndarray) -> np.ndarray:
 
 def _longest_run(high: Sequence[bool]) -> tuple[int | None, int | None]:
     """First and last index of the longest run of true values, of equals the last; else Nones."""
-    longest, start = (None, None), None
+    runs: list[tuple[int, int]] = []
+    start: int | None = None
     for index, value in enumerate([*high, False]):
         if value and start is None:
             start = index
         if not value and start is not None:
-            if longest[0] is None or index - start >= longest[1] - longest[0] + 1:
-                longest = (start, index - 1)
+            runs.append((start, index - 1))
             start = None
-    return longest
+    return max(runs, key=lambda run: (run[1] - run[0], run[0]), default=(None, None))
 
 
 def _strongest(peaks: Peaks, is_near: Callable[[float], bool]) -> int | None:
@@ -140,7 +140,7 @@ def _added(peaks: Peaks, end: Peak, goes_on: Callable[[float, float], bool]) -> 
 
 
 def _continues(peak: Peak, end: Peak, goes_on: Callable[[float, float], bool]) -> bool:
-    distance_mm = np.linalg.norm(np.subtract(peak.point_mm, end.point_mm))
+    distance_mm = float(np.linalg.norm(np.subtract(peak.point_mm, end.point_mm)))
     near = ADDED_MM[0] < distance_mm < ADDED_MM[1]
     return near and peak.value > ADDED_VALUE and goes_on(peak.point_mm[2], end.point_mm[2])
 

@@ -15,10 +15,10 @@ def maxima(
     `share` of the first.
     """
     rest = heat.copy()
-    found = []
+    found: list[tuple[float, np.ndarray]] = []
     while True:
-        zyx = np.unravel_index(rest.argmax(), rest.shape)
-        value = float(rest[zyx])
+        zyx = np.array(np.unravel_index(rest.argmax(), rest.shape))
+        value = float(rest[tuple(zyx)])
         if found and not value > share * found[0][0]:
             return found
         place = refine(rest, zyx, scale=lambda along: along)
