@@ -56,7 +56,9 @@ def test_every_stage_can_be_listed_verified_and_found(imported):
         ["segmentation", "unet", "published"],
     ]
     verified = CliRunner().invoke(cli.main, ["weights", "verify", "--weights", str(imported)])
-    assert verified.stdout.split("\n")[:3] == [f"{stage}: whole" for stage in NETWORKS]
+    assert verified.stdout.split("\n")[:3] == [
+        f"{stage}: complete and undamaged" for stage in NETWORKS
+    ]
     path = CliRunner().invoke(cli.main, ["weights", "path"])
     assert path.stdout.strip() == str(weights.default_folder())
 

@@ -1,9 +1,10 @@
-"""The authors' released weights: TensorFlow checkpoints to a folder of weights of ours.
+"""The authors' released weights: from TensorFlow checkpoints to weights that versectl loads.
 
 A checkpoint is recognised by the names and shapes of its variables, whatever its file is called.
 Kernels are (z, y, x, in, out) in both, so nothing is transposed.
 """
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,7 @@ BESIDES = re.compile(
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Release:
     """Networks that were released together.
 
@@ -93,9 +94,10 @@ def recognised(values: Mapping[str, np.ndarray], prefix: Path) -> tuple[Release,
         for stage in release.stages:
             if there == expected(release, stage):
                 return release, stage
-    raise WeightsError(f"{prefix} is no network that is known: {_difference(there)}.")
+    raise WeightsError(f"{prefix} holds no released network: {_difference(there)}.")
 
 
+@functools.cache
 def expected(release: Release, stage: str) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the variables of a stage's checkpoint."""
     network = architectures.build(release.stages[stage].network)
