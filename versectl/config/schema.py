@@ -178,6 +178,11 @@ class StageConfig:
     posterior_mm: float = 20.0  # released: the processes lie behind the body
     connectivity: int = 3
 
+    @property
+    def works_upright(self) -> bool:
+        """Whether the scan is turned to LPS and cut to whole Hounsfield units, as published."""
+        return self.protocol != "default"
+
 
 def to_json(config: StageConfig) -> dict[str, object]:
     """The configuration as JSON content."""

@@ -96,7 +96,7 @@ def subject(case: Case, config: StageConfig, prepared: Path) -> Subject:
     files = Labelled.of(case)
     points_mm = files.read_points()
     frame = volume.read_frame(files.ct)
-    if config.protocol != "default":
+    if config.works_upright:
         upright = Upright.of(frame)
         points_mm = {label: upright.from_world(point) for label, point in points_mm.items()}
         frame = upright.image
@@ -181,7 +181,7 @@ def near(scan: PreparedScan, where_mm: np.ndarray) -> tuple[sitk.Image, sitk.Ima
 def _smooth_ct(files: Labelled, config: StageConfig) -> np.ndarray:
     """The CT, smoothed, int16, in the frame of the configuration's protocol."""
     ct = volume.read_ct(files.ct, files.case.series).image
-    if config.protocol != "default":
+    if config.works_upright:
         ct = Upright.of(whole_numbers(ct)).image
     smooth = np.rint(geometry.to_array(geometry.smooth(ct, config.smoothing_mm)))
     limits = np.iinfo(np.int16)
@@ -191,6 +191,4 @@ def _smooth_ct(files: Labelled, config: StageConfig) -> np.ndarray:
 def _label_map(files: Labelled, config: StageConfig) -> np.ndarray:
     """The label map in the same frame."""
     label_map = volume.read_labels(files.labels)
-    return geometry.to_array(
-        label_map if config.protocol == "default" else Upright.of(label_map).image
-    )
+    return geometry.to_array(Upright.of(label_map).image if config.works_upright else label_map)
