@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from versectl.labels import SUCCESSORS
-from versectl.synth.bodies import posture
+from versectl.synth.bodies import population, posture
 
 
 @pytest.fixture
@@ -39,14 +41,59 @@ def test_rare_counts_occur():
     assert np.mean([found == tuple(range(1, 25)) for found in labels]) > 0.75
 
 
-def test_distances_stay_within_those_of_real_spines(spines):
-    for spine in spines:
-        steps = np.linalg.norm(np.diff(spine.centers_mm, axis=0), axis=1)
-        for upper, lower, distance in zip(spine.labels[:-1], spine.labels[1:], steps, strict=True):
-            if (upper, lower) == (18, 20):  # T11 to L1: not T11 to T12
-                continue
-            _, lowest, highest, _ = posture.PAIRS[upper]
-            assert lowest - 1e-6 <= distance <= highest + 1e-6
+def test_distances_of_adults_with_healthy_discs_stay_within_those_of_real_spines():
+    low, high = population.ranges()
+    for seed in range(60):
+        person = population.sample(np.random.default_rng(seed))
+        person = replace(person, distance_mm=np.append(person.distance_mm[:-1], 31.0))
+        spine = posture.stand(tuple(range(1, 25)), person, np.zeros(24))
+        steps_mm = np.linalg.norm(np.diff(spine.centers_mm, axis=0), axis=1)
+        assert np.all(steps_mm >= low.distance_mm[:-1] - 1e-6)
+        assert np.all(steps_mm <= high.distance_mm[:-1] + 1e-6)
+
+
+def test_a_bent_back_is_steeper_at_both_ends_of_the_thorax_and_no_longer():
+    person = population.average()
+    bent = posture.bent(person, 20.0)
+    more_deg = bent.sagittal_deg - person.sagittal_deg
+    assert more_deg[8] == pytest.approx(20)
+    assert more_deg[18] == pytest.approx(-20)
+    assert more_deg[0] == more_deg[23] == 0
+    np.testing.assert_array_equal(bent.distance_mm, person.distance_mm)
+
+
+def test_a_child_has_smaller_vertebrae_nearer_to_one_another():
+    person = posture.sample_person(np.random.default_rng(1))
+    child = posture.stand(tuple(range(1, 25)), posture.grown(person, 0.6), np.zeros(24))
+    adult = posture.stand(tuple(range(1, 25)), person, np.zeros(24))
+    assert child.scale == pytest.approx(0.6 * adult.scale)
+    np.testing.assert_allclose(child.sizes, 0.6 * adult.sizes)
+    np.testing.assert_allclose(child.breadths, adult.breadths)
+    np.testing.assert_allclose(child.rotations, adult.rotations)
+
+
+def test_a_worn_disc_brings_its_two_vertebrae_together_and_no_others():
+    person = posture.sample_person(np.random.default_rng(0))
+    wear = np.zeros(24)
+    wear[22] = 0.5  # L4 to L5
+    healthy = posture.stand(tuple(range(1, 25)), person, np.zeros(24))
+    worn = posture.stand(tuple(range(1, 25)), person, wear)
+    nearer_mm = -np.diff(
+        [np.linalg.norm(np.diff(s.centers_mm, axis=0), axis=1) for s in (healthy, worn)], axis=0
+    )[0]
+    assert nearer_mm[22] == pytest.approx(3.5 * worn.scale)
+    np.testing.assert_allclose(np.delete(nearer_mm, 22), 0, atol=1e-9)
+    np.testing.assert_array_equal(worn.sizes, healthy.sizes)
+
+
+def test_rare_people_have_about_their_share():
+    rng = np.random.default_rng(1)
+    people = [posture.sample_person(rng) for _ in range(600)]
+    lengths_mm = np.array([person.distance_mm[1:23].sum() for person in people])
+    adult_mm = population.average().distance_mm[1:23].sum()
+    assert np.mean(lengths_mm < 0.85 * adult_mm) == pytest.approx(posture.CHILDREN, abs=0.03)
+    worn = [posture.sample_wear(rng).any() for _ in range(600)]
+    assert np.mean(worn) == pytest.approx(posture.WORN, abs=0.06)
 
 
 def test_vertebrae_go_from_head_to_foot_and_the_sacrum_comes_last(spines):

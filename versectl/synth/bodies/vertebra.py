@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from versectl.labels import NUMBERS, region
+from versectl.synth.bodies import population
 from versectl.synth.bodies.shapes import Points, bar, ellipsoid, soft_union
 
 C1, C2, C7, T1, T11, T12, T13, L5 = (
@@ -56,7 +57,13 @@ TABLE = MappingProxyType(
 
 #: chosen: how much the table's columns differ between people, as a share; where spinous and
 #: transverse processes end varies most.
-FORM_SD = np.array([0.07, 0.07, 0.04, 0.06, 0.06, 0.06, 0.2, 0.06, 0.12, 0.2])
+FORM_SD = np.array([0.07, 0.07, 0.04, 0.03, 0.06, 0.06, 0.2, 0.06, 0.12, 0.2])
+
+#: Columns of the table that are as broad as the pedicles tell: body, canal, transverse processes.
+ACROSS = [0, 3, 7]
+
+#: chosen: canals grow less than bodies do: a child's is wide for its size.
+CANAL_GROWTH = 0.6
 
 #: How much thicker than their table one person's vertebrae are, in mm. With it the volumes of
 #: vertebrae span those of eight real label maps (VerSe 2019 and 2020, TotalSegmentator).
@@ -125,6 +132,7 @@ class Look:
     fullness_mm : how much thicker all of it is than its table says, but towards the discs.
     wings : right and left, what lies to the side of the body: how much longer than usual it is,
         and how far it goes back and up for each mm to the side, compared to the usual.
+    pedicle_span : from the middle of one pedicle to the other's; not used in the neck.
     droop : as in `Person`; 0 above C3, whose joints leave no room for it.
     """
 
@@ -133,6 +141,7 @@ class Look:
     depth: float
     height: float
     canal: tuple[float, float]
+    pedicle_span: float
     spine_tip: Point
     wing_tip: Point
     thickness: float
@@ -178,10 +187,24 @@ def usual(label: int, person: Person) -> np.ndarray:
     return ((1 - share) * one + share * other) * person.form
 
 
-def sample(label: int, size: float, person: Person, rng: np.random.Generator) -> Look:
-    """A random vertebra of a person; size is relative to the average adult."""
+def pedicle_span(label: int) -> float:
+    """Mean distance in mm between the middles of the pedicles, T1 to L6; NaN in the neck."""
+    known = {T13: T12, L5 + 1: L5}.get(label, label)
+    return float(population.average().span_mm[known - 1])
+
+
+def sample(
+    label: int, size: float, breadth: float, person: Person, rng: np.random.Generator
+) -> Look:
+    """A random vertebra of a person.
+
+    size : relative to the average adult.
+    breadth : how much broader it is than its size says.
+    """
     vary = size * np.clip(1 + 0.045 * rng.standard_normal(10), 0.88, 1.12)
     row = usual(label, person) * vary
+    row[ACROSS] *= breadth
+    row[3:5] *= size ** (CANAL_GROWTH - 1)
     thoracic = region(label) == "thoracic"
     return Look(
         label=label,
@@ -189,6 +212,7 @@ def sample(label: int, size: float, person: Person, rng: np.random.Generator) ->
         depth=row[1],
         height=row[2],
         canal=(row[3], row[4]),
+        pedicle_span=pedicle_span(label) * size * breadth * person.form[3],
         spine_tip=(rng.normal(0, 1.2) * size, row[5], row[6] + rng.normal(0, 2) * size),
         wing_tip=(row[7], row[8], row[9]),
         thickness=size * rng.uniform(0.88, 1.15),
@@ -373,7 +397,8 @@ def _pedicle(look: Look) -> tuple[float, float, float, float]:
     along = (look.label if look.label != T13 else 19.5) - T1
     half_width = np.interp(along, (0, 3, 8, 11, 14, 16, 17), (4.4, 3.0, 3.5, 4.5, 5.0, 6.5, 8.5))
     half_height = np.interp(along, (0, 4, 11, 17), (5.5, 6.2, 8.5, 7.5))
-    return look.canal[0] / 2 + 0.8 * half_width, half_width * k, 0.2 * look.height, half_height * k
+    middle = max(look.pedicle_span / 2, look.canal[0] / 2 + 0.6 * half_width * k)
+    return middle, half_width * k, 0.2 * look.height, half_height * k
 
 
 def _spinous(look: Look, p: Points) -> np.ndarray:
