@@ -133,6 +133,43 @@ def test_lifted_ribs_leave_their_vertebrae_as_before_and_rise_to_the_side(spine)
         assert lifted[which][sides[1], 2] > points[sides[0], 2] + 1, which
 
 
+def test_ribs_of_the_neck_and_stunted_first_ribs_are_short_and_on_their_side(spine):
+    c7, t1 = NUMBERS["C7"], NUMBERS["T1"]
+    usual = replace(
+        skeleton.sample_build(np.random.default_rng(1)), neck_ribs=(0.0, 0.0), first_ribs=(1.0, 1.0)
+    )
+    one = replace(usual, neck_ribs=(0.4, 0.0), first_ribs=(1.0, 0.5))
+    before, after = (
+        skeleton.rib_curves(spine, build, np.random.default_rng(2)) for build in (usual, one)
+    )
+    assert set(after) - set(before) == {(c7, 1)}
+    assert len(after[c7, 1]) < 0.7 * len(after[t1, 1])
+    assert len(after[t1, -1]) < 0.75 * len(after[t1, 1])
+    root_mm = spine.centers_mm[spine.labels.index(c7)]
+    assert after[c7, 1][0, 0] > root_mm[0]
+    assert np.linalg.norm(after[c7, 1][0] - root_mm) < 35
+
+
+def test_rare_ribs_and_arms_have_about_their_share():
+    builds = [skeleton.sample_build(np.random.default_rng(seed)) for seed in range(500)]
+    assert np.mean([max(b.neck_ribs) > 0 for b in builds]) == pytest.approx(0.04, abs=0.03)
+    assert np.mean([min(b.first_ribs) < 1 for b in builds]) == pytest.approx(0.05, abs=0.03)
+    assert np.mean([b.arms_up[0] != b.arms_up[1] for b in builds]) == pytest.approx(0.1, abs=0.04)
+
+
+def test_an_arm_is_raised_on_its_own_side(spine):
+    build = replace(skeleton.sample_build(np.random.default_rng(1)), arms_up=(True, False))
+    grid = Grid.centered(spine.centers_mm[8], (130, 80, 120), (4.0,) * 3)
+    canvas = Canvas(np.zeros(grid.shape, np.uint8), grid)
+    skeleton.paint_shoulders(canvas, spine, build)
+    left, right = (
+        grid.to_mm(np.argwhere(canvas.structures == NUMBER[name])[:, ::-1])
+        for name in ("humerus_left", "humerus_right")
+    )
+    assert left[:, 0].mean() > spine.centers_mm[8][0] > right[:, 0].mean()
+    assert left[:, 2].mean() > right[:, 2].mean() + 100
+
+
 def test_ribs_begin_where_their_persons_processes_and_bodies_have_them(spine):
     sampled = skeleton.sample_build(np.random.default_rng(1))
     build, moved = (

@@ -4,6 +4,7 @@ Structures are painted from the outside in: skin and muscle, lungs, organs, vess
 canal, and last the vertebrae, each one piece and apart from the next.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -12,7 +13,7 @@ from scipy import ndimage
 
 from versectl.geometry import Grid
 from versectl.labels import region
-from versectl.synth.bodies import cast, skeleton, soft, vertebra
+from versectl.synth.bodies import bridges, cast, skeleton, soft, vertebra
 from versectl.synth.bodies.body import Body
 from versectl.synth.bodies.cast import Cast, Mixture
 from versectl.synth.bodies.posture import Spine
@@ -34,6 +35,13 @@ from versectl.synth.bodies.vertebra import C1, C2, C7, L5, T1, T12, Fit, Joint, 
 #: Half of the space between two end plates in mm.
 HALF_DISC_MM = {"cervical": 2.0, "thoracic": 1.8, "lumbar": 3.5}
 
+#: The atlas' centre, between its lateral masses, lies so many mm behind the origin of its frame; as
+#: `labelmaps.body_center_mm` and VerSe's centroids have it.
+ATLAS_CENTER = 9.0
+
+#: chosen: half of what is left between end plates at least.
+THINNEST_MM = 0.3
+
 Joints = Mapping[int, Sequence[Joint]]  # upper vertebra -> its lower joints, in the world
 
 
@@ -50,8 +58,8 @@ def build(
     made = skeleton.sample_build(rng)
     canvas = _canvas(spine, spacing_mm)
     looks = {
-        label: vertebra.sample(label, size, made.person, rng)
-        for label, size in zip(spine.labels, spine.sizes, strict=True)
+        label: vertebra.sample(label, size, breadth, made.person, rng)
+        for label, size, breadth in zip(spine.labels, spine.sizes, spine.breadths, strict=True)
     }
     joints = {label: _joints_below(spine, looks, label) for label in spine.labels}
     sacral = skeleton.sacral_frames(spine, made)
@@ -63,9 +71,15 @@ def build(
     for label in spine.labels:
         distance = partial(vertebra.distance, looks[label], _fit(spine, looks, joints, label))
         _paint_vertebra(canvas, spine, label, shapes.get(label, distance))
+    discs = {
+        label: (_middle(spine, looks, index), below)
+        for index, (label, below) in enumerate(itertools.pairwise(spine.labels))
+    }
+    bridges.paint(canvas, discs, looks, rng)
     _keep_largest(canvas.structures, spine.labels)
-    centroids = {n: at.copy() for n, at in zip(spine.labels, spine.centers_mm, strict=True)}
-    return Body(canvas.structures, canvas.grid, dict(KIND), centroids)
+    centroids_mm = {n: at.copy() for n, at in zip(spine.labels, spine.centers_mm, strict=True)}
+    centroids_mm[C1] = _frame(spine, 0).to_world((0, ATLAS_CENTER * spine.sizes[0], 0))
+    return Body(canvas.structures, canvas.grid, dict(KIND), centroids_mm)
 
 
 def _canvas(spine: Spine, spacing_mm: float) -> Canvas:
@@ -172,17 +186,25 @@ def _fit(spine: Spine, looks: Mapping[int, Look], joints: Joints, label: int) ->
     half = 0.5 * look.height
     above = (half, 0.0, 0.0)
     if label > C2:
-        above = _plate(frame, _middle(spine, looks, index - 1), look, 1.0)
-    below = _plate(frame, _middle(spine, looks, index), look, -1.0)
+        above = _plate(frame, _middle(spine, looks, index - 1), (look, spine.worn_mm[index - 1]), 1)
+    below = _plate(frame, _middle(spine, looks, index), (look, spine.worn_mm[index]), -1)
     upper = joints[spine.labels[index - 1]] if index else ()
     return Fit(above, below, _local(frame, upper), _local(frame, joints[label]))
 
 
-def _plate(frame: Frame, disc: Frame, look: Look, side: float) -> tuple[float, float, float]:
-    """Height and slopes of the end plate that faces a disc."""
+def _plate(
+    frame: Frame, disc: Frame, of: tuple[Look, float], side: int
+) -> tuple[float, float, float]:
+    """Height and slopes of the end plate that faces a disc.
+
+    of : the vertebra, and by how much its disc is worn, in mm.
+    side : 1 above the body, -1 below.
+    """
+    look, worn_mm = of
     nx, ny, nz = disc.rotation[:, 2] @ frame.rotation
     center = frame.to_local(disc.center_mm)
-    height = side * (center @ (nx, ny, nz)) / nz - HALF_DISC_MM[look.region] - look.fullness_mm
+    half_disc_mm = max(HALF_DISC_MM[look.region] - worn_mm / 2, THINNEST_MM)
+    height = side * (center @ (nx, ny, nz)) / nz - half_disc_mm - look.fullness_mm
     height = np.clip(height, 0.3 * look.height, 0.56 * look.height)
     return float(side * height), float(-0.7 * nx / nz), float(-0.7 * ny / nz)
 
@@ -240,7 +262,8 @@ def _cast_shapes(
     person: Person,
 ) -> dict[int, Distance]:
     """Label -> shape of a cast that fills its place in the spine, rippled like any other."""
-    pitches_mm = dict(zip(spine.labels, cast.pitches_mm(spine.centers_mm), strict=True))
+    lost_mm = _smoothed_wear(spine)
+    pitches_mm = dict(zip(spine.labels, cast.pitches_mm(spine.centers_mm) + lost_mm, strict=True))
     heights = {n: pitches_mm[n] / casts[n].pitch_mm for n in spine.labels if n in casts}
     if not heights:
         return {}
@@ -250,9 +273,18 @@ def _cast_shapes(
     def shape(label: int, p: Points) -> np.ndarray:
         wide, deep = width * sizes[label] * person.form[:2]
         scale = (wide, deep, heights[label])
-        return casts[label].distance(vertebra.rippled(looks[label], p), scale)
+        x, y, z = vertebra.rippled(looks[label], p)
+        if label == C1:
+            y = y - np.float32(ATLAS_CENTER * spine.sizes[0])
+        return casts[label].distance((x, y, z), scale)
 
     return {label: partial(shape, label) for label in heights}
+
+
+def _smoothed_wear(spine: Spine) -> np.ndarray:
+    """How much nearer in mm (n,) worn discs bring each vertebra's neighbours, on average."""
+    above_mm = np.append(spine.worn_mm[:1], spine.worn_mm[:-1])
+    return (above_mm + spine.worn_mm) / 2
 
 
 def _paint_vertebra(canvas: Canvas, spine: Spine, label: int, distance: Distance) -> None:

@@ -32,7 +32,7 @@ from versectl.synth.bodies.shapes import (
 from versectl.synth.bodies.structures import NUMBER
 from versectl.synth.bodies.vertebra import Joint, Person, alike, sample_person, usual
 
-T1, T3, T10 = NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
+C7, T1, T3, T10 = NUMBERS["C7"], NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
 
 #: Course of each rib from its angle to its front end, from the centre of its vertebra: x, y, z.
 #: Rounded means of left and right in one case of the TotalSegmentator data set (CC BY 4.0), the
@@ -60,6 +60,10 @@ RIBS = MappingProxyType(
     }
 )  # fmt: skip
 
+#: chosen: shares of people with ribs at C7, on both sides or one; with first ribs that end short;
+#: with one arm raised and the other not.
+NECK_RIBS, STUNTED, ONE_ARM = 0.04, 0.05, 0.1
+
 #: About where heads of ribs lie, as in `RIBS`.
 RIB_HEAD = (20.0, 12.0, 0.0)
 
@@ -73,6 +77,9 @@ class Build:
     rib_shift : how many levels farther down ribs that have neighbours of much the same form find
         their like: their form tells the level no better than that.
     head_height : how much higher than usual heads of ribs lie, as a share of their body's height.
+    first_ribs, neck_ribs : lengths, left and right, beside a usual first rib; of C7's 0 where it
+        has none.
+    arms_up : whether the left and the right arm are raised.
     """
 
     person: Person
@@ -82,8 +89,10 @@ class Build:
     rib_lift: tuple[float, float]
     rib_shift: float
     head_height: float
+    first_ribs: tuple[float, float]
+    neck_ribs: tuple[float, float]
     last_rib: float
-    arms_up: bool
+    arms_up: tuple[bool, bool]
     arms: bool
     table: bool
     clothes: bool
@@ -104,8 +113,10 @@ def sample_build(rng: np.random.Generator) -> Build:
         rib_lift=tuple(np.clip(rng.normal(0, (0.2, 0.15)), -0.4, 0.4)),
         rib_shift=rng.uniform(-2, 2),
         head_height=np.clip(rng.normal(0, 0.08), -0.16, 0.16),
+        first_ribs=_sample_first_ribs(rng),
+        neck_ribs=_sample_neck_ribs(rng),
         last_rib=rng.uniform(0.15, 1.15),
-        arms_up=rng.random() < 0.6,
+        arms_up=_sample_arms(rng),
         arms=rng.random() < 0.8,
         table=rng.random() < 0.8,
         clothes=rng.random() < 0.4,
@@ -114,6 +125,26 @@ def sample_build(rng: np.random.Generator) -> Build:
         hip_width=rng.normal(1, 0.05),
         sacral_bend=rng.uniform(0.6, 1.3),
     )
+
+
+def _sample_first_ribs(rng: np.random.Generator) -> tuple[float, float]:
+    if rng.random() > STUNTED:
+        return (1.0, 1.0)
+    return (rng.uniform(0.3, 0.8), rng.choice([1.0, rng.uniform(0.3, 0.8)]))
+
+
+def _sample_neck_ribs(rng: np.random.Generator) -> tuple[float, float]:
+    """From a nub beyond the transverse process to nearly as long as a first rib."""
+    if rng.random() > NECK_RIBS:
+        return (0.0, 0.0)
+    left, right = rng.uniform(0.1, 0.9, 2)
+    alone = rng.random()
+    return (0.0 if alone < 0.25 else left, 0.0 if alone > 0.75 else right)
+
+
+def _sample_arms(rng: np.random.Generator) -> tuple[bool, bool]:
+    both = bool(rng.random() < 0.6)
+    return (both, both != bool(rng.random() < ONE_ARM))
 
 
 def trunk(spine: Spine, label: int) -> Frame:
@@ -128,7 +159,7 @@ def pelvis(spine: Spine) -> Frame:
 
 
 def rib_number(spine: Spine, label: int) -> int:
-    """Which rib a thoracic vertebra carries: counted from the first, 12 for the last ones."""
+    """Which rib a vertebra carries: counted from the first; C7's, if any, is 0."""
     return 13 if label == T13 else label - T1 + 1
 
 
@@ -137,11 +168,13 @@ def rib_curves(
 ) -> dict[tuple[int, int], np.ndarray]:
     """(vertebra, side) -> points (n, 3) in the world from head to front end; side 1 is left."""
     curves = {}
-    for label in (n for n in spine.labels if T1 <= n <= T12 or n == T13):
-        stretch = np.array([build.chest_width, build.chest_depth, build.rib_drop])
-        lift = build.rib_lift + rng.normal(0, 0.12 if label == T1 else 0.04, 2)
-        both = np.clip(rng.normal(1, 0.1 if label == T1 else 0.04, 3), 0.8, 1.2)
+    stretch = np.array([build.chest_width, build.chest_depth, build.rib_drop])
+    for label in (n for n in spine.labels if T1 <= n <= T12 or n in (C7, T13)):
+        lift = build.rib_lift + rng.normal(0, 0.18 if label <= T1 else 0.04, 2)
+        both = np.clip(rng.normal(1, 0.14 if label <= T1 else 0.04, 3), 0.75, 1.25)
         for side in (1, -1):
+            if rib_length(build, label, side) == 0:
+                continue
             wobble = both * np.clip(rng.normal(1, 0.02, 3), 0.95, 1.05)
             course = _course(label, build.rib_shift) * stretch * wobble
             curves[label, side] = _rib_curve(spine, build, (label, side), _lifted(course, lift))
@@ -153,22 +186,25 @@ def _rib_curve(
 ) -> np.ndarray:
     """A rib in the world, (n, 3), from its head on; course : (m, 3), as in `RIBS`."""
     label, side = which
-    number = rib_number(spine, label)
     frame = trunk(spine, label)
     flip = np.array([side, 1, 1])
     away = course * spine.scale
     if side < 0:
         away[:, 2] *= 1.03
-    outer = frame.to_world(away * flip)
-    if number >= 12:
-        length = build.last_rib * (0.6 if number == 13 else 1.0)
-        outer = _shorten(outer, length)
+    outer = _shorten(frame.to_world(away * flip), rib_length(build, label, side))
     return curve(np.concatenate([rib_root(spine, build, label, side), outer]), 1.5)
+
+
+def rib_length(build: Build, label: int, side: int) -> float:
+    """Length of a vertebra's rib beside a usual one; 0 if it has none; side 1 is left."""
+    at = 0 if side > 0 else 1
+    free = {T12: build.last_rib, T13: 0.6 * build.last_rib}
+    return {C7: build.neck_ribs[at], T1: build.first_ribs[at]}.get(label, free.get(label, 1.0))
 
 
 def _course(label: int, shift: float) -> np.ndarray:
     """Points (8, 3) of the course of a vertebra's rib; of alike ones between two of the table's."""
-    like = min(alike(label, shift) - T1 + 1, 12)
+    like = np.clip(alike(label, shift) - T1 + 1, 1, 12)
     upper, share = int(like), like % 1
     courses = [curve(np.array(RIBS[n], float), 1.0) for n in (upper, min(upper + 1, 12))]
     one, other = (c[np.linspace(0, len(c) - 1, 8).astype(int)] for c in courses)
@@ -210,7 +246,8 @@ def paint_ribs(
 ) -> None:
     """Twelve pairs of flattened rods, round at the neck, and their cartilages to the sternum."""
     sizes = spine.scale * rng.uniform(0.75, 1.12) * rng.normal(1, 0.07, T13 + 1)
-    sizes[T1] *= rng.uniform(0.6, 1.05)  # some first ribs are slight
+    sizes[C7] = 0.7 * sizes[T1]
+    sizes[T1] *= rng.uniform(0.55, 1.25)  # some first ribs are slight
     for (label, side), points in curves.items():
         number = NUMBER["rib_left" if side > 0 else "rib_right"]
         stamp(canvas, number, _rib_balls(points, spine, (rib_number(spine, label), sizes[label])))
@@ -227,7 +264,7 @@ def _rib_balls(points: np.ndarray, spine: Spine, how: tuple[int, float]) -> Ball
     up = np.tile(spine.rotations[spine.labels.index(T10), :, 2], (len(points), 1))
     up -= (up * tangent).sum(axis=1, keepdims=True) * tangent
     up /= np.linalg.norm(up, axis=1, keepdims=True) + 1e-6
-    normals = up if number == 1 else np.cross(tangent, up)
+    normals = up if number <= 1 else np.cross(tangent, up)
     return Balls(points, tall, normals, 1.75)
 
 
@@ -277,9 +314,9 @@ def _paint_cartilages(
 def paint_shoulders(canvas: Canvas, spine: Spine, build: Build) -> None:
     """Clavicle, scapula and humerus on both sides; the arms hang or are raised."""
     frame, k = trunk(spine, T3), spine.scale
-    lift = 22.0 if build.arms_up else 0.0
     wide = build.chest_width
-    for side in (1, -1):
+    for side, is_up in zip((1, -1), build.arms_up, strict=True):
+        lift = 22.0 if is_up else 0.0
         flip = np.array([side * wide, 1, 1]) * k
 
         def world(*offsets: Sequence[float], flip: np.ndarray = flip) -> np.ndarray:
@@ -289,7 +326,7 @@ def paint_shoulders(canvas: Canvas, spine: Spine, build: Build) -> None:
         clavicle = world((20, -84, 2), (60, -76, 20), (100, -46, 36 + lift), (140, -22, 42 + lift))
         stamp(canvas, NUMBER[f"clavicle_{name}"], tube(clavicle, [9 * k, 6 * k, 5.5 * k, 7 * k]))
         _paint_scapula(canvas, NUMBER[f"scapula_{name}"], world, lift)
-        _paint_humerus(canvas, NUMBER[f"humerus_{name}"], world, build.arms_up)
+        _paint_humerus(canvas, NUMBER[f"humerus_{name}"], world, is_up)
 
 
 def _paint_scapula(canvas: Canvas, number: int, world: World, lift: float) -> None:

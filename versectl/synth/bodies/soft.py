@@ -300,27 +300,37 @@ def paint_neck_and_head(canvas: Canvas, spine: Spine, build: Build) -> None:
 
 
 def _paint_limbs(canvas: Canvas, spine: Spine, build: Build) -> None:
-    k, wide = spine.scale, build.chest_width
-    frame, hip = trunk(spine, NUMBERS["T3"]), pelvis(spine)
-    lift = 30 if build.arms_up else 0
-    shoulder = ((22, 8, 42), (60, 12, 28), (110, 5, 18 + lift), (150, -18, 12 + lift))
-    if build.arms_up:
-        arm = ((150, -22, 40), (160, -35, 90), (165, -40, 160), (150, -45, 300))
-    else:
-        arm = ((152, -24, 10), (176, -24, -50), (188, -15, -150), (195, 0, -260))
-    thigh = ((100, -28, -90), (112, -25, -150), (112, -25, -260))
-    chains = [
-        (frame, shoulder, [34, 40, 44, 47], wide),
-        (hip, thigh, [70, 75, 72], build.hip_width),
-    ]
-    if build.arms:
-        chains.append((frame, arm, [46, 42, 38, 34], wide))
+    """Shoulders, arms where they are in view, and thighs: fat, and muscle within it."""
+    chains = _limbs(spine, build)
     for number, extra in ((NUMBER["fat"], 0.5 * build.fat_mm), (NUMBER["limb_muscle"], -3.0)):
         over = (0,) if extra > 0 else (0, NUMBER["fat"])
-        for at, points, radii, width in chains:
-            for side in (1, -1):
-                world = at.to_world(np.array(points, float) * (side * width, 1, 1) * k)
-                stamp(canvas, number, tube(world, [r * k + extra for r in radii]), over)
+        for points_mm, radii in chains:
+            stamp(canvas, number, tube(points_mm, [r * spine.scale + extra for r in radii]), over)
+
+
+def _limbs(spine: Spine, build: Build) -> list[tuple[np.ndarray, list[float]]]:
+    """Courses (n, 3) of limbs in the world, with their radii in an average adult."""
+    k, wide = spine.scale, build.chest_width
+    frame, hip = trunk(spine, NUMBERS["T3"]), pelvis(spine)
+    thigh = ((100, -28, -90), (112, -25, -150), (112, -25, -260))
+    made: list[tuple[np.ndarray, list[float]]] = []
+    for side, is_up in zip((1, -1), build.arms_up, strict=True):
+        shoulder, arm = _arm(is_up)
+        parts = [(frame, shoulder, [34, 40, 44, 47], wide)]
+        parts += [(frame, arm, [46, 42, 38, 34], wide)] if build.arms else []
+        parts.append((hip, thigh, [70, 75, 72], build.hip_width))
+        for at, points, radii, width in parts:
+            made.append((at.to_world(np.array(points, float) * (side * width, 1, 1) * k), radii))
+    return made
+
+
+def _arm(is_up: bool) -> tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]:
+    """Courses of a shoulder and of an arm, from the frame of T3."""
+    lift = 30 if is_up else 0
+    shoulder = ((22, 8, 42), (60, 12, 28), (110, 5, 18 + lift), (150, -18, 12 + lift))
+    if is_up:
+        return shoulder, ((150, -22, 40), (160, -35, 90), (165, -40, 160), (150, -45, 300))
+    return shoulder, ((152, -24, 10), (176, -24, -50), (188, -15, -150), (195, 0, -260))
 
 
 def paint_clothing(canvas: Canvas, rng: np.random.Generator) -> None:
