@@ -55,6 +55,16 @@ def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):
     assert max(lengths) > 200
 
 
+def test_tight_boxes_are_small_and_hold_the_body_of_the_vertebra_they_lie_round(subject):
+    rng = np.random.default_rng(0)
+    for center_mm in subject.centroids_mm.values():
+        low_mm, high_mm = field_of_view.tight(subject, rng, center_mm)
+        assert np.all((high_mm - low_mm)[:2] <= 80)
+        assert np.all(low_mm <= center_mm)
+        assert np.all(high_mm >= center_mm)
+        assert low_mm[1] <= center_mm[1] - 20  # the front of the body
+
+
 def published(stage, **training):
     chosen = config.RELEASED[stage]
     return replace(chosen, training=replace(chosen.training, **training))

@@ -25,8 +25,8 @@ CENTER_ERROR_MM = 15.0
 #: section 3.1: error of the vertebra's centre that the third stage is given, along each axis.
 POINT_ERROR_MM = 3.0
 
-#: chosen: share of oblique fields of view.
-OBLIQUE = 0.4
+#: chosen: shares of oblique fields of view, and of scans whose ends a tilted gantry cut.
+OBLIQUE, TILTED = 0.4, 0.08
 
 #: chosen: target of a vertebra that the scan cuts, but not as far as its centre.
 CUT = 0.5
@@ -116,7 +116,10 @@ def given_center_mm(scan: Scan, label: int, rng: np.random.Generator) -> np.ndar
 
 def _scan(subject: Subject, grid: Grid, rng: np.random.Generator) -> Scan:
     scan = subject.scan(grid, rng)
-    return oblique_view.cut(scan, rng) if rng.random() < OBLIQUE else scan
+    draw = rng.random()
+    if draw < OBLIQUE:
+        return oblique_view.cut(scan, rng)
+    return oblique_view.cut_by_gantry(scan, rng) if draw < OBLIQUE + TILTED else scan
 
 
 #: A random sample of a subject for the stage of a configuration.

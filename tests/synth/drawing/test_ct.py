@@ -169,3 +169,34 @@ def test_no_marrow_is_darker_than_fat():
         sampling = (np.full(3, 2.0), np.random.default_rng(seed))
         ct._add_bone(hounsfield, structures, bodies.KINDS, sampling)
         assert hounsfield[bone].min() >= ct.HOUNSFIELD["fat"][0]
+
+
+def test_contrast_in_the_canal_is_bright_round_a_dark_cord_or_all_of_it():
+    structures = np.zeros((20, 40, 40), np.uint8)
+    y, x = np.indices((40, 40)) - 20
+    structures[:, np.hypot(x, y) < 9] = 5
+    seen = set()
+    for seed in range(8):
+        hounsfield = np.zeros(structures.shape, np.float32)
+        ct._fill_canal(
+            hounsfield,
+            structures,
+            {0: "tissue", 5: "canal"},
+            (np.ones(3), np.random.default_rng(seed)),
+        )
+        assert not hounsfield[structures == 0].any()
+        assert hounsfield[10, 20, 12] >= 150
+        seen.add(bool(hounsfield[10, 20, 20] >= 150))
+    assert seen == {True, False}
+
+
+def test_a_lung_kernel_makes_an_edge_overshoot(monkeypatch):
+    step = np.full((24, 24, 24), 40, np.float32)
+    step[:, :, 12:] = 500
+    beyond = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(ct, "LUNG_KERNEL", share)
+        seen = [ct._acquire(step, np.ones(3), np.random.default_rng(seed)) for seed in range(30)]
+        profiles = [image.mean(axis=(0, 1)) for image in seen]
+        beyond[share] = np.median([p[12:15].max() - np.median(p[16:22]) for p in profiles])
+    assert beyond[1.0] > beyond[0.0] + 20

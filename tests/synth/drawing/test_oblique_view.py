@@ -67,3 +67,14 @@ def test_what_was_cut_before_never_becomes_whole():
 def test_the_same_numbers_cut_the_same_field():
     one, other = (oblique_view.cut(scan(), np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(geometry.to_array(one.ct), geometry.to_array(other.ct))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tilted_gantry_cuts_the_ends_along_a_slope_and_no_side(seed):
+    after = oblique_view.cut_by_gantry(scan(), np.random.default_rng(seed))
+    shown = geometry.to_array(after.ct) > -1024  # (z, y, x)
+    assert np.array_equal(shown, np.broadcast_to(shown[:, :, :1], shown.shape))
+    assert shown[30].all()
+    top = shown[:, :, 0].argmax(axis=0)  # first slice shown, from front to back
+    assert top[0] != top[-1]
+    assert np.all(np.diff(top) >= 0) or np.all(np.diff(top) <= 0)

@@ -16,7 +16,8 @@ KINDS = (
     "bone",
     "cartilage",
     "disc",
-    "canal",  # spinal cord and what surrounds it, and the brain
+    "canal",  # spinal cord and what surrounds it
+    "brain",
     "muscle",
     "fat",
     "organ",

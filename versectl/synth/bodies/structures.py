@@ -33,7 +33,7 @@ _KINDS = {
     "mandible": "bone",
     "teeth": "bone",
     "hyoid": "bone",
-    "brain": "canal",
+    "brain": "brain",
     "airway": "gas",
     "lung_left": "lung",
     "lung_right": "lung",

@@ -24,6 +24,7 @@ HOUNSFIELD = {
     "cartilage": (30, 160),
     "disc": (40, 130),
     "canal": (0, 50),
+    "brain": (0, 50),
     "muscle": (20, 80),
     "fat": (-130, -60),
     "organ": (10, 130),
@@ -59,6 +60,13 @@ SLICED = (0, 0, 0, 1, 2, 2, 2)
 
 #: chosen: share of scans with rings round the scanner's axis.
 RINGS = 0.05
+
+#: chosen: share of scans with contrast agent in the canal, its HU, and the Gaussian by which the
+#: cord in its middle stays dark.
+MYELOGRAPHIC, MYELOGRAPHIC_HU, CORD_MM = 0.04, (150, 1200), 3.0
+
+#: chosen: share of scans with a kernel for lungs: edges far too bright beside dark ones, and noise.
+LUNG_KERNEL, LUNG_EDGES, LUNG_NOISE = 0.1, (1.5, 3.0), (1.5, 3.0)
 
 #: chosen: share of scans with discs as bright as bone: calcified, or vertebrae grown together.
 FUSED = 0.04
@@ -104,6 +112,8 @@ def draw(
 ) -> np.ndarray:
     """Hounsfield units (z, y, x) of structures (z, y, x): what is there, then how it is seen."""
     hounsfield = _soft(structures, kinds, spacing_mm, rng)
+    if rng.random() < MYELOGRAPHIC:
+        _fill_canal(hounsfield, structures, kinds, (spacing_mm, rng))
     _add_bone(hounsfield, structures, kinds, (spacing_mm, rng))
     implants.add(hounsfield, np.isin(structures, list(labels.NAMES)), spacing_mm, rng)
     return _acquire(hounsfield, spacing_mm, rng)
@@ -216,6 +226,20 @@ def _soft(
     return hounsfield
 
 
+def _fill_canal(
+    hounsfield: np.ndarray,
+    structures: np.ndarray,
+    kinds: Mapping[int, str],
+    sampling: tuple[np.ndarray, np.random.Generator],
+) -> None:
+    """Draw contrast agent round the cord, or in place of it, in place."""
+    spacing_mm, rng = sampling
+    canal = np.isin(structures, [n for n, k in kinds.items() if k == "canal"])
+    depth = _blur(canal.astype(np.float32), CORD_MM / spacing_mm)
+    filled = canal & (depth < rng.choice([0.75, 1.1]))
+    hounsfield[filled] = rng.uniform(*MYELOGRAPHIC_HU)
+
+
 def _add_bone(
     hounsfield: np.ndarray,
     structures: np.ndarray,
@@ -289,15 +313,20 @@ def _acquire(
     seen = _blur(hounsfield, np.hypot(rng.uniform(0.3, 1.0), voxel_mm) / spacing_mm)
     if rng.random() < 0.3:  # sharp kernel
         seen += rng.uniform(0.2, 1.0) * (seen - _blur(seen, 1.0 / spacing_mm))
+    noisier = 1.0
     grain = rng.standard_normal(seen.shape, dtype=np.float32)
-    grain = _blur(grain, rng.uniform(0.0, 0.8, 3))
+    if rng.random() < LUNG_KERNEL:
+        seen = seen + rng.uniform(*LUNG_EDGES) * (seen - _blur(seen, 0.8 / spacing_mm))
+        noisier = rng.uniform(*LUNG_NOISE)
+    else:
+        grain = _blur(grain, rng.uniform(0.0, 0.8, 3))
     axis = rng.choice(SLICED)
     thickness_mm = np.exp(rng.uniform(np.log(0.7), np.log(5.0)))
     slices = _slices(seen.shape[axis], thickness_mm / spacing_mm[2 - axis], rng.random())
     sliced = np.stack([seen, grain])
     sliced = np.moveaxis(np.tensordot(slices, sliced, axes=(1, axis + 1)), 0, axis + 1)
     seen, grain = sliced
-    sigma_hu = np.exp(rng.uniform(np.log(3), np.log(70)))
+    sigma_hu = noisier * np.exp(rng.uniform(np.log(3), np.log(70)))
     seen = seen + grain * np.float32(sigma_hu / max(grain.std(), 1e-3))
     if rng.random() < RINGS:
         seen = seen + _rings(seen.shape[1:], spacing_mm, rng)

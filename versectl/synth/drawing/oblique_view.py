@@ -22,13 +22,30 @@ MOST_LOST = 0.2
 OUT_OF_VIEW = 0.5
 
 
+#: chosen: how far a gantry is tilted, and which share of a scan its slices cover.
+GANTRY_DEG, COVERED = (8.0, 25.0), (0.7, 1.0)
+
+
 def cut(scan: Scan, rng: np.random.Generator) -> Scan:
     """The scan with nothing but air, and no labels, beyond a box turned round its middle."""
     angles_deg = rng.uniform(-ANGLE_DEG, ANGLE_DEG, 3)
     turn = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
-    grid = Grid.of(scan.ct)
-    outside = beyond(grid, turn, rng.uniform(*SHARES, 3))
+    return _without(scan, beyond(Grid.of(scan.ct), turn, rng.uniform(*SHARES, 3)))
+
+
+def cut_by_gantry(scan: Scan, rng: np.random.Generator) -> Scan:
+    """The scan as by a gantry tilted forward or back: its ends slope, its sides are upright."""
+    angle_deg = rng.choice([-1, 1]) * rng.uniform(*GANTRY_DEG)
+    slope = Rotation.from_euler("x", angle_deg, degrees=True).as_matrix()
+    turn = np.stack([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], slope[2]])
+    shares = np.array([1.0, 1.0, rng.uniform(*COVERED)]) + 1e-6
+    return _without(scan, beyond(Grid.of(scan.ct), turn, shares))
+
+
+def _without(scan: Scan, outside: np.ndarray) -> Scan:
+    """The scan with air, and no labels, at these voxels (z, y, x)."""
     hounsfield, found = geometry.to_array(scan.ct), geometry.to_array(scan.labels)
+    grid = Grid.of(scan.ct)
     seen = np.where(outside, geometry.AIR_HU, hounsfield).astype(hounsfield.dtype)
     before, gone = (np.bincount(part.ravel(), minlength=256) for part in (found, found[outside]))
     lost = gone / np.maximum(before, 1)
