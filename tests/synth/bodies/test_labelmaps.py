@@ -64,3 +64,21 @@ def test_an_empty_label_map_is_told_so(tmp_path):
     volume.write(sitk.Image([8, 8, 8], sitk.sitkUInt8), path)
     with pytest.raises(BadInputError, match="has no label"):
         labelmaps.read(path)
+
+
+def test_a_body_is_the_longest_part_without_what_its_json_excludes(label_file):
+    whole = labelmaps.read(label_file)
+    label_file.with_name("someone_labels.json").write_text('{"exclude": ["T12"]}')
+    body = labelmaps.read(label_file)
+    assert {20, 21, 22} <= set(np.unique(body.structures))
+    assert not {18, 19} & set(np.unique(body.structures))
+    for label in (21, 22):
+        assert body.centroids_mm[label] == pytest.approx(whole.centroids_mm[label])
+        x, y, z = np.rint(body.grid.to_vox(body.centroids_mm[label])).astype(int)
+        assert body.structures[z, y, x] == label
+
+
+def test_a_json_that_excludes_what_it_does_not_name_is_refused(label_file):
+    label_file.with_name("someone_labels.json").write_text('{"exclude": ["vertebrae_T12"]}')
+    with pytest.raises(BadInputError, match="excludes 'vertebrae_T12'"):
+        labelmaps.read(label_file)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from versectl.synth.bodies.body import Body
 #: What a structure is made of, by a word in its name; first match wins (TotalSegmentator's names).
 KIND_OF_NAME = (
     ("cartilage", "cartilage"),
+    ("brain", "brain"),
     ("disc", "disc"),
     ("spinal_cord|canal", "canal"),
     ("lung_vessel|aorta|vein|vena|artery|trunk|heart|atrial|pulmonary", "vessel"),
@@ -62,17 +63,22 @@ def read(path: Path) -> Body:
     """A label map as a body: on a grid along the world axes, its vertebrae by VerSe's numbers.
 
     A JSON of the same name ({"20": "vertebrae_L1", "81": "rib_left_10", ...}) says what the
-    numbers are; without one they are VerSe's.
+    numbers are; without one they are VerSe's. Structures that are wrong in the map are listed by
+    name under "exclude" ({"exclude": ["vertebrae_T4"]}): the body is the longest part of the map
+    that shows none of them. BadInputError when nothing is left, or the JSON names none of these.
     """
     image = volume.read_labels(path)
-    numbers, kinds = _numbering(_names(path))
+    names, excluded = _description(path)
+    numbers, kinds = _numbering(names)
     renumber = np.zeros(256, np.uint8)
     renumber[list(numbers)] = list(numbers.values())
     renumbered = geometry.from_array(renumber[geometry.to_array(image)], image)
     grid = _grid(renumbered)
     # LabelLinear has no staircase between thick slices, as nearest neighbour has.
     upright = geometry.resample(renumbered, grid, sitk.sitkLabelLinear, 0)
-    structures = geometry.to_array(upright)
+    structures, grid = _without(
+        geometry.to_array(upright), grid, [numbers[number] for number in excluded]
+    )
     far = ndimage.distance_transform_edt(structures[::2, ::2, ::2] == 0) * 2 * grid.spacing_mm[0]
     far = far.repeat(2, 0).repeat(2, 1).repeat(2, 2)[tuple(map(slice, structures.shape))]
     centroids_mm = body_centers_mm(structures, grid)
@@ -116,12 +122,39 @@ def _is_cut(structures: np.ndarray, where: tuple[slice, ...], label: int) -> boo
     return bool(on_border > 0.1 * surface)
 
 
-def _names(path: Path) -> dict[int, str]:
+def _description(path: Path) -> tuple[dict[int, str], list[int]]:
+    """Names of the numbers in a label map, and the numbers that are to be left out."""
     suffix = layout.suffix(path.name) or ""
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
     if not beside.is_file():
-        return UNNAMED
-    return {int(number): name for number, name in json.loads(beside.read_text()).items()}
+        return UNNAMED, []
+    content = json.loads(beside.read_text())
+    wrong = content.pop("exclude", [])
+    names = {int(number): name for number, name in content.items()} or UNNAMED
+    unknown = sorted(set(wrong) - set(names.values()))
+    if unknown:
+        raise BadInputError(
+            f"{beside} excludes {unknown[0]!r}, which is no name of its structures."
+        )
+    return names, [number for number, name in names.items() if name in wrong]
+
+
+def _without(
+    structures: np.ndarray, grid: Grid, excluded: Sequence[int]
+) -> tuple[np.ndarray, Grid]:
+    """The longest part along z of structures (z, y, x) that shows none of these, and its grid."""
+    shown = np.isin(structures, excluded).any(axis=(1, 2))
+    if not shown.any():
+        return structures, grid
+    ends = np.flatnonzero(np.concatenate([[True], shown, [True]]))
+    longest = int(np.argmax(np.diff(ends)))
+    first, last = int(ends[longest]), int(ends[longest + 1]) - 1
+    if first == last:
+        raise BadInputError("A label map has no part without the structures its JSON excludes.")
+    low_mm = grid.origin_mm[2] + first * grid.spacing_mm[2]
+    size_vox = (*grid.size_vox[:2], last - first)
+    kept = Grid(size_vox, grid.spacing_mm, (*grid.origin_mm[:2], low_mm))
+    return np.ascontiguousarray(structures[first:last]), kept
 
 
 def _numbering(names: Mapping[int, str]) -> tuple[dict[int, int], dict[int, str]]:
