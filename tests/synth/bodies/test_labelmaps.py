@@ -82,3 +82,14 @@ def test_a_json_that_excludes_what_it_does_not_name_is_refused(label_file):
     label_file.with_name("someone_labels.json").write_text('{"exclude": ["vertebrae_T12"]}')
     with pytest.raises(BadInputError, match="excludes 'vertebrae_T12'"):
         labelmaps.read(label_file)
+
+
+def test_a_fragment_of_a_vertebra_at_the_end_has_no_centre_though_the_map_goes_on(label_file):
+    structures = bodies.body().structures.copy()
+    structures[structures == 31] = 0
+    last = np.flatnonzero((structures == 22).any(axis=(1, 2)))
+    structures[: last[-1] - 3][structures[: last[-1] - 3] == 22] = 0
+    volume.write(geometry.from_array(structures, bodies.GRID), label_file)
+    body = labelmaps.read(label_file)
+    assert 22 in np.unique(body.structures)
+    assert list(body.centroids_mm) == [18, 19, 20, 21]
