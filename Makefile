@@ -5,6 +5,7 @@
 # make fuzz   thousands of damaged files for the readers; COUNT=... of each kind
 # make audit  known weaknesses of the pinned requirements; asks the network
 # make image-test   builds the container image and compares its answers; CT=... takes your scans
+# make heldout  the frozen synthetic cases, COUNT=... of them, into build/heldout
 # make bench  seconds per stage and memory on a synthetic case
 # make bench-metrics  seconds and memory of the metrics beside other libraries
 # make docs   builds the documents as a site in build/site
@@ -16,7 +17,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: docs docs-reference docs-figures demo test lint check-slow check-real fuzz audit image-test bench bench-metrics clean
+# The cases are those of this commit's own code, so that later people leave the figures comparable.
+HELDOUT := d4b980e18ffe5f2fcf462c8eebeb3ec99eb8a67e
+COUNT_HELDOUT = $(or $(COUNT),40)
+
+.PHONY: docs docs-reference docs-figures demo test lint check-slow check-real fuzz audit image-test heldout bench bench-metrics clean
 
 demo: $(READY)
 	rm -rf demo
@@ -52,6 +57,13 @@ audit: $(READY)
 
 image-test: $(READY)
 	VERSECTL=$(CURDIR)/$(BIN)/versectl tests/image_test.sh $(CT)
+
+heldout: $(READY)
+	git cat-file -e $(HELDOUT)^{commit} || git fetch origin $(HELDOUT)
+	mkdir -p build/heldout-code
+	git archive $(HELDOUT) versectl | tar -x -C build/heldout-code
+	cd build/heldout-code && $(CURDIR)/$(BIN)/python -m versectl synth $(CURDIR)/build/heldout \
+	  --count $(COUNT_HELDOUT) --seed 1000
 
 bench: $(READY)
 	rm -rf demo/bench

@@ -57,8 +57,8 @@ def synthetic(source: Path, out: Path) -> str:
         "\n".join(
             [
                 "# Held-out synthetic CT, end to end\n",
-                f"```sh\nversectl synth heldout --count {count} --seed 1000"
-                "\npython benchmarks/record_results.py synthetic heldout\n```\n",
+                f"```sh\nmake heldout COUNT={count}"
+                "\npython benchmarks/record_results.py synthetic build/heldout\n```\n",
                 *scores(found),
                 "\n## Per level\n",
                 *per_level(found),
