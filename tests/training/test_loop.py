@@ -93,3 +93,18 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path, monkeypatch):
     with pytest.raises(DivergedError, match=r"at step 2 a weight is .*There is no checkpoint yet"):
         trained(tmp_path, 2, until=2)
     assert list(tmp_path.glob("*.h5")) == []
+
+
+def test_training_can_begin_from_weights_and_refuses_those_of_another_network(tmp_path):
+    trained(tmp_path / "first", 24)
+    before = weights.load_network(tmp_path / "first", "segmentation").get_weights()
+    hardly = replace(TINY, training=replace(TINY.training, steps=1, learning_rate=1e-9))
+    run = Run(tmp_path / "second", start=tmp_path / "first")
+    loop.train(hardly, nobody_else, run, lambda line: None)
+    after = weights.load_network(tmp_path / "second", "segmentation").get_weights()
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+    other = replace(TINY, network=replace(TINY.network, filters=(4, 8)))
+    with pytest.raises(BadInputError, match="another network"):
+        loop.train(other, nobody_else, replace(run, out=tmp_path / "third"), lambda line: None)

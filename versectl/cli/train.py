@@ -82,6 +82,8 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
     help="Number of synthetic bodies of each kind.",
 )
 @option("--batch", type=click.IntRange(1), help="Samples per step. Default: the preset's.")
+@option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. Default: preset's.")
+@option("--from", "start", type=FILE, help="Folder of weights to fine-tune. Default: random ones.")
 @option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
 @preset("default")
 @adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
@@ -90,6 +92,7 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
     """Train the network of a stage on labelled CT or on synthetic CT.
 
     Writes <stage>.weights.h5 and <stage>.json (for --weights), <stage>.log.csv and a checkpoint.
+    With --from the network of these weights is trained further; choose --steps and a low --rate.
     """
     from versectl.networks import device as machine
 

@@ -12,7 +12,8 @@ class TrainingOptions:
     data : folder in VerSe layout; None for synthetic CT.
     labels, bodies : where synthetic CT comes from: a folder of label maps, and so many
         parametric bodies and as many with casts of the label maps' vertebrae, kept in `out`.
-    steps, batch : in place of the preset's.
+    steps, batch, rate : in place of the preset's; `rate` is the learning rate.
+    start : folder of weights to begin with; None for random ones.
     """
 
     out: Path
@@ -25,6 +26,8 @@ class TrainingOptions:
     workers: int
     seed: int
     resume: bool
+    rate: float | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """A network with its loss, its optimiser and, as published, the learned widths of its target."""
 
+from pathlib import Path
+
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from versectl.config import StageConfig, TrainingConfig
-from versectl.networks import architectures
+from versectl.errors import BadInputError
+from versectl.networks import architectures, weights
 from versectl.training import losses
 
 #: section 3.1: of Nesterov's method.
@@ -71,6 +74,23 @@ def compiled(config: StageConfig, precision: str = "float32") -> Learner:
     return learner
 
 
+def fill(learner: Learner, folder: Path) -> None:
+    """Give a learner the weights in a folder, to train them further.
+
+    Raises WeightsError as `weights.load` does, BadInputError when they are of another network.
+    """
+    stage = learner.config.stage
+    described = weights.describe(folder, stage)
+    if described.config.network != learner.config.network:
+        raise BadInputError(
+            f"{described.file} is of another network than the one to be trained; "
+            "choose the --preset that it was trained with."
+        )
+    network = weights.load_network(folder, stage)
+    for layer, own in zip(network.layers, learner.layers, strict=True):
+        own.set_weights(layer.get_weights())
+
+
 def optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
     """Adam or Nesterov's method, with schedule, clipping and moving average as configured."""
     common = {
@@ -101,7 +121,7 @@ def _cosine(training: TrainingConfig) -> LearningRateSchedule:
     warm_up = max(training.steps // 50, 1)
     return keras.optimizers.schedules.CosineDecay(
         training.learning_rate / 10,
-        training.steps - warm_up,
+        max(training.steps - warm_up, 1),
         alpha=0.01,
         warmup_target=training.learning_rate,
         warmup_steps=warm_up,

@@ -32,6 +32,7 @@ class Run:
     resume : continue from the checkpoint in `out`.
     checkpoint_every : steps between checkpoints and lines of the log.
     precision : type the network computes in.
+    start : folder of weights to begin with; random ones if None. A resumed run has its own.
     """
 
     out: Path
@@ -40,6 +41,7 @@ class Run:
     resume: bool = False
     checkpoint_every: int = 250
     precision: str = "float32"
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def train(
     learner.spread(config.training.batch)
     network = learner.compiled(config, run.precision)
     checkpoint = checkpoint_of(run.out, config.stage)
-    first = _start(network, config, checkpoint, run.resume)
+    first = _start(network, config, checkpoint, run)
     log = Log(run.out / f"{config.stage}.log.csv", first, config.training.steps)
     with closing(batches(config, source, run.seed, first, run.workers)) as made:
         for step in range(first + 1, config.training.steps + 1):
@@ -126,11 +128,13 @@ class Log:
         return progress
 
 
-def _start(network: Learner, config: StageConfig, checkpoint: Path, resume: bool) -> int:
+def _start(network: Learner, config: StageConfig, checkpoint: Path, run: Run) -> int:
     """How many steps are done: those of the checkpoint, which is loaded, or none."""
-    if not resume and checkpoint.is_file():
+    if not run.resume and checkpoint.is_file():
         raise BadInputError(f"{checkpoint} exists; add --resume or choose another folder.")
-    if not resume:
+    if not run.resume:
+        if run.start is not None:
+            learner.fill(network, run.start)
         return 0
     if not checkpoint.is_file():
         raise BadInputError(f"{checkpoint} is missing; start without --resume.")

@@ -1,7 +1,9 @@
 """What the train command does: choose the source of scans, train, report every checkpoint."""
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 from versectl.config import PRESETS, StageConfig, TrainingOptions
 from versectl.training import loop
@@ -18,17 +20,25 @@ def run(
     """Train a stage as chosen; reports a line at every checkpoint."""
     config = configured(stage, options)
     steps = config.training.steps
-    here = loop.Run(options.out, options.seed, options.workers, options.resume, precision=precision)
+    here = loop.Run(
+        options.out,
+        options.seed,
+        options.workers,
+        options.resume,
+        precision=precision,
+        start=options.start,
+    )
     loop.train(config, source(config, options), here, lambda done: report(done.line(steps)))
 
 
 def configured(stage: str, options: TrainingOptions) -> StageConfig:
-    """The preset's configuration with the numbers of steps and samples per step asked for."""
+    """The preset's configuration with the steps, samples per step and learning rate asked for."""
     config = PRESETS[options.preset][stage]
     training = replace(
         config.training,
         steps=options.steps or config.training.steps,
         batch=options.batch or config.training.batch,
+        learning_rate=options.rate or config.training.learning_rate,
     )
     return replace(config, training=training)
 
@@ -41,5 +51,7 @@ def source(config: StageConfig, options: TrainingOptions) -> Source:
     from versectl.synth.simulated_scans import SimulatedScans
 
     plan = bank.Plan(options.bodies, options.seed, BODY_MM[config.stage], options.labels)
-    files = bank.prepare(options.out / f"bodies_{plan.spacing_mm:g}mm", plan)
+    folder = options.out / f"bodies_{plan.spacing_mm:g}mm"
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        files = bank.prepare(folder, plan, pool.map)
     return SimulatedScans(tuple(files), for_labels=config.stage != "segmentation")

@@ -1,9 +1,9 @@
 """Bodies kept on disk, so that building one, which takes seconds, is done once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -31,28 +31,38 @@ class Plan:
     label_folder: Path | None = None
 
 
-def prepare(folder: Path, plan: Plan) -> list[Path]:
-    """A file per body; bodies that are there already are kept."""
+def prepare(folder: Path, plan: Plan, each: Callable[..., Iterable[Path]] = map) -> list[Path]:
+    """A file per body; bodies that are there already are kept.
+
+    each : as `map`, which builds one body after the other; a pool's builds many at a time.
+    """
     maps = labelmaps.find(plan.label_folder) if plan.label_folder else []
-    mapped = [
-        _kept(folder, f"labels-{p.name.split('.')[0]}", partial(labelmaps.read, p)) for p in maps
-    ]
+    mapped = tuple(each(partial(_from_map, folder), maps))
+    kinds = ("parametric", "posed") if maps else ("parametric",)
+    wanted = [(kind, number) for kind in kinds for number in range(plan.count)]
+    return [*mapped, *each(partial(_built, folder, plan, mapped), wanted)]
 
-    @cache
-    def people() -> list[dict[int, Cast]]:
-        return [cast.take(load(file)) for file in mapped]
 
-    def build(number: int, *, posed: bool) -> Body:
-        rng = np.random.default_rng([plan.seed, number, posed])
-        casts = cast.blend(people(), rng) if posed else None
+def _from_map(folder: Path, path: Path) -> Path:
+    return _kept(folder, f"labels-{path.name.split('.')[0]}", partial(labelmaps.read, path))
+
+
+def _built(folder: Path, plan: Plan, mapped: tuple[Path, ...], which: tuple[str, int]) -> Path:
+    """File of a parametric body, which may have casts of the vertebrae of label maps."""
+    kind, number = which
+
+    def build() -> Body:
+        rng = np.random.default_rng([plan.seed, number, kind == "posed"])
+        casts = cast.blend(_people(mapped), rng) if kind == "posed" else None
         return anatomy.build(posture.sample(rng), rng, plan.spacing_mm, casts)
 
-    made = [
-        _kept(folder, f"{kind}-{plan.seed}-{i:03d}", partial(build, i, posed=kind == "posed"))
-        for kind in (("parametric", "posed") if maps else ("parametric",))
-        for i in range(plan.count)
-    ]
-    return mapped + made
+    return _kept(folder, f"{kind}-{plan.seed}-{number:03d}", build)
+
+
+@lru_cache(maxsize=1)
+def _people(mapped: tuple[Path, ...]) -> list[dict[int, Cast]]:
+    """Casts of the vertebrae of every label map."""
+    return [cast.take(load(file)) for file in mapped]
 
 
 def kind(file: Path) -> str:
