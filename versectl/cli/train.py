@@ -61,7 +61,8 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
     """Make synthetic CT with label maps and centroids, in VerSe layout.
 
     Draws parametric bodies, or any folder of label maps: with VerSe's numbers, or with a JSON file
-    of names beside each ({"20": "vertebrae_L1", "81": "rib_left_10"}).
+    of names beside each ({"20": "vertebrae_L1", "81": "rib_left_10"}). What is wrong in a map is
+    left out by an entry "exclude" of that file ({"exclude": ["vertebrae_T4"]}).
     """
     from versectl.synth import dataset
 

@@ -60,9 +60,10 @@ def _paint_bridge(
         up, down = 0.6 * look.height, -0.6 * looks[below].height
         course = [(x, y, up), (x * out, y * out, 0), (x, y, down)]
         strand = tube(frame.to_world(np.array(course)), rng.uniform(*THICK_MM))
+        radii_mm = np.broadcast_to(strand.radii_mm, len(strand.points_mm))
         above = frame.to_local(strand.points_mm)[:, 2] > 0
         for number, part in ((label, above), (below, ~above)):
-            stamp(canvas, number, Balls(strand.points_mm[part], strand.radii_mm[part]), SOFT)
+            stamp(canvas, number, Balls(strand.points_mm[part], radii_mm[part]), SOFT)
 
 
 def _fill(canvas: Canvas, disc: tuple[int, Frame, int], look: Look) -> None:

@@ -316,9 +316,9 @@ def _limbs(spine: Spine, build: Build) -> list[tuple[np.ndarray, list[float]]]:
     made: list[tuple[np.ndarray, list[float]]] = []
     for side, is_up in zip((1, -1), build.arms_up, strict=True):
         shoulder, arm = _arm(is_up)
-        parts = [(frame, shoulder, [34, 40, 44, 47], wide)]
-        parts += [(frame, arm, [46, 42, 38, 34], wide)] if build.arms else []
-        parts.append((hip, thigh, [70, 75, 72], build.hip_width))
+        parts = [(frame, shoulder, [34.0, 40.0, 44.0, 47.0], wide)]
+        parts += [(frame, arm, [46.0, 42.0, 38.0, 34.0], wide)] if build.arms else []
+        parts.append((hip, thigh, [70.0, 75.0, 72.0], build.hip_width))
         for at, points, radii, width in parts:
             made.append((at.to_world(np.array(points, float) * (side * width, 1, 1) * k), radii))
     return made
