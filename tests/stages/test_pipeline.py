@@ -9,6 +9,7 @@ from versectl import geometry
 from versectl.config import STAGES
 from versectl.errors import BadInputError
 from versectl.io import case_files
+from versectl.io.volume import CT
 from versectl.stages import pipeline
 from versectl.types import Known, Result, Spine, Vertebra
 
@@ -65,8 +66,8 @@ def test_results_have_the_precision_of_their_files(ct, models, tmp_path):
     read = Known()
     for stage in STAGES:
         path = tmp_path / f"{stage}.nii.gz"
-        case_files.write(known, stage, ct, path)
-        read = case_files.read(read, stage, ct, path)
+        case_files.write(known, stage, CT.of(ct), path)
+        read = case_files.read(read, stage, CT.of(ct), path)
     assert read.spine.center_mm.tolist() == result.spine.center_mm.tolist()
     assert read.spine.peak == result.spine.peak
     for label, vertebra in result.vertebrae.items():
