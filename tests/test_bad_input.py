@@ -327,7 +327,7 @@ def test_a_folder_without_the_files_of_the_stage_before_is_bad_input(
 ):
     done = run(command, ct_file, tmp_path / "out", option, tmp_path / "in")
     assert done.exit_code == 3
-    assert "holds no" in done.stderr
+    assert "contains no" in done.stderr
 
 
 def test_a_case_that_was_not_given_is_not_taken_from_elsewhere(run, ct_file, out, tmp_path):

@@ -131,7 +131,7 @@ def test_label_maps_without_a_telling_name_are_no_scans(tmp_path, caplog):
     with caplog.at_level("INFO"):
         found = layout.with_ct(tmp_path)
     assert [case.name for case in found] == ["s0", "s1"]
-    assert "8 label maps" in caplog.text
+    assert f"Label maps passed over in {tmp_path}: 8" in caplog.text
 
 
 def test_a_scan_of_zeros_and_a_damaged_one_are_no_label_maps(tmp_path):

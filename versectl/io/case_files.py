@@ -46,14 +46,14 @@ class Paths:
         return self.folder / f"{self.case_name}{endings[stage]}"
 
 
-def given(folder: Path | None, holds: str) -> dict[str, Path] | None:
+def given(folder: Path | None, kind: str) -> dict[str, Path] | None:
     """Case name -> file of one kind ("spine", "centroids") in a folder and below, or one file."""
     if folder is None:
         return None
-    found = layout.find(folder, (holds,))
+    found = layout.find(folder, (kind,))
     if not found:
-        raise BadInputError(f"{folder} holds no {holds} files (JSON as versectl writes them).")
-    return {name: getattr(case, holds) for name, case in found.items()}
+        raise BadInputError(f"{folder} contains no {kind} files (JSON as versectl writes them).")
+    return {name: getattr(case, kind) for name, case in found.items()}
 
 
 def write(known: Known, stage: Stage, ct: CT, path: Path) -> None:

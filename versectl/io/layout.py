@@ -1,8 +1,8 @@
 """A data folder -> its cases: which CT, label map and centroid file belong together.
 
 Knows the names of the VerSe 2019 and 2020 challenge files, of the subject-based (BIDS) release,
-and of versectl's own outputs. Every folder that directly holds slices of a CT in DICOM is a case,
-named after it and the folders above it, as far as the one given; so is a zip of DICOM files.
+and of versectl's own outputs. Every folder with slices of a CT in DICOM is a case, named after it
+and the folders above it, as far as the one given; so is a zip of DICOM files.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 NIFTI = (".nii.gz", ".nii")
 SUFFIXES = (*NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 
-#: What follows the case's name in a file's name, and what such a file holds. First match wins.
+#: What follows the case's name in a file's name, and the kind of such a file. First match wins.
 ENDINGS = (
     (r"\.seg", (".nrrd",), "other"),  # what 3D Slicer reads
     (r"_seg-[CTL]\d+_msk", SUFFIXES, "other"),  # one vertebra alone
@@ -36,8 +36,8 @@ ENDINGS = (
 )
 
 
-#: What a file can hold that belongs to a case.
-HELD = ("ct", "labels", "centroids", "spine", "report")
+#: The kinds of files that belong to a case.
+KINDS = ("ct", "labels", "centroids", "spine", "report")
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Case:
 
 
 class _File(NamedTuple):
-    """A file, the case that its name says, and what it holds: a field of Case."""
+    """A file, the case that its name says, and its kind: a field of Case."""
 
     path: Path
     case: str
-    holds: str
+    kind: str
 
 
 def suffix(file_name: str) -> str | None:
@@ -74,7 +74,9 @@ def suffix(file_name: str) -> str | None:
     return None if ending is None else file_name[-len(ending) :]
 
 
-def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None) -> dict[str, Case]:
+def find(
+    path: Path, only: Sequence[str] = KINDS, apart_from: Path | None = None
+) -> dict[str, Case]:
     """Cases by name, in order of name, of one file or of all files in a folder and below.
 
     A name that files in several folders share gives way to the names of their folders.
@@ -85,13 +87,13 @@ def find(path: Path, only: Sequence[str] = HELD, apart_from: Path | None = None)
     path = Path(path)
     if not path.exists():
         raise BadInputError(f"{path} does not exist.")
-    return _cases(file for file in _recognised(path, apart_from) if file.holds in only)
+    return _cases(file for file in _recognised(path, apart_from) if file.kind in only)
 
 
 def with_ct(path: Path, apart_from: Path | None = None, series: str | None = None) -> list[Case]:
     """The cases that have a CT, with nothing but it; BadInputError when there is none.
 
-    A file that is named itself is the CT, whatever its name says it holds. With a DICOM series
+    A file that is named itself is the CT, whatever its name says. With a DICOM series
     (its key or UID) the path is the one study that has it, with all folders below.
     """
     path = Path(path)
@@ -129,7 +131,7 @@ def sha256(case: Case) -> str:
 
 
 def parse(file_name: str) -> tuple[str, str] | None:
-    """Case name and what the file holds, or None when the name is none of ours.
+    """Case name and the kind of file, or None when the name is none of ours.
 
     >>> parse("sub-verse004_seg-vert_msk.nii.gz")
     ('sub-verse004', 'labels')
@@ -138,11 +140,11 @@ def parse(file_name: str) -> tuple[str, str] | None:
     >>> parse("abdomen_3mm_ct.nii.gz")
     ('abdomen_3mm', 'ct')
     """
-    for ending, suffixes, holds in ENDINGS:
+    for ending, suffixes, kind in ENDINGS:
         spelt = next((s for s in suffixes if file_name.lower().endswith(s)), None)
         match = spelt and re.fullmatch(rf"(.+?)(?:{ending})", file_name[: -len(spelt)], re.DOTALL)
         if match:
-            return match[1], holds
+            return match[1], kind
     return None
 
 
@@ -164,8 +166,8 @@ def _single(path: Path, series: str | None) -> Case:
         raise BadInputError(f"{path} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
     if series is not None:
         raise BadInputError(f"{path} has no series to choose from: it is not DICOM.")
-    name, holds = parse(path.name) or (path.name, "ct")
-    return Case(name if holds == "ct" else path.name.removesuffix(ending), ct=path)
+    name, kind = parse(path.name) or (path.name, "ct")
+    return Case(name if kind == "ct" else path.name.removesuffix(ending), ct=path)
 
 
 def _cases(files: Iterable[_File]) -> dict[str, Case]:
@@ -176,24 +178,24 @@ def _cases(files: Iterable[_File]) -> dict[str, Case]:
     found: dict[str, Case] = {}
     for file in (file for group in by_name.values() for file in _told_apart(group)):
         case = found.get(file.case, Case(file.case))
-        taken = getattr(case, file.holds)
+        taken = getattr(case, file.kind)
         if taken is not None:
             raise BadInputError(
                 f"{taken} and {file.path} belong to the same case, {file.case}; rename one, or "
                 "name every case in a table (--manifest)."
             )
-        found[file.case] = replace(case, **{file.holds: file.path})  # type: ignore[arg-type]  # one of HELD
+        found[file.case] = replace(case, **{file.kind: file.path})  # type: ignore[arg-type]  # one of KINDS
     return dict(sorted(found.items()))
 
 
 def _told_apart(group: list[_File]) -> list[_File]:
     """Files of one name: as they are, or under the names of the folders that tell them apart."""
-    kinds = [file.holds for file in group]
+    kinds = [file.kind for file in group]
     if len(kinds) == len(set(kinds)):
         return group
     for level in range(max(len(file.path.parts) for file in group) - 1):
         renamed = [file._replace(case=_folder(file.path, level)) for file in group]
-        if len({(file.case, file.holds) for file in renamed}) == len(renamed):
+        if len({(file.case, file.kind) for file in renamed}) == len(renamed):
             return renamed
     return group
 
@@ -205,7 +207,7 @@ def _folder(path: Path, level: int) -> str:
 
 
 def _recognised(path: Path, apart_from: Path | None) -> Iterator[_File]:
-    """Files below a folder whose names say what they hold."""
+    """Files below a folder whose kind is known by their names."""
     for file in _files(path, apart_from):
         parsed = parse(file.name)
         if parsed and parsed[1] != "other" and file.is_file():
@@ -216,10 +218,10 @@ def _scans(path: Path, apart_from: Path | None) -> list[_File]:
     """Volumes that are named as CT and are no label maps."""
     from versectl.io.images import masks  # it needs ITK, names do not
 
-    named = [file for file in _recognised(path, apart_from) if file.holds == "ct"]
+    named = [file for file in _recognised(path, apart_from) if file.kind == "ct"]
     scans = [file for file in named if not masks.is_mask(file.path)]
     if len(scans) < len(named):
-        log.info("%d label maps in %s are passed over", len(named) - len(scans), path)
+        log.info("Label maps passed over in %s: %d", path, len(named) - len(scans))
     return scans
 
 
