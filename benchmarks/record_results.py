@@ -3,6 +3,8 @@
 usage: python benchmarks/record_results.py real SCANS        a folder of CT, some with masks
        python benchmarks/record_results.py synthetic CASES   a folder `versectl synth` made
        python benchmarks/record_results.py robust SCANS      a folder of CT, some with masks
+       python benchmarks/record_results.py levels SCANS      the same, and all pieces of them
+       python benchmarks/record_results.py levels-synthetic CASES   and two pieces of each
 """
 
 import json
@@ -10,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import levels
 import numpy as np
 import SimpleITK as sitk
 import variants
@@ -39,11 +42,15 @@ SHOWN = (
 )
 
 
+#: Pieces of each synthetic case.
+PIECES = 2
+
+
 def main(kind: str, source: Path) -> None:
     """Measure and write; what a reader sees is what a user's commands gave."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        shown = {"real": real, "synthetic": synthetic, "robust": robust}[kind](source, out)
+        shown = KINDS[kind](source, out)
     (RESULTS / f"{kind}.md").write_text(shown)
     print(shown)
 
@@ -106,8 +113,7 @@ def robust(source: Path, out: Path) -> str:
                 made[f"{case.name}_{variant.name}"] = variant
     for name, variant in made.items():
         volume.write(variant.ct, out / "in" / f"{name}_ct.nii.gz")
-    for command in ("localize-spine", "localize-vertebrae"):
-        call(command, out / "in", out / "out")
+    localize(out / "in", out / "out")
     if not any((out / "out").glob("*_ctd.json")):
         raise SystemExit("no variant was done: nothing was measured")
     lines = ["| variant | vertebrae | named right | all |", "|---|---|---|---|"]
@@ -127,6 +133,52 @@ def robust(source: Path, out: Path) -> str:
         )
         + "\n"
     )
+
+
+def real_levels(source: Path, out: Path) -> str:
+    """Levels of real scans whose vertebrae are known, and of all pieces of them."""
+    command = "python benchmarks/record_results.py levels ../shared/data/ct"
+    return levels_of("Levels in real CT, whole and in pieces", command, source, out)
+
+
+def synthetic_levels(source: Path, out: Path) -> str:
+    """Levels of synthetic cases and of some pieces of each."""
+    count = len(layout.with_labels(source))
+    command = (
+        f"versectl synth heldout --count {count} --seed 1000"
+        "\npython benchmarks/record_results.py levels-synthetic heldout"
+    )
+    return levels_of(
+        "Levels in held-out synthetic CT, whole and in pieces", command, source, out, PIECES
+    )
+
+
+def levels_of(title: str, command: str, source: Path, out: Path, most: int | None = None) -> str:
+    """Are the levels right, and does the report know; of each scan at most so many pieces."""
+    localize(source, out / "whole")
+    truth = levels.truth(source, out / "whole", body_centers_mm)
+    whole, parts = [], []
+    rng = np.random.default_rng(0)
+    for case in layout.with_ct(source):
+        if case.name not in truth:
+            continue
+        ct = volume.read_ct(case.ct).image
+        whole.append(levels.run_of(case.name, truth[case.name], ct, out / "whole"))
+        made = list(levels.pieces(ct, truth[case.name]))
+        for at in rng.permutation(len(made))[:most]:
+            name, image, centers_mm = made[at]
+            volume.write(image, out / "in" / f"{case.name}-{name}_ct.nii.gz")
+            parts.append((f"{case.name}-{name}", centers_mm, image))
+    localize(out / "in", out / "pieces")
+    runs = [levels.run_of(*part, out / "pieces") for part in parts]
+    shown = levels.table(levels.grouped(whole, runs))
+    return "\n".join([f"# {title}\n", f"```sh\n{command}\n```\n", *shown]) + "\n"
+
+
+def localize(source: Path, out: Path) -> None:
+    """Run the first two stages."""
+    for command in ("localize-spine", "localize-vertebrae"):
+        call(command, source, out)
 
 
 def named_right(variant: variants.Variant, path: Path) -> int:
@@ -223,6 +275,14 @@ def per_case(source: Path, out: Path) -> list[str]:
         )
     return lines
 
+
+KINDS = {
+    "real": real,
+    "synthetic": synthetic,
+    "robust": robust,
+    "levels": real_levels,
+    "levels-synthetic": synthetic_levels,
+}
 
 if __name__ == "__main__":
     main(sys.argv[1], Path(sys.argv[2]))

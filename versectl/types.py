@@ -1,6 +1,6 @@
 """What the stages find, and what they find it with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -89,8 +89,8 @@ class Vertebra:
 
     center_mm : centre of its body in the world (3,).
     peak : response of its heatmap there, 0..1.
-    confidence : that its label is right and not, with all others of the scan, one level off, 0..1.
-        Both are NaN where they are not known.
+    confidence : calibrated probability that its label is right, 0..1. Both are NaN where they are
+        not known.
     """
 
     center_mm: np.ndarray
@@ -98,15 +98,66 @@ class Vertebra:
     confidence: float = float("nan")
 
 
-@dataclass(frozen=True)
-class Result:
-    """What is known of a CT in the end; the label map lies on the CT's grid, uint8.
+#: What tells levels apart from outside: the dens of C2, the first rib (T1), the last rib (T12), and
+#: the sacrum below L5.
+Landmark = Literal["C2", "first_rib", "last_rib", "sacrum"]
 
-    vertebrae : label -> vertebra, from head to foot.
+
+@dataclass(frozen=True)
+class OtherNumbering:
+    """What else the levels of a scan may be.
+
+    labels : of the vertebrae found, head to foot; None where it takes one for none.
+    shift : how many levels lower all of them would be (-1: L1 would be T12); None where they
+        do not all move alike.
+    probability : of this numbering, 0..1.
     """
 
+    labels: tuple[int | None, ...]
+    shift: int | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The levels of a whole scan.
+
+    probability : that none of its vertebrae has another label, 0..1.
+    second : the next numbering, where it is worth a look.
+    evidence : landmarks that are in view if the labels are right; nothing looks for them.
+    """
+
+    probability: float
+    second: OtherNumbering | None
+    evidence: tuple[Landmark, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebrae(Mapping[int, Vertebra]):
+    """Label -> vertebra, from head to foot.
+
+    numbering : of them all; None where it is not known, as for centres from a file.
+    """
+
+    found: Mapping[int, Vertebra]
+    numbering: Numbering | None = None
+
+    def __getitem__(self, label: int) -> Vertebra:
+        return self.found[label]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of a CT in the end; the label map lies on the CT's grid, uint8."""
+
     spine: Spine
-    vertebrae: Mapping[int, Vertebra]
+    vertebrae: Vertebrae
     label_map: sitk.Image
 
 
@@ -115,7 +166,7 @@ class Known:
     """Results of some stages; None where there is none yet."""
 
     spine: Spine | None = None
-    vertebrae: Mapping[int, Vertebra] | None = None
+    vertebrae: Vertebrae | None = None
     label_map: sitk.Image | None = None
 
     @property

@@ -12,13 +12,15 @@ from versectl.io.volume import CT
 from versectl.report import case_report, provenance
 from versectl.report.case_report import Record
 from versectl.report.provenance import USER, VERSECTL, Certainty, Origin
-from versectl.types import Identity, Result, Spine, Vertebra
+from versectl.types import Identity, Numbering, OtherNumbering, Result, Spine, Vertebra, Vertebrae
+
+NUMBERING = Numbering(0.4, OtherNumbering((18, 19, None), None, 0.35), ("last_rib",))
 
 
 @pytest.fixture
 def report(label_map, ct):
     found = {label: Vertebra(center, 0.9) for label, center in CENTERS_MM.items()}
-    result = Result(Spine(CENTERS_MM[20], 0.8), found, label_map)
+    result = Result(Spine(CENTERS_MM[20], 0.8), Vertebrae(found, NUMBERING), label_map)
     record = Record("a_ct.nii.gz", "1" * 64, {"a_ctd.json": Origin("2" * 64, USER, "1" * 64)})
     return case_report.done("a", CT.of(ct), result, record)
 
@@ -31,6 +33,15 @@ def test_a_report_reads_back(report, tmp_path):
     assert read.vertebrae[0].peak == 0.9
     assert math.isnan(read.vertebrae[0].confidence)
     assert read.files == {"a_ctd.json": "2" * 64}
+
+
+def test_a_report_has_the_numbering_and_its_flag(report):
+    assert report["numbering"] == {
+        "probability": 0.4,
+        "second": {"labels": ["T11", "T12", None], "shift": None, "probability": 0.35},
+        "evidence": ["last_rib"],
+    }
+    assert next(flag["code"] for flag in report["flags"]) == "levels_may_be_shifted"
 
 
 def test_a_failure_reads_back(tmp_path):
@@ -98,12 +109,14 @@ def test_provenance_reads_back_and_outlives_its_file(tmp_path, report):
     origin = Origin(
         *("4" * 64, VERSECTL, "1" * 64, Identity("w", "c"), "5" * 64),
         {20: Certainty(0.91, 0.87), 21: Certainty(0.5, float("nan"))},
+        NUMBERING,
     )
     path = tmp_path / "a_provenance.json"
     provenance.write("a", {"a_ctd.json": origin}, path)
     read = provenance.read(path, tmp_path / "none")["a_ctd.json"]
     assert math.isnan(read.certainty[21].confidence)
     assert (read.model, read.certainty[20]) == (origin.model, origin.certainty[20])
+    assert read.numbering == NUMBERING
     path.write_text("{")
     atomic.write_json(report, tmp_path / "a_report.json")
     assert provenance.read(path, tmp_path / "a_report.json") == {

@@ -8,13 +8,13 @@ from phantoms import CENTERS_MM
 
 from versectl import geometry, labels
 from versectl.report import measurements, quality
-from versectl.types import Result, Spine, Vertebra
+from versectl.types import Numbering, Result, Spine, Vertebra, Vertebrae
 
 
 @pytest.fixture
 def result(label_map):
     found = {label: Vertebra(center, 0.9, 0.99) for label, center in CENTERS_MM.items()}
-    return Result(Spine(CENTERS_MM[20], 0.8), found, label_map)
+    return Result(Spine(CENTERS_MM[20], 0.8), Vertebrae(found), label_map)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_volumes_are_voxels_times_their_size(result, label_map):
 
 
 def test_a_gap_in_the_sequence_is_flagged(result, flagged):
-    del result.vertebrae[20]
+    del result.vertebrae.found[20]
     assert flagged(result) == [("gap", "T12", "There is a gap between T12 and L2.")]
 
 
@@ -54,8 +54,8 @@ def test_anatomical_variants_are_no_gap(above, below):
 
 
 def test_a_low_peak_is_flagged_and_an_unknown_one_is_not(result, flagged):
-    result.vertebrae[19] = Vertebra(CENTERS_MM[19], 0.11)
-    result.vertebrae[20] = Vertebra(CENTERS_MM[20], float("nan"))
+    result.vertebrae.found[19] = Vertebra(CENTERS_MM[19], 0.11)
+    result.vertebrae.found[20] = Vertebra(CENTERS_MM[20], float("nan"))
     assert flagged(result) == [("low_peak", "T12", "T12 is uncertain: its heatmap's peak is 0.11.")]
 
 
@@ -73,15 +73,14 @@ def test_all_vertebrae_at_any_face_of_the_scan_share_one_flag(result, flagged, f
     assert flagged(cut) == [("cut_at_border", None, says)]
 
 
-def test_labels_that_may_all_be_one_level_off_are_flagged_once(result, flagged):
-    for label, center_mm in CENTERS_MM.items():
-        result.vertebrae[label] = Vertebra(center_mm, 0.9, 0.61)
-    says = "Labels may all be shifted by one level (confidence 0.61)."
-    assert flagged(result) == [("levels_may_be_shifted", None, says)]
+def test_a_doubtful_numbering_is_flagged(result, flagged):
+    doubtful = Vertebrae(result.vertebrae.found, Numbering(0.4, None, ()))
+    says = "Labels may be shifted: the numbering has a probability of 0.40."
+    assert flagged(replace(result, vertebrae=doubtful)) == [("levels_may_be_shifted", None, says)]
 
 
 def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
-    result.vertebrae[22] = Vertebra(CENTERS_MM[21], 0.9)
+    result.vertebrae.found[22] = Vertebra(CENTERS_MM[21], 0.9)
     says = "L3 has a centroid but no voxel."
     assert flagged(result) == [("centre_without_mask", "L3", says)]
 
@@ -104,10 +103,11 @@ FLIPPED = [
 
 @pytest.mark.parametrize("case", [*SOUND, *FLIPPED])
 def test_hardly_anything_found_points_to_a_flipped_header(case):
-    peaks, confidence, height_mm = case
+    peaks, probability, height_mm = case
     found = {
-        label: Vertebra(CENTERS_MM[20], peak, confidence)
+        label: Vertebra(CENTERS_MM[20], peak)
         for label, peak in zip(labels.ORDER, peaks, strict=False)
     }
-    flags = quality.header_may_be_flipped(found, height_mm)
+    numbered = Vertebrae(found, Numbering(probability, None, ()))
+    flags = quality.header_may_be_flipped(numbered, height_mm)
     assert bool(flags) == (case in FLIPPED)

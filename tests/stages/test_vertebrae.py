@@ -4,7 +4,7 @@ import SimpleITK as sitk
 from phantoms import CENTERS_MM
 
 from versectl import config, geometry, labels
-from versectl.stages import heatmap, labelling, vertebrae
+from versectl.stages import heatmap, numbering, vertebrae
 from versectl.types import Model
 
 CONFIG = config.DEFAULT["vertebrae"]
@@ -92,9 +92,9 @@ def test_places_of_a_bent_neck_13_mm_apart_keep_their_own_names():
     heat = np.zeros((*grid.shape, 26), np.float32)
     for label, center_mm in truth.items():
         heat[..., labels.CHANNELS.index(label)] = 0.8 * heatmap.gaussian(center_mm, 5.0, grid)
-    run = labelling.best(vertebrae.candidates(heat, grid, 0.05))
-    assert list(run) == list(truth)
-    for label, candidate in run.items():
+    found = numbering.read(vertebrae.candidates(heat, grid, 0.05), -70.0)
+    assert list(found.places) == list(truth)
+    for label, candidate in found.places.items():
         assert candidate.center_mm == pytest.approx(truth[label], abs=3)
 
 

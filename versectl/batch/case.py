@@ -206,14 +206,16 @@ class CaseRun:
         preceding = None if self.present.needed is None else reuse.sha256(self.present.needed)
         for stage in self.job.command.makes:
             if stage in made:
-                origins[stage] = Origin(
+                origin = Origin(
                     atomic.sha256(self.making.of(stage)),
                     VERSECTL,
                     self.present.input_sha256,
                     self.job.models.identity(stage),
                     preceding,
-                    provenance.certainty_of(known.vertebrae or {}) if stage == "vertebrae" else {},
                 )
+                if stage == "vertebrae" and known.vertebrae is not None:
+                    origin = provenance.with_vertebrae(origin, known.vertebrae)
+                origins[stage] = origin
             else:
                 origins[stage] = self.present.stays[stage]
             preceding = origins[stage].sha256

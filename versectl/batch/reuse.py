@@ -138,7 +138,7 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
     if recorded.sha256 != wanted.sha256:  # changed since; when, nobody knows
         ours = recorded.made_by == VERSECTL
         return Origin(wanted.sha256, USER, recorded.input_sha256 if ours else wanted.input_sha256)
-    if recorded.made_by == USER or replace(recorded, certainty={}) == wanted:
+    if recorded.made_by == USER or replace(recorded, certainty={}, numbering=None) == wanted:
         return recorded
     return None
 

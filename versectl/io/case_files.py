@@ -15,7 +15,7 @@ from versectl.errors import BadInputError
 from versectl.io import atomic, centroids, layout, volume
 from versectl.io.export import nifti
 from versectl.io.volume import CT
-from versectl.types import Known, Spine, Vertebra
+from versectl.types import Known, Spine, Vertebra, Vertebrae
 
 #: Stage -> the command that makes its result.
 COMMANDS = {
@@ -114,7 +114,7 @@ def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:
     centroids.write(centroids.from_world(points_mm, ct.placement.own), path)
 
 
-def _read_vertebrae(ct: CT, path: Path) -> dict[int, Vertebra]:
+def _read_vertebrae(ct: CT, path: Path) -> Vertebrae:
     read_mm = centroids.to_world(centroids.read(path), ct.placement.own)
     points_mm = {label: read_mm[label] for label in labels.ORDER if label in read_mm}
     if not points_mm:
@@ -122,7 +122,7 @@ def _read_vertebrae(ct: CT, path: Path) -> dict[int, Vertebra]:
     for label, point_mm in points_mm.items():
         if not geometry.contains(ct.placement.own, point_mm):
             raise BadInputError(f"{path} has label {label} outside the scan.")
-    return {label: Vertebra(point, float("nan")) for label, point in points_mm.items()}
+    return Vertebrae({label: Vertebra(point, float("nan")) for label, point in points_mm.items()})
 
 
 def _read_label_map(ct: CT, path: Path) -> sitk.Image:

@@ -16,7 +16,7 @@ from versectl.config import Stage
 from versectl.errors import VersectlError
 from versectl.io import atomic
 from versectl.io.volume import CT
-from versectl.report import measurements, provenance, quality
+from versectl.report import levels, measurements, provenance, quality
 from versectl.report.measurements import Measurement
 from versectl.report.provenance import Origins
 from versectl.types import Flag, Result
@@ -64,6 +64,7 @@ def done(case_name: str, ct: CT, result: Result, record: Record) -> dict[str, An
         "warnings": [flag.message for flag in flags],
         "flags": [asdict(flag) for flag in flags],
         "vertebrae": describe(result, measured),
+        "numbering": levels.to_json(result.vertebrae.numbering),
         "spine": {
             "center_mm": np.round(result.spine.center_mm, 2),
             "peak": round(result.spine.peak, 3),

@@ -14,13 +14,14 @@ A run that fails leaves this file as it is.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from versectl import labels
 from versectl.io import atomic
-from versectl.types import Identity, Vertebra
+from versectl.report import levels
+from versectl.types import Identity, Numbering, Vertebra, Vertebrae
 
 #: Version of the file's format.
 SCHEMA_VERSION = 1
@@ -42,7 +43,7 @@ class Origin:
 
     sha256 : of the file. made_by : "versectl" or "user". input_sha256 : of the CT it belongs to.
     model : what made it; None for the user's. made_from_sha256 : of the preceding stage's file.
-    certainty : label -> what the file itself does not hold.
+    certainty : label -> what the file itself does not hold. numbering : of all vertebrae, likewise.
     """
 
     sha256: str
@@ -51,6 +52,7 @@ class Origin:
     model: Identity | None = None
     made_from_sha256: str | None = None
     certainty: Mapping[int, Certainty] = field(default_factory=dict)
+    numbering: Numbering | None = None
 
 
 Origins = dict[str, Origin]
@@ -81,20 +83,22 @@ def to_json(origins: Origins) -> dict[str, dict[str, object]]:
     return {name: _origin_to_json(origin) for name, origin in origins.items()}
 
 
-def certainty_of(vertebrae: Mapping[int, Vertebra]) -> dict[int, Certainty]:
-    """What a centroid file does not hold of its vertebrae."""
-    return {label: Certainty(v.peak, v.confidence) for label, v in vertebrae.items()}
+def with_vertebrae(origin: Origin, vertebrae: Vertebrae) -> Origin:
+    """The origin of a centroid file, and what that does not hold of its vertebrae."""
+    certainty = {label: Certainty(v.peak, v.confidence) for label, v in vertebrae.items()}
+    return replace(origin, certainty=certainty, numbering=vertebrae.numbering)
 
 
-def with_certainty(vertebrae: Mapping[int, Vertebra], origin: Origin) -> dict[int, Vertebra]:
+def with_certainty(vertebrae: Vertebrae, origin: Origin) -> Vertebrae:
     """Vertebrae from an untouched centroid file, as sure as they were when it was made."""
     known = origin.certainty
-    return {
+    found = {
         label: Vertebra(v.center_mm, known[label].peak, known[label].confidence)
         if label in known
         else v
         for label, v in vertebrae.items()
     }
+    return Vertebrae(found, origin.numbering)
 
 
 def _origin_to_json(origin: Origin) -> dict[str, object]:
@@ -112,6 +116,8 @@ def _origin_to_json(origin: Origin) -> dict[str, object]:
             labels.NAMES[label]: {"peak": sure.peak, "confidence": sure.confidence}
             for label, sure in origin.certainty.items()
         }
+    if origin.numbering:
+        content["numbering"] = levels.to_json(origin.numbering)
     return content
 
 
@@ -134,6 +140,7 @@ def _parse_origin(entry: Any) -> Origin:
         model,
         entry["made_from_sha256"],
         certainty,
+        levels.from_json(entry.get("numbering")),
     )
 
 

@@ -7,20 +7,16 @@ import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.config import Stage
+from versectl.report import levels
 from versectl.report.measurements import Measurement
-from versectl.types import Flag, Result, Vertebra
+from versectl.types import Flag, Result, Vertebra, Vertebrae
 
 #: A heatmap's response below this deserves a look.
 LOW_PEAK = 0.4
 
-#: chosen: labels with less confidence may all be shifted by one level.
-LOW_CONFIDENCE = 0.95
-
 #: chosen: a scan that is longer must show more vertebrae than SPARSE; five of the thoracic spine,
 #: the usual 22 mm apart, are 110 mm.
 LONG_MM, SPARSE = 150.0, 2
-
-Vertebrae = Mapping[int, Vertebra]
 
 
 def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
@@ -28,7 +24,7 @@ def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
     low_mm, high_mm = geometry.extent(ct)
     return [
         *header_may_be_flipped(vertebrae, float(high_mm[2] - low_mm[2])),
-        *levels_may_be_shifted(vertebrae),
+        *levels.flags(vertebrae),
         *low_peaks(vertebrae),
         *gaps(vertebrae),
     ]
@@ -40,22 +36,6 @@ def of_result(result: Result, measured: Sequence[Measurement], ct: sitk.Image) -
         *of_vertebrae(result.vertebrae, ct),
         *centres_without_mask(measured),
         *cut_at_border(measured),
-    ]
-
-
-def levels_may_be_shifted(vertebrae: Vertebrae) -> list[Flag]:
-    """The labels fit hardly better than the same ones a level higher or lower."""
-    confidence = min((vertebra.confidence for vertebra in vertebrae.values()), default=1.0)
-    if not confidence < LOW_CONFIDENCE:  # NaN is a centre from a file
-        return []
-    return [
-        Flag(
-            "levels_may_be_shifted",
-            "error",
-            None,
-            f"Labels may all be shifted by one level (confidence {confidence:.2f}).",
-            "Count the levels from a landmark: the sacrum, the last rib, or C2.",
-        )
     ]
 
 
@@ -84,11 +64,12 @@ def header_may_be_flipped(vertebrae: Vertebrae, height_mm: float) -> list[Flag]:
 def _are_faint(vertebrae: Vertebrae) -> bool:
     """All peaks are low; or half of several, and the labels are doubtful, too."""
     faint = [vertebra.peak < LOW_PEAK for vertebra in vertebrae.values()]
-    doubtful = len(faint) > SPARSE and bool(levels_may_be_shifted(vertebrae))
+    shifted = levels.levels_may_be_shifted(vertebrae.numbering)
+    doubtful = len(faint) > SPARSE and bool(shifted)
     return all(faint) or (doubtful and 2 * sum(faint) >= len(faint))
 
 
-def low_peaks(vertebrae: Vertebrae) -> list[Flag]:
+def low_peaks(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     """The network hardly responds where it is."""
     return [
         Flag(
@@ -103,7 +84,7 @@ def low_peaks(vertebrae: Vertebrae) -> list[Flag]:
     ]
 
 
-def gaps(vertebrae: Vertebrae) -> list[Flag]:
+def gaps(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     """Two neighbours of which one is no anatomical successor of the other."""
     return [
         Flag(

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.stages import published, segmentation, spine, vertebrae
-from versectl.types import Known, Model, Models, Result, Spine, Vertebra
+from versectl.types import Known, Model, Models, Numbering, Result, Spine, Vertebra, Vertebrae
 
 #: Protocol of a stage's weights -> who predicts: our stages, or the published ones.
 SPINE = {"default": spine.predict, "published": published.spine.predict}
@@ -44,14 +44,15 @@ def find_spine(ct: sitk.Image, model: Model) -> Spine:
     return replace(found, center_mm=center_mm, peak=round(found.peak, SHARE_DECIMALS))
 
 
-def find_vertebrae(ct: sitk.Image, spine: Spine, model: Model) -> dict[int, Vertebra]:
-    """Label -> vertebra, from head to foot; BadInputError when there is none."""
+def find_vertebrae(ct: sitk.Image, spine: Spine, model: Model) -> Vertebrae:
+    """The vertebrae and their numbering; BadInputError when there is none."""
     found = VERTEBRAE[model.config.protocol](ct, spine.center_mm, model)
     if not found:
         raise BadInputError(
             "no vertebra was found; if the scan shows one, mark it in a _ctd.json and run segment."
         )
-    return {label: _rounded(ct, found[label]) for label in labels.ORDER if label in found}
+    rounded = {label: _rounded(ct, found[label]) for label in labels.ORDER if label in found}
+    return Vertebrae(rounded, found.numbering and _rounded_numbering(found.numbering))
 
 
 def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], model: Model) -> sitk.Image:
@@ -72,3 +73,11 @@ def _rounded(ct: sitk.Image, vertebra: Vertebra) -> Vertebra:
         round(vertebra.peak, SHARE_DECIMALS),
         round(vertebra.confidence, SHARE_DECIMALS),
     )
+
+
+def _rounded_numbering(numbering: Numbering) -> Numbering:
+    second = numbering.second
+    if second is not None:
+        second = replace(second, probability=round(second.probability, SHARE_DECIMALS))
+    probability = round(numbering.probability, SHARE_DECIMALS)
+    return replace(numbering, probability=probability, second=second)

@@ -8,9 +8,9 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.config import StageConfig
 from versectl.geometry import Grid
-from versectl.stages import heatmap, labelling, tiling
+from versectl.stages import heatmap, numbering, tiling
 from versectl.stages.labelling import Candidate
-from versectl.types import Model, Vertebra
+from versectl.types import Model, Vertebra, Vertebrae
 
 #: chosen: voxels to every side of a peak over which its names' heatmaps are averaged. One, 4 mm,
 #: stays clear of neighbours, in the neck 16 mm away (statistics of 193 VerSe volumes) or less.
@@ -44,7 +44,7 @@ def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
     return answer
 
 
-def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
+def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """The vertebrae of a scan from head to foot, given the centre of its spine."""
     low_mm, high_mm = geometry.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
@@ -56,12 +56,14 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Ve
     heat, grid = tiling.follow(lane, center_mm, look, model.config)
     found = candidates(heat, grid, model.config.threshold)
     inside = [candidate for candidate in found if geometry.contains(ct, candidate.center_mm)]
-    run = labelling.best(inside)
-    sure = labelling.sureness(run) if run else 0.0
-    return {
-        label: Vertebra(candidate.center_mm, float(candidate.responses[label]), sure)
-        for label, candidate in run.items()
+    read = numbering.read(inside, float(low_mm[2]))
+    if read is None:
+        return Vertebrae({})
+    named = {
+        label: Vertebra(place.center_mm, place.responses[label], read.confidence[label])
+        for label, place in read.places.items()
     }
+    return Vertebrae(named, read.numbering)
 
 
 def respond_both_ways(tile: np.ndarray, model: Model) -> np.ndarray:

@@ -14,7 +14,7 @@ from versectl.stages.published.labelling import Peak
 from versectl.stages.published.maxima import maxima
 from versectl.stages.published.upright import Upright, whole_numbers
 from versectl.stages.vertebrae import box, target
-from versectl.types import Model, Vertebra
+from versectl.types import Model, Vertebra, Vertebrae
 
 #: The published stage; what it shares with ours comes from there.
 __all__ = ["box", "frame", "points", "predict", "target"]
@@ -42,7 +42,7 @@ def points(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
     return found
 
 
-def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Vertebra]:
+def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """As released for VerSe 2019: all 25 vertebrae when none is found."""
     upright = Upright.of(whole_numbers(ct))
     scan = Grid.of(upright.image)
@@ -51,10 +51,11 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> dict[int, Ve
     found = labelling.best(
         peaks_of_names(heat, grid, model.config.threshold), len(heat) * grid.spacing_mm[2]
     )
-    return {
+    named = {
         labels.CHANNELS[channel]: Vertebra(upright.to_world(peak.point_mm), peak.value)
         for channel, peak in found.items()
     }
+    return Vertebrae(named)
 
 
 def respond(seen: np.ndarray, model: Model) -> np.ndarray:

@@ -1,0 +1,220 @@
+"""Are the levels right, and does the report know? On whole scans and on pieces cut out of them.
+
+Pieces are all windows of 3, 5 and 8 vertebrae of a scan, cut midway to the next vertebra.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from versectl.evaluation.identification import IDENTIFIED_MM
+
+from versectl import geometry, labels
+from versectl.io import centroids, layout, volume
+from versectl.report import levels, provenance
+from versectl.types import Numbering
+
+#: Vertebrae in a piece.
+WINDOWS = (3, 5, 8)
+
+#: Pieces that begin here or below have lumbar or lower thoracic vertebrae; those above are harder.
+SPLIT = labels.NUMBERS["T9"]
+
+#: Scans without a mask whose vertebrae were counted: which they show whole. Their centres are those
+#: found in the whole scan, if that is so.
+COUNTED = {"ACRIN-FLT-Breast_013": ("C1", "L5"), "abdomen_3mm": ("T12", "L5")}
+
+#: In a folder of scans: case -> name -> centre in mm, as seen by eye.
+BY_EYE = "levels_by_eye.json"
+
+#: Bins of the expected calibration error.
+BINS = 10
+
+Centers = dict[int, np.ndarray]  # label -> centre of the body in the world (3,), head to foot
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a scan or piece.
+
+    right : of each vertebra found, whether its label is. confidence : of each.
+    all_right : all that are there were found, none has a wrong label, and there is no other.
+    """
+
+    name: str
+    first: int
+    right: Sequence[bool]
+    confidence: Sequence[float]
+    probability: float
+    all_right: bool
+    flagged: bool
+
+
+def pieces(ct: sitk.Image, centers_mm: Centers) -> Iterator[tuple[str, sitk.Image, Centers]]:
+    """Name, image and centres of every window of a scan."""
+    named = list(centers_mm.items())
+    for count in WINDOWS:
+        for first in range(len(named) - count + 1 if count < len(named) else 0):
+            low_mm, high_mm = geometry.extent(ct)
+            last = first + count - 1
+            if first > 0:
+                high_mm[2] = (named[first - 1][1][2] + named[first][1][2]) / 2
+            if last + 1 < len(named):
+                low_mm[2] = (named[last][1][2] + named[last + 1][1][2]) / 2
+            name = f"{labels.NAMES[named[first][0]]}-{count}"
+            yield name, geometry.crop(ct, low_mm, high_mm), dict(named[first : last + 1])
+
+
+def run_of(name: str, centers_mm: Centers, image: sitk.Image, folder: Path) -> Run:
+    """The run of a scan or piece whose results lie in a folder."""
+    path = folder / f"{name}_ctd.json"
+    first = next(iter(centers_mm))
+    if not path.is_file():  # nothing was found, and the command said so
+        return Run(name, first, (), (), 0.0, False, True)
+    found_mm = centroids.to_world(centroids.read(path), image)
+    ours = provenance.read(folder / f"{name}_provenance.json", folder / "none")[path.name]
+    right = judged(found_mm, centers_mm)
+    numbering = ours.numbering or Numbering(0.0, None, ())
+    return Run(
+        name,
+        first,
+        list(right.values()),
+        [ours.certainty[label].confidence for label in right],
+        numbering.probability,
+        all(right.values()) and _all_found(found_mm, centers_mm),
+        bool(levels.levels_may_be_shifted(numbering)),
+    )
+
+
+def judged(found_mm: Centers, centers_mm: Centers) -> dict[int, bool]:
+    """Label -> whether it is right.
+
+    A place is the vertebra it is nearest to, within 20 mm, if no other place is nearer to that. A
+    place beyond the first or last vertebra of the truth, which may be cut, must continue the labels;
+    one between is wrong.
+    """
+    known = list(centers_mm)
+    distances_mm = np.array(
+        [[np.linalg.norm(f - c) for c in centers_mm.values()] for f in found_mm.values()]
+    )
+    right = {}
+    for at, (label, found) in enumerate(found_mm.items()):
+        nearest = int(distances_mm[at].argmin())
+        is_it = distances_mm[:, nearest].argmin() == at
+        if is_it and distances_mm[at, nearest] < IDENTIFIED_MM:
+            right[label] = known[nearest] == label
+        else:
+            right[label] = _continues(label, found, centers_mm)
+    return right
+
+
+def reliability(runs: Sequence[Run]) -> float:
+    """Expected calibration error of the vertebrae's confidence."""
+    confidence = np.concatenate([run.confidence for run in runs])
+    right = np.concatenate([run.right for run in runs])
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return float(
+        sum(
+            np.mean(bins == each)
+            * abs(confidence[bins == each].mean() - right[bins == each].mean())
+            for each in np.unique(bins)
+        )
+    )
+
+
+def table(groups: dict[str, Sequence[Run]]) -> list[str]:
+    """A row per group of runs, and the names of those that are wrong without a flag."""
+    lines = [
+        "| | runs | all right | wrong without a flag | flagged though right | vertebrae right "
+        "| mean confidence | calibration error |",
+        "|---" * 8 + "|",
+    ]
+    silent = []
+    for name, runs in groups.items():
+        if not runs:
+            continue
+        wrong = [run.name for run in runs if not run.all_right and not run.flagged]
+        doubted = sum(run.all_right and run.flagged for run in runs)
+        right = np.mean(np.concatenate([run.right for run in runs]))
+        mean = np.mean(np.concatenate([run.confidence for run in runs]))
+        silent += [each for each in wrong if each not in silent]
+        lines.append(
+            f"| {name} | {len(runs)} | {sum(run.all_right for run in runs)} "
+            f"| {len(wrong)} ({len(wrong) / len(runs):.1%}) "
+            f"| {doubted} ({doubted / len(runs):.1%}) "
+            f"| {right:.3f} | {mean:.3f} | {reliability(runs):.3f} |"
+        )
+    return [*lines, "\nWrong without a flag: " + (", ".join(silent) or "none") + "."]
+
+
+def grouped(whole: Sequence[Run], parts: Sequence[Run]) -> dict[str, Sequence[Run]]:
+    """Runs by kind; pieces split at T9."""
+    lower = [run for run in parts if _is_below_split(run.first)]
+    upper = [run for run in parts if not _is_below_split(run.first)]
+    return {
+        "whole scans": whole,
+        "pieces that begin at T9 or below": lower,
+        "pieces that begin above": upper,
+        "all pieces": parts,
+    }
+
+
+def truth(
+    source: Path, found: Path, from_mask: Callable[[layout.Case], Centers]
+) -> dict[str, Centers]:
+    """Case -> its true centres, from a centroid file, a mask, by eye or by counting.
+
+    found : folder with the results of the whole scans, for those that were counted.
+    """
+    by_eye = json.loads((source / BY_EYE).read_text()) if (source / BY_EYE).is_file() else {}
+    centers_mm = {}
+    for case in layout.with_ct(source):
+        seen = by_eye.get(case.ct.name)
+        if case.centroids is not None:
+            centers_mm[case.name] = _from_file(case.centroids, case)
+        elif case.labels is not None:
+            centers_mm[case.name] = from_mask(case)
+        elif seen is not None:
+            points = seen["points_mm"].items()
+            centers_mm[case.name] = {labels.NUMBERS[n]: np.array(p) for n, p in points}
+        elif case.name in COUNTED:
+            centers_mm[case.name] = _counted(found / f"{case.name}_ctd.json", case)
+    return {name: _sorted(each) for name, each in centers_mm.items() if each}
+
+
+def _from_file(path: Path, case: layout.Case) -> Centers:
+    return centroids.to_world(centroids.read(path), volume.read_ct(case.ct).image)
+
+
+def _counted(path: Path, case: layout.Case) -> Centers:
+    """Centres found in a counted scan; none when they are not those that were counted."""
+    first, last = (labels.ORDER.index(labels.NUMBERS[name]) for name in COUNTED[case.name])
+    wanted = [label for label in labels.ORDER[first : last + 1] if label != labels.T13]
+    found_mm = _from_file(path, case)
+    return {n: found_mm[n] for n in wanted} if set(wanted) <= set(found_mm) else {}
+
+
+def _sorted(centers_mm: Centers) -> Centers:
+    return {label: np.array(centers_mm[label]) for label in labels.ORDER if label in centers_mm}
+
+
+def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
+    heights_mm = [center_mm[2] for center_mm in centers_mm.values()]
+    first, last = (labels.ORDER.index(n) for n in (list(centers_mm)[0], list(centers_mm)[-1]))
+    if found[2] > heights_mm[0]:
+        return labels.ORDER.index(label) < first
+    return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > last
+
+
+def _all_found(found_mm: Centers, centers_mm: Centers) -> bool:
+    return all(
+        label in found_mm and np.linalg.norm(found_mm[label] - center_mm) < IDENTIFIED_MM
+        for label, center_mm in centers_mm.items()
+    )
+
+
+def _is_below_split(first: int) -> bool:
+    return labels.ORDER.index(first) >= labels.ORDER.index(SPLIT)

@@ -1,0 +1,124 @@
+"""What a reader should know of the levels: flags, and how the report writes the numbering."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from versectl import labels
+from versectl.stages import spacing
+from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
+
+#: chosen on calibration cases (docs/research-log.md): of 193 runs of which 160 are right, 4 % are
+#: wrong without a flag and 23 % flagged though right. No threshold keeps both below 3 and 10 %.
+LEAST_PROBABILITY = 0.75
+
+#: chosen: distances are usual between these multiples of the usual one for the size of the person.
+#: Of 193 calibration runs one, a right one, has others.
+USUAL = (0.75, 1.3)
+
+#: Variants that show as a label, and how often VerSe's 374 scans have them.
+_VARIANTS = {
+    labels.T13: "T13 was found; 18 of 374 VerSe scans have one.",
+    labels.L6: "L6 was found; 44 of 374 VerSe scans have one.",
+}
+
+#: Neighbours where there is no T12, if they are as near as neighbours are.
+_NO_T12 = (labels.T11, labels.L1)
+
+_COUNT = "Count the levels from a landmark: C2, the first rib, the last rib or the sacrum."
+
+
+def flags(vertebrae: Vertebrae) -> list[Flag]:
+    """All flags about levels."""
+    return [
+        *levels_may_be_shifted(vertebrae.numbering),
+        *variants(vertebrae),
+        *unusual_distances(vertebrae),
+    ]
+
+
+def levels_may_be_shifted(numbering: Numbering | None) -> list[Flag]:
+    """Another numbering is too probable."""
+    if numbering is None or numbering.probability >= LEAST_PROBABILITY:
+        return []
+    message = (
+        f"Labels may be shifted: the numbering has a probability of {numbering.probability:.2f}"
+    )
+    other = f"; {_described(numbering.second)}" if numbering.second else ""
+    return [Flag("levels_may_be_shifted", "error", None, f"{message}{other}.", _COUNT)]
+
+
+def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+    """Vertebrae that few people have, or lack: a mistaken level looks alike."""
+    told = [(label, text) for label, text in _VARIANTS.items() if label in vertebrae]
+    if _relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]:
+        told.append((labels.L1, "L1 follows T11 without a T12, as in 6 of 374 VerSe scans."))
+    return [
+        Flag("rare_variant", "warning", labels.NAMES[label], text, _COUNT) for label, text in told
+    ]
+
+
+def unusual_distances(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+    """Neighbours nearer to or farther from one another than the others of the scan suggest."""
+    return [
+        Flag(
+            "unusual_distance",
+            "warning",
+            labels.NAMES[above],
+            f"{labels.NAMES[above]} and {labels.NAMES[below]} are {ratio:.1f} times as far apart "
+            "as usual.",
+            "Check both centroids: one vertebra may be taken for two, or one be passed over.",
+        )
+        for (above, below), ratio in _relative_distances(vertebrae).items()
+        if not USUAL[0] < ratio < USUAL[1] and (above, below) != _NO_T12
+    ]
+
+
+def to_json(numbering: Numbering | None) -> dict[str, Any] | None:
+    """The numbering as the report has it; None where it is not known."""
+    if numbering is None:
+        return None
+    second = numbering.second
+    return {
+        "probability": round(numbering.probability, 3),
+        "second": second
+        and {
+            "labels": [label and labels.NAMES[label] for label in second.labels],
+            "shift": second.shift,
+            "probability": round(second.probability, 3),
+        },
+        "evidence": list(numbering.evidence),
+    }
+
+
+def from_json(content: Any) -> Numbering | None:
+    """The numbering as to_json() wrote it; None where there is none."""
+    if content is None:
+        return None
+    second, evidence = content["second"], tuple(content["evidence"])
+    other = None
+    if second is not None:
+        named = tuple(name and labels.NUMBERS[name] for name in second["labels"])
+        other = OtherNumbering(named, second["shift"], float(second["probability"]))
+    return Numbering(float(content["probability"]), other, evidence)
+
+
+def _relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:
+    """Upper and lower label -> their distance, as a share of the usual one for such a person."""
+    ratios = {
+        (above, below): float(
+            np.linalg.norm(vertebrae[below].center_mm - vertebrae[above].center_mm)
+            / spacing.usual_mm(above, below)
+        )
+        for above, below in pairwise(vertebrae)
+    }
+    size = float(np.median([*ratios.values()])) if len(ratios) > 1 else 1.0
+    return {pair: ratio / size for pair, ratio in ratios.items()}
+
+
+def _described(second: OtherNumbering) -> str:
+    """The second numbering in words."""
+    names = [labels.NAMES[label] for label in second.labels if label is not None]
+    return f"{names[0]} to {names[-1]} has {second.probability:.2f}"

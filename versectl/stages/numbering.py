@@ -1,0 +1,175 @@
+"""The levels of a whole scan: its vertebrae, how probable each label is, and what else they may be.
+
+Two labellings are one numbering when they give the vertebrae found the same labels, whatever they
+make of other places.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from versectl import labels
+from versectl.stages import labelling, spacing
+from versectl.stages.labelling import Candidate, Graph, Node, Posterior
+from versectl.types import Landmark, Numbering, OtherNumbering
+
+#: chosen: from this probability on a second numbering is worth a look.
+WORTH_A_LOOK = 0.05
+
+#: chosen: below a last lumbar vertebra the sacrum is in view if the scan goes on by this share of
+#: the usual distance to a next one.
+SACRUM_SHARE = 0.8
+
+#: Landmark -> pairs of neighbours it lies between.
+_BETWEEN: dict[Landmark, tuple[tuple[int, int], ...]] = {
+    "first_rib": ((labels.NUMBERS["C7"], labels.NUMBERS["T1"]),),
+    "last_rib": (
+        (labels.T11, labels.L1),
+        (labels.T12, labels.L1),
+        (labels.T13, labels.L1),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a scan's candidates say.
+
+    places : label -> the vertebra's place, head to foot. confidence : label -> its probability.
+    """
+
+    places: dict[int, Candidate]
+    confidence: dict[int, float]
+    numbering: Numbering
+
+
+def read(candidates: Sequence[Candidate], lowest_mm: float) -> Reading | None:
+    """The most probable numbering of the candidates; None without any.
+
+    lowest_mm : height of the scan's lower border, which tells whether the sacrum is in view.
+    """
+    if not candidates:
+        return None
+    graph = Graph.of(candidates)
+    found = labelling.posterior(graph)
+    rivals = _rivals(graph, found, labelling.best(graph, int(found.sizes.argmax())))
+    if rivals.other_probability > rivals.probability:
+        swapped = _rivals(graph, found, rivals.other)
+        rivals = max(rivals, swapped, key=lambda each: each.probability)
+    places = {labels.ORDER[label]: graph.places[place] for place, label in rivals.path}
+    confidence = dict(zip(places, rivals.confidence, strict=True))
+    evidence = landmarks(places, lowest_mm)
+    return Reading(
+        places, confidence, Numbering(rivals.probability, _second(graph, rivals), evidence)
+    )
+
+
+def landmarks(places: Mapping[int, Candidate], lowest_mm: float) -> tuple[Landmark, ...]:
+    """Which landmarks are in view, head to foot, if the labels are right."""
+    seen: list[Landmark] = ["C2"] if labels.NUMBERS["C2"] in places else []
+    seen += [
+        landmark
+        for landmark, pairs in _BETWEEN.items()
+        if any(above in places and below in places for above, below in pairs)
+    ]
+    last = [*places][-1]
+    if last in (labels.L5, labels.L6):
+        below_mm = places[last].center_mm[2] - lowest_mm
+        if below_mm > SACRUM_SHARE * spacing.usual_mm(labels.L5, labels.L6):
+            seen.append("sacrum")
+    return tuple(seen)
+
+
+def _confidence(graph: Graph, found: Posterior, node: Node) -> float:
+    """Probability that the vertebra at a node has its label; candidates nearby are the same one."""
+    place, label = node
+    shares = found.labels[graph.near(place)].sum(axis=0)
+    return float(shares[label] / shares.sum())
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    """A path, and the best other one, in which the most doubtful vertebra has its next label."""
+
+    path: list[Node]
+    confidence: list[float]
+    probability: float
+    other: list[Node]
+    other_probability: float
+
+
+def _rivals(graph: Graph, found: Posterior, path: list[Node]) -> _Rivals:
+    """The probabilities of a path's numbering and of the next one."""
+    confidence = [_confidence(graph, found, node) for node in path]
+    doubtful = int(np.argmin(confidence))
+    place, label = path[doubtful]
+    near = graph.near(place)
+    shares = found.labels[near].sum(axis=0)
+    shares[label] = 0.0
+    allowed = np.ones(graph.weights.shape, bool)
+    allowed[near] = np.arange(len(shares)) == shares.argmax()
+    other = labelling.best(graph.limited(allowed), int(found.sizes.argmax()))
+    own = [label for _, label in path]
+    probability = _probability(graph, path, own, doubtful)
+    theirs = _probability(graph, path, _labels_at(graph, path, other), doubtful)
+    return _Rivals(path, confidence, probability, other, theirs)
+
+
+def _second(graph: Graph, rivals: _Rivals) -> OtherNumbering | None:
+    """The other numbering, where it is worth a look."""
+    if rivals.other_probability < WORTH_A_LOOK:
+        return None
+    other = _labels_at(graph, rivals.path, rivals.other)
+    named = tuple(None if label is None else labels.ORDER[label] for label in other)
+    return OtherNumbering(named, _shift(rivals.path, other), rivals.other_probability)
+
+
+def _labels_at(graph: Graph, path: list[Node], other: list[Node]) -> list[int | None]:
+    """Which labels another path gives to the places of a path; None where it passes one by."""
+    return [
+        next((label for at, label in other if graph.near(place)[at]), None) for place, _ in path
+    ]
+
+
+def _probability(
+    graph: Graph, path: list[Node], numbers: Sequence[int | None], doubtful: int
+) -> float:
+    """Probability that the vertebrae of a path have these labels, and no other.
+
+    Of the labellings in which the doubtful vertebra is one those count that name none of the
+    path's vertebrae otherwise. So two numberings that differ there exclude one another.
+    """
+    here = graph.near(path[doubtful][0])[:, None]
+    agreeing = _log_weight_through(graph.limited(_agreeing(graph, path, numbers)), here)
+    return float(np.exp(agreeing - _log_weight_through(graph, here)))
+
+
+def _agreeing(graph: Graph, path: list[Node], numbers: Sequence[int | None]) -> np.ndarray:
+    """Nodes (places, labels) that name no vertebra of a path otherwise than it is numbered."""
+    places = [place for place, _ in path]
+    nearest = graph.distances_mm[:, places].argmin(axis=1)
+    allowed = np.ones(graph.weights.shape, bool)
+    for at, which in enumerate(nearest):
+        if graph.near(places[which])[at]:
+            allowed[at] = np.arange(len(labels.ORDER)) == numbers[which]
+    return allowed
+
+
+def _log_weight_through(graph: Graph, here: np.ndarray) -> float:
+    """Log weight of all paths that go through one of some places (places, 1), -inf without any."""
+    all_paths = labelling.log_total(graph)
+    others = labelling.log_total(graph.limited(np.broadcast_to(~here, graph.weights.shape)))
+    with np.errstate(divide="ignore"):
+        return all_paths + float(np.log(-np.expm1(min(others - all_paths, 0.0))))
+
+
+def _shift(path: list[Node], other: Sequence[int | None]) -> int | None:
+    """How many levels lower all labels are; None when they do not all move alike."""
+    usual = [i for i, label in enumerate(labels.ORDER) if label != labels.T13]
+    levels = {i: level for level, i in enumerate(usual)}
+    moved = {
+        None if new is None or not {old, new} <= levels.keys() else levels[new] - levels[old]
+        for (_, old), new in zip(path, other, strict=True)
+    }
+    return moved.pop() if len(moved) == 1 else None
