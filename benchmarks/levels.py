@@ -92,8 +92,8 @@ def run_of(name: str, centers_mm: Centers, image: sitk.Image, folder: Path) -> R
 def judged(found_mm: Centers, centers_mm: Centers) -> dict[int, bool]:
     """Label -> whether it is right.
 
-    A place is the vertebra it is nearest to, within 20 mm, if no other place is nearer to that. A
-    place beyond the first or last vertebra of the truth, which may be cut, must continue the labels;
+    A place is the vertebra it is nearest to, within 20 mm, if no other place is nearer to that.
+    One beyond the first or last vertebra of the truth, which may be cut, must continue the labels;
     one between is wrong.
     """
     known = list(centers_mm)
@@ -116,13 +116,8 @@ def reliability(runs: Sequence[Run]) -> float:
     confidence = np.concatenate([run.confidence for run in runs])
     right = np.concatenate([run.right for run in runs])
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return float(
-        sum(
-            np.mean(bins == each)
-            * abs(confidence[bins == each].mean() - right[bins == each].mean())
-            for each in np.unique(bins)
-        )
-    )
+    gap = confidence - right
+    return float(sum(abs(gap[bins == each].sum()) for each in np.unique(bins)) / len(gap))
 
 
 def table(groups: dict[str, Sequence[Run]]) -> list[str]:
@@ -203,7 +198,7 @@ def _sorted(centers_mm: Centers) -> Centers:
 
 def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
     heights_mm = [center_mm[2] for center_mm in centers_mm.values()]
-    first, last = (labels.ORDER.index(n) for n in (list(centers_mm)[0], list(centers_mm)[-1]))
+    first, *_, last = (labels.ORDER.index(label) for label in centers_mm)
     if found[2] > heights_mm[0]:
         return labels.ORDER.index(label) < first
     return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > last
