@@ -80,7 +80,7 @@ def test_a_doubtful_numbering_is_flagged(result, flagged):
 
 
 def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
-    result.vertebrae.found[22] = Vertebra(CENTERS_MM[21], 0.9)
+    result.vertebrae.found[22] = Vertebra(2 * CENTERS_MM[21] - CENTERS_MM[20], 0.9)
     says = "L3 has a centroid but no voxel."
     assert flagged(result) == [("centre_without_mask", "L3", says)]
 

@@ -11,7 +11,7 @@ from versectl.errors import BadInputError
 from versectl.io import case_files
 from versectl.io.volume import CT
 from versectl.stages import pipeline
-from versectl.types import Known, Result, Spine, Vertebra
+from versectl.types import Known, Result, Spine, Vertebra, Vertebrae
 
 ORIENTATIONS = {
     "as the world": LPS,
@@ -36,7 +36,7 @@ def test_every_block_is_found_named_and_filled_on_the_scans_own_grid(direction, 
 def test_what_is_known_is_not_computed(ct, label_map):
     """Without a single model."""
     spine = Spine(np.array([1.0, 2.0, 3.0]), 0.5)
-    found = {20: Vertebra(np.array([4.0, 5.0, 6.0]), 0.7)}
+    found = Vertebrae({20: Vertebra(np.array([4.0, 5.0, 6.0]), 0.7)})
     result = pipeline.run(ct, None, Known(spine, found, label_map))
     assert result == Result(spine, found, label_map)
 
@@ -46,7 +46,7 @@ def test_stages_hand_on_what_they_found(ct, models, monkeypatch):
 
     def find(_ct, center_mm, _model):
         asked.append(center_mm.tolist())
-        return {20: Vertebra(CENTERS_MM[20] + 0.12345, 0.71234)}
+        return Vertebrae({20: Vertebra(CENTERS_MM[20] + 0.12345, 0.71234)})
 
     def fill(_ct, centers_mm, _model):
         asked.append(centers_mm)
@@ -75,6 +75,6 @@ def test_results_have_the_precision_of_their_files(ct, models, tmp_path):
 
 
 def test_a_scan_without_a_vertebra_is_bad_input(ct, models, monkeypatch):
-    monkeypatch.setitem(pipeline.VERTEBRAE, "default", lambda *_: {})
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", lambda *_: Vertebrae({}))
     with pytest.raises(BadInputError, match="no vertebra"):
         pipeline.run(ct, models)
