@@ -28,7 +28,7 @@ from versectl.io.volume import CT
 from versectl.networks.loading import Models
 from versectl.report import case_report, measurements, quality
 from versectl.stages import pipeline
-from versectl.types import Flag, Known, Spine
+from versectl.types import Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
 
 if TYPE_CHECKING:
     from versectl.evaluation import Options, Report
@@ -37,6 +37,8 @@ __all__ = [
     "CT",
     "Flag",
     "Models",
+    "Numbering",
+    "OtherNumbering",
     "Result",
     "Spine",
     "VersectlError",
@@ -77,6 +79,7 @@ class Result:
     spine : centre of the visible spine.
     vertebrae : name ("L1") -> vertebra, from head to foot.
     label_map : uint8 on the grid of `ct.image`, VerSe's numbers, 0 elsewhere.
+    numbering : how probable all their levels together are, and what else they may be.
     flags : what a reader should look at, the scan's own flags included.
     """
 
@@ -84,6 +87,7 @@ class Result:
     spine: Spine
     vertebrae: Mapping[str, Vertebra]
     label_map: sitk.Image
+    numbering: Numbering | None
     flags: tuple[Flag, ...]
 
 
@@ -136,6 +140,7 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         spine=found.spine,
         vertebrae={vertebra.name: vertebra for vertebra in vertebrae},
         label_map=found.label_map,
+        numbering=found.vertebrae.numbering,
         flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
     )
 
@@ -180,4 +185,4 @@ def _of_stages(result: Result) -> types.Result:
         vertebra.label: types.Vertebra(vertebra.center_mm, vertebra.peak, vertebra.confidence)
         for vertebra in result.vertebrae.values()
     }
-    return types.Result(result.spine, vertebrae, result.label_map)
+    return types.Result(result.spine, Vertebrae(vertebrae, result.numbering), result.label_map)
