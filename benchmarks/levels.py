@@ -165,8 +165,10 @@ def truth(
     found : folder with the results of the whole scans, for those that were counted.
     """
     by_eye = json.loads((source / BY_EYE).read_text()) if (source / BY_EYE).is_file() else {}
+    labelled = {case.name: case for case in layout.with_labels(source)}
     centers_mm = {}
-    for case in layout.with_ct(source):
+    for plain in layout.with_ct(source):
+        case = labelled.get(plain.name, plain)
         seen = by_eye.get(case.ct.name)
         if case.centroids is not None:
             centers_mm[case.name] = _from_file(case.centroids, case)
