@@ -19,8 +19,8 @@ LOW_PEAK = 0.4
 LONG_MM, SPARSE = 150.0, 2
 
 #: chosen: these shares of faint peaks point to a scan that is upside down or front to back; half of
-#: them if the numbering has less than this probability. In a neck that is sound half are faint, with
-#: a probability of 0.64; in an abdomen upside down two thirds, with 0.57.
+#: them if the numbering has less than this probability. In a neck as it is half are faint, with a
+#: probability of 0.64; in an abdomen upside down two thirds, with 0.57.
 MOST, HALF, UNLIKELY = 0.8, 0.5, 0.6
 
 
