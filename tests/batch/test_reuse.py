@@ -8,7 +8,7 @@ from phantoms import CENTERS_MM
 
 from versectl.io import atomic, centroids, volume
 from versectl.stages import pipeline
-from versectl.types import Vertebra
+from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
 
 FILES = {"spine": "lumbar_spine.json", "vertebrae": "lumbar_ctd.json", "masks": "lumbar_seg.nii.gz"}
 
@@ -141,7 +141,8 @@ def uncertain(monkeypatch):
 
     def predict(ct, _center_mm, _model):
         found = {label: Vertebra(center, 0.8, 0.61) for label, center in CENTERS_MM.items()}
-        return found | {21: Vertebra(CENTERS_MM[21], 0.31, 0.61)}
+        found[21] = Vertebra(CENTERS_MM[21], 0.31, 0.61)
+        return Vertebrae(found, Numbering(0.61, OtherNumbering((18, 19, 20), -1, 0.3), ()))
 
     monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
 
@@ -149,7 +150,7 @@ def uncertain(monkeypatch):
 def test_the_stages_one_by_one_know_as_much_as_run_all(run, ct_file, out, tmp_path, uncertain):
     run("localize-spine", ct_file, out)
     done = run("localize-vertebrae", ct_file, out)
-    assert "check: Labels may all be shifted by one level (confidence 0.61)." in done.stdout
+    assert "check: Labels may be shifted: the numbering has a probability of 0.61" in done.stdout
     assert "check: L2 is uncertain: its heatmap's peak is 0.31." in done.stdout
     run("segment", ct_file, out)
     done = run("run-all", ct_file, out)
@@ -162,7 +163,7 @@ def test_the_stages_one_by_one_know_as_much_as_run_all(run, ct_file, out, tmp_pa
     ]
     run("run-all", ct_file, tmp_path / "all")
     alone = json.loads((tmp_path / "all" / "lumbar_report.json").read_text())
-    for key in ("flags", "warnings", "vertebrae", "spine", "files"):
+    for key in ("flags", "warnings", "vertebrae", "numbering", "spine", "files"):
         assert report(out)[key] == alone[key]
 
 

@@ -25,7 +25,7 @@ from versectl.io import case_files, volume
 from versectl.io.layout import Case
 from versectl.report import case_report, provenance
 from versectl.stages import pipeline
-from versectl.types import Model, Spine, Vertebra
+from versectl.types import Model, Spine, Vertebra, Vertebrae
 
 psutil = pytest.importorskip("psutil")
 
@@ -240,7 +240,9 @@ class Faults:
         object.__setattr__(self, "seed", state["seed"])
         chance = random.Random(self.seed)
         pipeline.SPINE["default"] = lambda ct, _model: Spine(geometry.center(ct), 0.9)
-        pipeline.VERTEBRAE["default"] = lambda _ct, at_mm, _model: {20: Vertebra(at_mm, 0.9, 0.99)}
+        pipeline.VERTEBRAE["default"] = lambda _ct, at_mm, _model: Vertebrae(
+            {20: Vertebra(at_mm, 0.9, 0.99)}
+        )
         pipeline.SEGMENTATION["default"] = lambda ct, _at_mm, _model: ct > 500
         for place, name in STEPS:
             setattr(place, name, failing(getattr(place, name), chance))
