@@ -1,6 +1,6 @@
 # make demo   a synthetic case is made, its vertebrae are found, scored and drawn
 # make test   the fast tests
-# make lint   style, and that imports point one way
+# make lint   style, types, and that imports point one way
 # make check-slow, make check-real   minutes long; the latter needs real CT in ../shared
 # make fuzz   thousands of damaged files for the readers; COUNT=... of each kind
 # make audit  known weaknesses of the pinned requirements; asks the network
@@ -39,6 +39,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 check-slow: $(READY)
 	$(BIN)/python -m pytest -m slow

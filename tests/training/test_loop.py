@@ -108,3 +108,11 @@ def test_training_can_begin_from_weights_and_refuses_those_of_another_network(tm
     other = replace(TINY, network=replace(TINY.network, filters=(4, 8)))
     with pytest.raises(BadInputError, match="another network"):
         loop.train(other, nobody_else, replace(run, out=tmp_path / "third"), lambda line: None)
+
+
+def test_the_same_seed_begins_with_the_same_weights(tmp_path, monkeypatch):
+    sample = np.zeros((1, 16, 16, 16, 2), np.float32), np.ones((1, 16, 16, 16, 1), np.float32)
+    monkeypatch.setattr(loop, "batches", lambda *_: (sample for _ in range(2)))
+    one, other = (trained(tmp_path / name, 1, until=1)[0] for name in ("one", "other"))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(a, b)

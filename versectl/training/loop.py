@@ -76,6 +76,7 @@ def train(
     report : called at every checkpoint.
     Raises DivergedError when the loss is no longer finite; the checkpoint before stays.
     """
+    keras.utils.set_random_seed(run.seed)  # the first weights are drawn by Keras
     learner.spread(config.training.batch)
     network = learner.compiled(config, run.precision)
     checkpoint = checkpoint_of(run.out, config.stage)

@@ -46,3 +46,18 @@ def test_label_maps_become_bodies_and_lend_their_vertebrae_to_others(tmp_path, m
     made = bank.prepare(tmp_path / "bank", bank.Plan(2, 5, 2.0, tmp_path / "in"))
     assert [bank.kind(f) for f in made] == ["labels", *2 * ["parametric"], *2 * ["posed"]]
     assert [casts and set(casts) for _, casts in built[2:]] == 2 * [set(bodies.CENTERS_MM)]
+
+
+def test_a_corrected_label_map_and_what_has_its_vertebrae_are_built_again(tmp_path, monkeypatch):
+    built_here(monkeypatch)
+    body = bodies.body()
+    spine = np.where(body.structures < 30, body.structures, 0)
+    path = tmp_path / "in" / "someone_seg.nii.gz"
+    plan = bank.Plan(1, 5, 2.0, tmp_path / "in")
+    volume.write(geometry.from_array(spine, body.grid), path)
+    first = bank.prepare(tmp_path / "bank", plan)
+    assert bank.prepare(tmp_path / "bank", plan) == first
+    spine[:, :, 30:] = 0
+    volume.write(geometry.from_array(spine, body.grid), path)
+    again = bank.prepare(tmp_path / "bank", plan)
+    assert [one == other for one, other in zip(first, again, strict=True)] == [False, True, False]

@@ -1,5 +1,10 @@
-"""Bodies kept on disk, so that building one, which takes seconds, is done once."""
+"""Bodies kept on disk, so that building one, which takes seconds, is done once.
 
+A file's name holds what the body was made of: one made of a label map that was corrected since is
+built again.
+"""
+
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from versectl.geometry import Grid
-from versectl.io.atomic import replacing, write_json
+from versectl.io.atomic import replacing, sha256, write_json
 from versectl.synth.bodies import anatomy, cast, labelmaps, posture
 from versectl.synth.bodies.body import Body
 from versectl.synth.bodies.cast import Cast
@@ -44,7 +49,9 @@ def prepare(folder: Path, plan: Plan, each: Callable[..., Iterable[Path]] = map)
 
 
 def _from_map(folder: Path, path: Path) -> Path:
-    return _kept(folder, f"labels-{path.name.split('.')[0]}", partial(labelmaps.read, path))
+    made_of = [file for file in (path, labelmaps.description_of(path)) if file.is_file()]
+    name = f"labels-{path.name.split('.')[0]}-{_key(map(sha256, made_of))}"
+    return _kept(folder, name, partial(labelmaps.read, path))
 
 
 def _built(folder: Path, plan: Plan, mapped: tuple[Path, ...], which: tuple[str, int]) -> Path:
@@ -56,7 +63,14 @@ def _built(folder: Path, plan: Plan, mapped: tuple[Path, ...], which: tuple[str,
         casts = cast.blend(_people(mapped), rng) if kind == "posed" else None
         return anatomy.build(posture.sample(rng), rng, plan.spacing_mm, casts)
 
-    return _kept(folder, f"{kind}-{plan.seed}-{number:03d}", build)
+    name = f"{kind}-{plan.seed}-{number:03d}"
+    casts_of = f"-{_key(file.name for file in mapped)}" if kind == "posed" else ""
+    return _kept(folder, name + casts_of, build)
+
+
+def _key(contents: Iterable[str]) -> str:
+    """Twelve hex digits that stand for these texts."""
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()[:12]
 
 
 @lru_cache(maxsize=1)

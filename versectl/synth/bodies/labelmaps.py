@@ -139,10 +139,14 @@ def _is_cut(structures: np.ndarray, where: tuple[slice, ...], label: int) -> boo
     return bool(on_border > 0.1 * surface)
 
 
+def description_of(path: Path) -> Path:
+    """The JSON that names a label map's structures; it need not be there."""
+    return path.with_name(path.name.removesuffix(layout.suffix(path.name) or "") + ".json")
+
+
 def _description(path: Path) -> tuple[dict[int, str], list[int]]:
     """Names of the numbers in a label map, and the numbers that are to be left out."""
-    suffix = layout.suffix(path.name) or ""
-    beside = path.with_name(path.name.removesuffix(suffix) + ".json")
+    beside = description_of(path)
     if not beside.is_file():
         return UNNAMED, []
     content = json.loads(beside.read_text())
