@@ -78,10 +78,11 @@ class WeightsError(SetupError):
 
 def explain(error: Exception) -> VersectlError:
     """Any exception as the error a user is shown, with the right exit code."""
-    told = error if isinstance(error, VersectlError) else _told(error)
-    if told is not error:
-        told.__cause__ = error
-    return told
+    if isinstance(error, VersectlError):
+        return error
+    explained = _explained(error)
+    explained.__cause__ = error
+    return explained
 
 
 def printable(text: str) -> str:
@@ -95,7 +96,7 @@ def first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else "no message"
 
 
-def _told(error: Exception) -> VersectlError:
+def _explained(error: Exception) -> VersectlError:
     if _is_out_of_memory(error):
         return OutOfMemoryError(
             "there is not enough memory; close other programs, crop the scan, "
@@ -116,5 +117,5 @@ def _told(error: Exception) -> VersectlError:
 def _is_out_of_memory(error: Exception) -> bool:
     # TensorFlow is not imported here: its error is known by name, ITK's only by its text.
     names = {cls.__name__ for cls in type(error).__mro__}
-    told = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return bool(names & {"MemoryError", "ResourceExhaustedError"}) or told
+    of_itk = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return bool(names & {"MemoryError", "ResourceExhaustedError"}) or of_itk

@@ -143,9 +143,9 @@ def _entry(entry: object, where: str) -> tuple[int, Triple | None]:
     return label, (x, y, z) if all(map(math.isfinite, (x, y, z))) else None
 
 
-def _label(told: object) -> int | None:
+def _label(entry: object) -> int | None:
     """VerSe's number of a label that is a number, also as text, or a name; None when it is none."""
-    text = str(told).strip().upper()
+    text = str(entry).strip().upper()
     if text in labels.NUMBERS:
         return labels.NUMBERS[text]
     try:
@@ -153,7 +153,7 @@ def _label(told: object) -> int | None:
     except ValueError:
         return None
     known = {*labels.ORDER, *NO_VERTEBRAE}
-    return int(number) if number in known and not isinstance(told, bool) else None
+    return int(number) if number in known and not isinstance(entry, bool) else None
 
 
 def _along(letter: str, direction: tuple[str, ...], point_vox: Triple, size: int) -> float:

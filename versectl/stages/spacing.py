@@ -42,7 +42,7 @@ NEAREST_MM, FARTHEST_MM = 9.0, 50.0
 #: chosen: beyond it no step goes; eight lumbar vertebrae that were not found are longer.
 REACH_MM = 300.0
 
-#: chosen: how finely distances are told apart.
+#: chosen: resolution of distances.
 BIN_MM = 0.5
 
 #: chosen: spreads that labels were read best with. Those of the keypoints' people are narrower, but

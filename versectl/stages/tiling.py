@@ -1,6 +1,6 @@
 """A long scan seen tile by tile along its spine, and the heatmaps of all tiles merged into one.
 
-A bent spine leaves a lane as straight and narrow as a tile. So each tile lies where the spine goes
+A bent spine leaves a search corridor as straight and narrow as a tile. So each tile lies where the spine goes
 on from what the one before saw of it.
 """
 
@@ -31,21 +31,21 @@ def starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
 
 
 def follow(
-    lane: Grid, center_mm: np.ndarray, look: Callable[[Grid], np.ndarray], config: StageConfig
+    corridor: Grid, center_mm: np.ndarray, look: Callable[[Grid], np.ndarray], config: StageConfig
 ) -> Seen:
     """The heatmaps along a spine, `merged`.
 
-    lane : grid round the spine's centre, as wide as a tile and as long as the scan.
+    corridor : search corridor, a grid round the spine's centre, as wide as a tile and as long as the scan.
     center_mm : of the spine (3,); the tile nearest to it is the first, others follow up and down.
     look : heatmaps (z, y, x, outputs), a voxel per patch, of what a tile's grid shows.
     """
     length_vox = config.size_vox[2]
-    begins_vox = starts(lane.size_vox[2], length_vox, config.tile_step_vox)
-    heights_mm = [lane.to_mm([0, 0, z + (length_vox - 1) / 2])[2] for z in begins_vox]
+    begins_vox = starts(corridor.size_vox[2], length_vox, config.tile_step_vox)
+    heights_mm = [corridor.to_mm([0, 0, z + (length_vox - 1) / 2])[2] for z in begins_vox]
     first = int(np.argmin(np.abs(np.array(heights_mm) - center_mm[2])))
 
     def seen_at(point_mm: np.ndarray) -> Seen:
-        tile = _tile(lane, point_mm, config)
+        tile = _tile(corridor, point_mm, config)
         return Seen(look(tile), tile.coarsened(config.network.patch_vox))
 
     start_mm = np.array([*center_mm[:2], heights_mm[first]])
@@ -110,12 +110,12 @@ def _counts(size_vox: int) -> np.ndarray:
     return np.minimum(from_start, from_start[::-1]) / np.float32((size_vox + 1) // 2)
 
 
-def _tile(lane: Grid, point_mm: np.ndarray, config: StageConfig) -> Grid:
-    """The tile round a point, moved by whole patches of the lane."""
+def _tile(corridor: Grid, point_mm: np.ndarray, config: StageConfig) -> Grid:
+    """The tile round a point, moved by whole patches of the corridor."""
     patch = config.network.patch_vox
-    start = lane.to_vox(point_mm) - (np.array(config.size_vox) - 1) / 2
-    origin_mm = lane.to_mm(np.rint(start / patch) * patch)
-    return Grid(config.size_vox, lane.spacing_mm, tuple(origin_mm.tolist()))
+    start = corridor.to_vox(point_mm) - (np.array(config.size_vox) - 1) / 2
+    origin_mm = corridor.to_mm(np.rint(start / patch) * patch)
+    return Grid(config.size_vox, corridor.spacing_mm, tuple(origin_mm.tolist()))
 
 
 def _middle_mm(

@@ -48,12 +48,12 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """The vertebrae of a scan from head to foot, given the centre of its spine."""
     low_mm, high_mm = geometry.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
-    lane = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
+    corridor = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
 
     def look(tile: Grid) -> np.ndarray:
         return respond_both_ways(box(ct, tile, model.config), model)
 
-    heat, grid = tiling.follow(lane, center_mm, look, model.config)
+    heat, grid = tiling.follow(corridor, center_mm, look, model.config)
     found = candidates(heat, grid, model.config.threshold)
     inside = [candidate for candidate in found if geometry.contains(ct, candidate.center_mm)]
     read = numbering.read(inside, float(low_mm[2]))

@@ -1,7 +1,7 @@
 """The places of slices -> one even, right-angled volume. Numbers and arrays only, no DICOM.
 
 Slices are stacked by where they lie, never by their file's name or number. What is not even is
-interpolated, what leans (gantry tilt) is put upright, and both are told; what cannot be mended
+interpolated, what leans (gantry tilt) is put upright, and both are flagged; what cannot be mended
 without guessing is refused.
 """
 
@@ -29,7 +29,7 @@ UPRIGHT = 1e-3
 #: chosen: slices shifted by more than this against a straight stack are no stack, in pixels.
 SHIFTED_PIXELS = 0.5
 
-#: What is told of a volume that does not lie as its slices were taken.
+#: Flags of a volume that does not lie as its slices were taken.
 DUPLICATES = "duplicate_slices"
 INTERPOLATED = "uneven_slices"
 TILTED = "gantry_tilt"
