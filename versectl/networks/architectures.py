@@ -1,8 +1,8 @@
 """The networks, in Keras 3 operations only: a U-Net and SpatialConfiguration-Nets.
 
 Tensors are (batch, z, y, x, channels). A U-Net's convolutions are 3x3x3; grids are halved by
-average pooling (Payer et al. 2020, section 2). Every layer is given the type it computes in, so that
-Keras' global settings are neither used nor changed.
+average pooling (Payer et al. 2020, section 2). Every layer is given the type it computes in, so
+that Keras' global settings are neither used nor changed.
 """
 
 from collections.abc import Callable

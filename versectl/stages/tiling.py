@@ -1,7 +1,7 @@
 """A long scan seen tile by tile along its spine, and the heatmaps of all tiles merged into one.
 
-A bent spine leaves a search corridor as straight and narrow as a tile. So each tile lies where the spine goes
-on from what the one before saw of it.
+A bent spine leaves a search corridor as straight and narrow as a tile. So each tile lies where the
+spine goes on from what the one before saw of it.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,8 @@ def follow(
 ) -> Seen:
     """The heatmaps along a spine, `merged`.
 
-    corridor : search corridor, a grid round the spine's centre, as wide as a tile and as long as the scan.
+    corridor : search corridor, a grid round the spine's centre: as wide as a tile, as long as the
+        scan.
     center_mm : of the spine (3,); the tile nearest to it is the first, others follow up and down.
     look : heatmaps (z, y, x, outputs), a voxel per patch, of what a tile's grid shows.
     """

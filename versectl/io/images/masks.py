@@ -17,8 +17,8 @@ NIFTI = (".nii.gz", ".nii")
 def is_mask(path: Path) -> bool:
     """Whether the voxels are bytes, or whole numbers in 0..255 throughout: no CT is so.
 
-    A CT is recognised by its first voxels; only a mask is read to its end. A file that cannot be read is
-    no mask: who reads it says why.
+    A CT is recognised by its first voxels; only a mask is read to its end. A file that cannot be
+    read is no mask: who reads it says why.
     """
     try:
         if not path.name.lower().endswith(NIFTI):
