@@ -4,10 +4,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from phantoms import LPS, PIR, oblique
+from phantoms import LPS, PIR, draw, oblique
 
 from versectl import geometry
-from versectl.geometry import Frame
+from versectl.geometry import Frame, Grid
 
 SPACING_MM = np.array([0.7, 0.9, 3.0])
 
@@ -82,3 +82,24 @@ def test_labels_are_counted_with_little_memory():
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 0.3 * label_map.nbytes
+
+
+@pytest.mark.parametrize("direction", [LPS, oblique(PIR)], ids=str)
+def test_a_large_scan_is_smoothed_in_parts_and_gives_the_same_network_input(direction, monkeypatch):
+    ct, _ = draw(direction=direction)
+    grid = Grid.centered(geometry.center(ct), (11, 13, 15), (8.0, 8.0, 8.0))
+    whole = geometry.network_input(ct, grid, 3.0)
+    smoothed = []
+    smooth = geometry.smooth
+
+    def noted(image, sigma_mm):
+        smoothed.append(image.GetNumberOfPixels())
+        return smooth(image, sigma_mm)
+
+    monkeypatch.setattr(geometry, "smooth", noted)
+    most = ct.GetNumberOfPixels() * 3 // 4
+    monkeypatch.setattr(geometry, "MOST_FLOAT_VOX", most)
+    parts = geometry.network_input(ct, grid, 3.0)
+    assert len(smoothed) > 1
+    assert max(smoothed) <= most
+    assert parts == pytest.approx(whole, abs=2e-3)  # 4 HU

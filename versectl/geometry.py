@@ -30,6 +30,9 @@ AIR_HU = -1024.0
 #: Hounsfield units that are 1 in a network input.
 UNIT_HU = 2048.0
 
+#: chosen: the most voxels of a scan that are smoothed at once, 512 MB in floats.
+MOST_FLOAT_VOX = 2**27
+
 
 #: chosen: voxel axes whose parallelepiped has less of their box's volume lie in one plane, nearly.
 FLAT = 1e-3
@@ -204,6 +207,13 @@ class Grid:
         origin_mm = _triple(self.to_mm(np.full(3, (factor - 1) / 2)))
         return Grid(size, _triple(s * factor for s in self.spacing_mm), origin_mm)
 
+    def halves(self) -> tuple["Grid", "Grid"]:
+        """The lower and the upper half along z."""
+        x, y, z = self.size_vox
+        upper_mm = _triple(self.to_mm([0, 0, z // 2]))
+        lower = Grid((x, y, z // 2), self.spacing_mm, self.origin_mm)
+        return lower, Grid((x, y, z - z // 2), self.spacing_mm, upper_mm)
+
     def contains(self, point_mm: ArrayLike) -> bool:
         """Whether the point lies inside a voxel of this grid."""
         at = self.to_vox(point_mm)
@@ -351,10 +361,14 @@ def keep_labels(label_map: sitk.Image, labels: Iterable[int]) -> sitk.Image:
 def network_input(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[Any]:
     """Network input of a CT, (z, y, x): smoothed, on the grid, HU / 2048 within -1..1.
 
-    Only the part of the scan the grid covers is smoothed, with a margin of four widths.
+    Only the part of the scan the grid covers is smoothed, with a margin of four widths; a large one
+    half by half, for it is held in floats, more than once.
     """
     margin_mm = 4 * smoothing_mm + np.array(grid.spacing_mm)
     near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
+    if near.GetNumberOfPixels() > MOST_FLOAT_VOX and grid.size_vox[2] > 1:
+        halves = [network_input(ct, half, smoothing_mm) for half in grid.halves()]
+        return np.concatenate(halves)
     hounsfield = to_array(resample(smooth(near, smoothing_mm), grid))
     return np.clip(hounsfield / UNIT_HU, -1.0, 1.0)
 
