@@ -145,8 +145,8 @@ def synthetic_levels(source: Path, out: Path) -> str:
     """Levels of synthetic cases and of some pieces of each."""
     count = len(layout.with_labels(source))
     command = (
-        f"versectl synth heldout --count {count} --seed 1000"
-        "\npython benchmarks/record_results.py levels-synthetic heldout"
+        f"make heldout COUNT={count}"
+        "\npython benchmarks/record_results.py levels-synthetic build/heldout"
     )
     return levels_of(
         "Levels in held-out synthetic CT, whole and in pieces", command, source, out, PIECES

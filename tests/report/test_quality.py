@@ -85,8 +85,8 @@ def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
     assert flagged(result) == [("centre_without_mask", "L3", says)]
 
 
-#: Peaks, probability of the numbering, height in mm; the first ones of real scans, as they are and
-#: upside down or front to back.
+#: Peaks, probability of the numbering, height in mm. The first ones have the peaks of real scans as
+#: they are and upside down or front to back; of these the abdomen's probabilities were measured.
 SOUND = [
     ((0.12, 0.47, 0.80, 0.89, 0.87, 0.90), 0.95, 333),
     ((0.83, 0.87), 0.61, 85),
