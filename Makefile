@@ -33,7 +33,7 @@ demo: $(READY)
 	@echo "The masks, centroids and the report lie beside it."
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not real"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not real"
 
 lint: $(READY)
 	$(BIN)/ruff check .
