@@ -10,7 +10,7 @@ from versectl import config, geometry
 from versectl.config import Ranges, StageConfig
 from versectl.io import centroids, layout, volume
 from versectl.networks import weights
-from versectl.stages import segmentation, spine, vertebrae
+from versectl.stages.published import segmentation, spine, vertebrae
 from versectl.synth import dataset
 from versectl.training import loop
 from versectl.training.real_scans import RealScans
