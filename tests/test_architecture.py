@@ -19,6 +19,7 @@ LIGHT = {
     "inspect",
     "json",
     "logging",
+    "math",
     "os",
     "pathlib",
     "platform",

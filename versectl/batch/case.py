@@ -15,6 +15,7 @@ import SimpleITK as sitk
 
 from versectl import labels
 from versectl.batch import outcome, reuse, transaction
+from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.reuse import Present
@@ -66,6 +67,9 @@ def do(
 
 def forecast(case: Case, job: Job) -> str:
     """What do() would do with a case, in words; nothing is computed or written."""
+    corrected = centroid_files.corrected_markups(Paths(job.out, case.name))
+    if corrected is not None and job.keeps_vertebrae:
+        return f"would be processed, with the corrections in {corrected.name}"
     try:
         present = reuse.look(case, job)
     except BadInputError as error:
@@ -125,6 +129,7 @@ class CaseRun:
 
     def outcome(self, turn: AbstractContextManager[object]) -> Outcome:
         """Do what is left to do."""
+        self._take_over_corrections()
         self.present = reuse.look(self.case, self.job)
         if reuse.is_finished(self.job, self.paths, self.present):
             return self._kept()
@@ -139,11 +144,16 @@ class CaseRun:
 
     def derived(self) -> Outcome:
         """Write what is made of the results that are there: the picture, other formats."""
+        self._take_over_corrections()
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
         written = self._write_derived(ct, known, self.paths)
+        if self.paths.of("markups") in written:
+            recorded = provenance.read(self.paths.of("provenance"), self.paths.of("report"))
+            record = recorded | self._markups(known, self.paths)
+            provenance.write(self.case.name, record, self.paths.of("provenance"))
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(path.name for path in written)
         return Outcome(self.case.name, status, f"written in {self.job.out}: {names}")
@@ -161,6 +171,13 @@ class CaseRun:
                 atomic.write_json(report, self.paths.of("report"))
         return done
 
+    def _take_over_corrections(self) -> None:
+        """Centroids corrected in 3D Slicer become the case's own, unless they are made anew."""
+        corrected = centroid_files.corrected_markups(self.paths)
+        if corrected is not None and self.job.keeps_vertebrae:
+            placed = volume.read_placement(ct_of(self.case), self.case.series)
+            centroid_files.take_over(self.paths, placed.own)
+
     def _kept(self) -> Outcome:
         """A finished case stays; only a picture or another format may be missing."""
         drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
@@ -175,12 +192,13 @@ class CaseRun:
             case_files.write(known, stage, ct, self.making.of(stage))
         self._write_extras(ct, known)
         origins = self._origins(known, made)
-        record = {**self._recorded(), **self._by_file(origins)}
+        markups = self._markups(known, self.making)
+        record = {**self._recorded(), **self._by_file(origins), **markups}
         provenance.write(self.case.name, record, self.making.of("provenance"))
         self.steps.end()
         kept_stages = tuple(stage for stage in origins if stage not in made)
         notes = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
-        self._drop_outdated(made)
+        self._drop_outdated(made, ct, known)
         self.files.commit()
         return notes
 
@@ -233,13 +251,18 @@ class CaseRun:
             flags = quality.of_vertebrae(known.vertebrae, ct.image) + flags
         return tuple(flag.message for flag in flags)
 
-    def _drop_outdated(self, made: Sequence[Stage]) -> None:
+    def _drop_outdated(self, made: Sequence[Stage], ct: CT, known: Known) -> None:
         """Remove pictures and exports of results that are replaced now, unless new ones come."""
-        outdated = {"preview"} | ({"heatmap"} if "spine" in made else set())
-        for extra in outdated - self.job.extras if made else ():
-            self.paths.of(extra).unlink(missing_ok=True)
-        if made:
-            formats.remove(self.job.out, self.case.name, self.job.exports)
+        if not made:
+            return
+        extras = {"preview"} | ({"heatmap"} if "spine" in made else set())
+        outdated = [self.paths.of(extra) for extra in extras - self.job.extras]
+        outdated += formats.outdated(self.job.out, self.case.name, self.job.exports)
+        markups, own = self.paths.of("markups"), ct.placement.own
+        for path in outdated:
+            kept = path == markups and "vertebrae" not in made
+            if not (kept and centroid_files.are_current(path, own, known.vertebrae)):
+                path.unlink(missing_ok=True)
 
     def _record(self, files: Origins, kept: tuple[Stage, ...]) -> Record:
         """What the run knows of itself, for the report."""
@@ -255,8 +278,16 @@ class CaseRun:
     def _recorded(self) -> Origins:
         """What earlier runs recorded of the results that are there."""
         recorded = self.present.recorded
-        files = [self.paths.of(stage) for stage in STAGES]
+        files = [self.paths.of(kind) for kind in (*STAGES, "markups")]
         return {f.name: recorded[f.name] for f in files if f.name in recorded and f.exists()}
+
+    def _markups(self, known: Known, paths: Paths) -> Origins:
+        """What is recorded of the markups, where they were written just now."""
+        path, only = paths.of("markups"), self.job.exports.only
+        if not path.exists() or known.vertebrae is None:
+            return {}
+        held = {label: at for label, at in known.vertebrae.items() if not only or label in only}
+        return {path.name: centroid_files.exported(path, held)}
 
     def _by_file(self, origins: Mapping[Stage, Origin]) -> Origins:
         return {self.paths.of(stage).name: origin for stage, origin in origins.items()}

@@ -54,6 +54,12 @@ class Job:
     extras: frozenset[str] = frozenset()
     exports: Exports = NO_EXPORTS
 
+    @property
+    def keeps_vertebrae(self) -> bool:
+        """Whether centroids that are there stay: unless they are made anew, or others are given."""
+        made_anew = self.overwrite and "vertebrae" in self.command.makes
+        return not made_anew and not (self.given is not None and self.command.needs == "vertebrae")
+
 
 def _localize_spine(ct: sitk.Image, models: Models, known: Known) -> Known:
     return replace(known, spine=pipeline.find_spine(ct, models.spine))

@@ -137,7 +137,10 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
         return Origin(wanted.sha256, USER, wanted.input_sha256)
     if recorded.sha256 != wanted.sha256:  # changed since; when, nobody knows
         ours = recorded.made_by == VERSECTL
-        return Origin(wanted.sha256, USER, recorded.input_sha256 if ours else wanted.input_sha256)
+        input_sha256 = recorded.input_sha256 if ours else wanted.input_sha256
+        return Origin(wanted.sha256, USER, input_sha256, corrections=recorded.corrections)
+    if recorded.made_by == USER and recorded.input_sha256 is None:  # no CT was at hand
+        return replace(recorded, input_sha256=wanted.input_sha256)
     if recorded.made_by == USER or replace(recorded, certainty={}, numbering=None) == wanted:
         return recorded
     return None

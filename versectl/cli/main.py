@@ -67,7 +67,8 @@ def main() -> None:
 
 for _command in (
     *(predict.localize_spine, predict.localize_vertebrae, predict.segment, predict.run_all),
-    *(predict.preview, predict.export_results, predict.series, predict.status, predict.collect),
+    *(predict.preview, predict.export_results, predict.relabel),
+    *(predict.series, predict.status, predict.collect),
     *(train.synth, train.train, train.cross_validate),
     *(evaluate.evaluate, evaluate.rank),
     *(challenge.challenge, challenge.serve_challenge),

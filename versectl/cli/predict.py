@@ -12,9 +12,12 @@ from versectl.cli.options import (
     EXPORTS,
     FILE,
     PART,
+    RELABEL,
+    SERIES,
     SOURCES_OUT,
     VERBOSITY,
     Beside,
+    Labels,
     RunOptions,
     adding,
     common,
@@ -70,7 +73,9 @@ def localize_vertebrae(
 
 
 @click.command()
-@option("--centroids", type=FILE, help="Folder of <case>_ctd.json files. Default: OUT.")
+@option(
+    "--centroids", type=FILE, help="Folder of <case>_ctd.json or .mrk.json files. Default: OUT."
+)
 @common
 def segment(
     sources: Sources,
@@ -81,13 +86,14 @@ def segment(
 ) -> None:
     """Segment the named vertebrae: writes <case>_seg.nii.gz.
 
-    Reads the <case>_ctd.json that localize-vertebrae wrote; you may have corrected it.
+    Reads the <case>_ctd.json that localize-vertebrae wrote; you may have corrected it, or the
+    <case>_ctd.mrk.json in 3D Slicer.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run
-    from versectl.io import case_files
+    from versectl.batch.corrections import centroid_files
 
-    given = case_files.given(centroids, "centroids")
+    given = centroid_files.given(centroids)
     batch_run.run(sources, options.job(out, job.SEGMENT, given), selection)
 
 
@@ -138,6 +144,28 @@ def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Se
         raise click.UsageError("Say what to write: --format FORMAT or --per-vertebra.")
     asked = job.Job(out, job.DERIVE, loading.Models(), exports=wanted)
     batch_run.run(sources, asked, selection)
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@option("--case", "name", required=True, help="The case: what its files in OUT begin with.")
+@adding(*RELABEL, gathered(Labels, "wanted"))
+@option("--ct", type=FILE, help="CT of the case, to draw its preview and DICOM SEG again.")
+@adding(SERIES, *VERBOSITY)
+def relabel(out: Path, name: str, wanted: Labels, ct: Path | None, series: str | None) -> None:
+    """Correct the labels of a case in OUT, without segmenting it again.
+
+    Centroids, masks, the report and other formats get the new labels. run-all keeps them.
+    """
+    from versectl.batch.corrections import relabel as corrections
+    from versectl.io.layout import Case
+    from versectl.report import relabelling
+
+    case = Case(name, ct=ct, series=series)
+    done = corrections.relabel(out, case, wanted.change())
+    log.info("%s: %s", name, relabelling.described(done.change))
+    for file in done.removed:
+        log.info("  removed, since it shows the former labels: %s (give --ct to keep it)", file)
 
 
 @click.command()

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.errors import BadInputError
-from versectl.io import atomic, centroids, layout, volume
+from versectl.geometry import Frame
+from versectl.io import atomic, centroids, layout, markups, volume
 from versectl.io.export import nifti
 from versectl.io.volume import CT
 from versectl.types import Known, Spine, Vertebra, Vertebrae
@@ -37,6 +38,7 @@ class Paths:
         endings = {
             "spine": "_spine.json",
             "vertebrae": "_ctd.json",
+            "markups": "_ctd.mrk.json",
             "segmentation": "_seg.nii.gz",
             "heatmap": "_spine_heatmap.nii.gz",
             "report": "_report.json",
@@ -71,8 +73,33 @@ def read(known: Known, stage: Stage, ct: CT, path: Path) -> Known:
     if stage == "spine":
         return replace(known, spine=_read_spine(ct, path))
     if stage == "vertebrae":
-        return replace(known, vertebrae=_read_vertebrae(ct, path))
+        return replace(known, vertebrae=read_vertebrae(ct.placement.own, path))
     return replace(known, label_map=_read_label_map(ct, path))
+
+
+def read_vertebrae(own: Frame, path: Path) -> Vertebrae:
+    """Vertebrae from a centroid file, VerSe's JSON or 3D Slicer's markups.
+
+    own : where the scan's file has its voxels.
+    Raises BadInputError when the file names none, or one outside the scan.
+    """
+    points_mm = read_points(own, path)
+    if not points_mm:
+        raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
+    for label, point_mm in points_mm.items():
+        if not geometry.contains(own, point_mm):
+            raise BadInputError(
+                f"{path} has {labels.NAMES[label]} (label {label}) outside the scan."
+            )
+    return Vertebrae({label: Vertebra(point, float("nan")) for label, point in points_mm.items()})
+
+
+def read_points(own: Frame, path: Path) -> dict[int, NDArray[np.float64]]:
+    """Label -> point in the world (3,) of a centroid file, from head to foot."""
+    if path.name.endswith(markups.ENDING):
+        return markups.read(path)
+    read_mm = centroids.to_world(centroids.read(path), own)
+    return {label: read_mm[label] for label in labels.ORDER if label in read_mm}
 
 
 def _write_spine(found: Spine, ct: CT, path: Path) -> None:
@@ -112,17 +139,6 @@ def _center(content: object) -> tuple[NDArray[np.float64], float]:
 def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:
     points_mm = {label: vertebra.center_mm for label, vertebra in found.items()}
     centroids.write(centroids.from_world(points_mm, ct.placement.own), path)
-
-
-def _read_vertebrae(ct: CT, path: Path) -> Vertebrae:
-    read_mm = centroids.to_world(centroids.read(path), ct.placement.own)
-    points_mm = {label: read_mm[label] for label in labels.ORDER if label in read_mm}
-    if not points_mm:
-        raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
-    for label, point_mm in points_mm.items():
-        if not geometry.contains(ct.placement.own, point_mm):
-            raise BadInputError(f"{path} has label {label} outside the scan.")
-    return Vertebrae({label: Vertebra(point, float("nan")) for label, point in points_mm.items()})
 
 
 def _read_label_map(ct: CT, path: Path) -> sitk.Image:

@@ -29,6 +29,7 @@ ENDINGS = (
     (r"_seg-[CTL]\d+_msk", SUFFIXES, "other"),  # one vertebra alone
     (r"_seg-vert_msk|_seg|_msk|_labels", SUFFIXES, "labels"),
     (r"_seg-(?:subreg|vb|vert)_ctd|_iso-ctd|_ctd", (".json",), "centroids"),
+    (r"_ctd", (".mrk.json",), "markups"),  # the same, as 3D Slicer has them
     (r"_spine", (".json",), "spine"),
     (r"_report", (".json",), "report"),
     (r"_seg-\w+_msk|_heatmap", SUFFIXES, "other"),
@@ -36,7 +37,8 @@ ENDINGS = (
 )
 
 
-#: The kinds of files that belong to a case.
+#: The kinds of files that belong to a case. Markups are asked for by name: exports lie beside
+#: what they were made of.
 KINDS = ("ct", "labels", "centroids", "spine", "report")
 
 
@@ -51,6 +53,7 @@ class Case:
     ct: Path | None = None
     labels: Path | None = None
     centroids: Path | None = None
+    markups: Path | None = None
     spine: Path | None = None
     report: Path | None = None
     series: str | None = None

@@ -81,10 +81,15 @@ def read_labels(path: Path) -> sitk.Image:
     return _on_grid(label_map, placed, sitk.sitkNearestNeighbor, 0)
 
 
-def read_placement(path: Path) -> Placement:
+def read_own_labels(path: Path) -> NDArray[np.uint8]:
+    """The voxels (z, y, x) of a label map as its file has them, sheared or not."""
+    return _whole_numbers(_read(Path(path), placement.SHORTEST_LABELS_MM)[0], path)
+
+
+def read_placement(path: Path, series: str | None = None) -> Placement:
     """Where a file's voxels lie, from its header alone; of DICOM, from all of it."""
     if _is_dicom(Path(path)):
-        return _read_dicom(Path(path), None)[1]
+        return _read_dicom(Path(path), series)[1]
     _check_name(Path(path))
     return _header(Path(path), placement.SHORTEST_LABELS_MM)[1]
 

@@ -148,6 +148,14 @@ def read(path: Path) -> Report | None:
         return None
 
 
+def read_done(path: Path) -> dict[str, Any] | None:
+    """The content of a finished case's report; None when it is no such one, or an older version."""
+    report = read(path)
+    content: Any = None if report is None else atomic.read_json(path)
+    is_ours = content is not None and content.get("schema_version") == SCHEMA_VERSION
+    return content if is_ours and content["status"] == DONE else None
+
+
 def versions() -> dict[str, str | None]:
     """versectl, Python and the packages that compute, as installed."""
     found: dict[str, str | None] = {

@@ -53,11 +53,16 @@ def levels_may_be_shifted(numbering: Numbering | None) -> list[Flag]:
 def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     """Vertebrae that few people have, or lack: a mistaken level looks alike."""
     found = [(label, text) for label, text in _VARIANTS.items() if label in vertebrae]
-    if _relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]:
+    if lacks_t12(vertebrae):
         found.append((labels.L1, "L1 follows T11 without a T12, as in 6 of 374 VerSe scans."))
     return [
         Flag("rare_variant", "warning", labels.NAMES[label], text, _COUNT) for label, text in found
     ]
+
+
+def lacks_t12(vertebrae: Mapping[int, Vertebra]) -> bool:
+    """Whether L1 follows T11 as near as neighbours lie."""
+    return _relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]
 
 
 def unusual_distances(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:

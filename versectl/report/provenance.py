@@ -6,10 +6,11 @@
       "made_by": "versectl",   or "user": made or corrected by hand, or by another program
       "input_sha256": "..",    of the CT
       "weights_sha256": "..", "config_sha256": "..", "made_from_sha256": "..",
-      "vertebrae": {"L1": {"peak": 0.91, "confidence": 0.99}}}}}
+      "vertebrae": {"L1": {"peak": 0.91, "confidence": 0.99}},
+      "corrections": [{"by": "relabel", "labels": {"L1": "L2"}, "time": "2026-01-31T09:30:00Z"}]}}}
 
-made_from_sha256 is of the preceding stage's file. The last four are null for the user's files.
-A run that fails leaves this file as it is.
+made_from_sha256 is of the preceding stage's file. The four before "corrections" are null or absent
+for the user's files. A run that fails leaves this file as it is.
 """
 
 import math
@@ -38,12 +39,22 @@ class Certainty:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """Labels that were changed by a command. labels : old -> new. time : UTC, ISO 8601."""
+
+    by: str
+    labels: Mapping[int, int]
+    time: str
+
+
+@dataclass(frozen=True)
 class Origin:
     """How a result's file came to be.
 
     sha256 : of the file. made_by : "versectl" or "user". input_sha256 : of the CT it belongs to.
     model : what made it; None for the user's. made_from_sha256 : of the preceding stage's file.
     certainty : label -> what the file itself does not hold. numbering : of all vertebrae, likewise.
+    corrections : by commands, the first one first.
     """
 
     sha256: str
@@ -53,6 +64,7 @@ class Origin:
     made_from_sha256: str | None = None
     certainty: Mapping[int, Certainty] = field(default_factory=dict)
     numbering: Numbering | None = None
+    corrections: tuple[Correction, ...] = ()
 
 
 Origins = dict[str, Origin]
@@ -118,7 +130,18 @@ def _origin_to_json(origin: Origin) -> dict[str, object]:
         }
     if origin.numbering:
         content["numbering"] = levels.to_json(origin.numbering)
+    if origin.corrections:
+        content["corrections"] = [_correction_to_json(one) for one in origin.corrections]
     return content
+
+
+def _correction_to_json(correction: Correction) -> dict[str, object]:
+    changed = {
+        labels.NAMES[old]: labels.NAMES[correction.labels[old]]
+        for old in labels.ORDER
+        if correction.labels.get(old, old) != old
+    }
+    return {"by": correction.by, "labels": changed, "time": correction.time}
 
 
 def _parse(content: Any) -> Origins:
@@ -141,7 +164,13 @@ def _parse_origin(entry: Any) -> Origin:
         entry["made_from_sha256"],
         certainty,
         levels.from_json(entry.get("numbering")),
+        tuple(map(_parse_correction, entry.get("corrections", ()))),
     )
+
+
+def _parse_correction(entry: Any) -> Correction:
+    changed = {labels.NUMBERS[old]: labels.NUMBERS[new] for old, new in entry["labels"].items()}
+    return Correction(str(entry["by"]), changed, str(entry["time"]))
 
 
 def _parse_old_report(content: Any) -> Origins:

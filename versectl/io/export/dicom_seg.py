@@ -40,6 +40,13 @@ def write_binary(findings: Findings, path: Path) -> None:
     _write(_segmentation(findings, "BINARY", numbers), path)
 
 
+def is_labelmap(path: Path) -> bool:
+    """Whether a DICOM SEG holds labels, not a frame of 0 and 1 for each vertebra."""
+    from pydicom import dcmread
+
+    return str(dcmread(path, specific_tags=["SegmentationType"]).SegmentationType) == "LABELMAP"
+
+
 def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Segmentation":
     ct = findings.case.ct
     if not numbers or ct is None:

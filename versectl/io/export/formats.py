@@ -19,11 +19,14 @@ class File(NamedTuple):
     write: Callable[[Findings, Path], None]
 
 
+#: Ending of both kinds of DICOM SEG.
+DICOM_SEG = "_seg.dcm"
+
 #: Format -> its files. The NIfTI label map and the JSON files are always written.
 FORMATS: dict[Format, tuple[File, ...]] = {
     "nifti": (),
-    "dicom-seg": (File("_seg.dcm", dicom_seg.write_labelmap),),
-    "dicom-seg-binary": (File("_seg.dcm", dicom_seg.write_binary),),
+    "dicom-seg": (File(DICOM_SEG, dicom_seg.write_labelmap),),
+    "dicom-seg-binary": (File(DICOM_SEG, dicom_seg.write_binary),),
     "slicer": (
         File("_seg.seg.nrrd", slicer.write_segmentation),
         File("_ctd.mrk.json", slicer.write_markups),
@@ -85,10 +88,23 @@ def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
     return paths + (nifti.write_each(shown, folder) if exports.per_vertebra else [])
 
 
-def remove(folder: Path, case_name: str, exports: Exports) -> None:
-    """Remove exports of earlier results, apart from those of these exports."""
+def present(folder: Path, case_name: str) -> Exports:
+    """What a folder has of a case beside its NIfTI label map and its JSON files."""
+
+    def is_there(name: Format) -> bool:
+        return any((folder / f"{case_name}{file.ending}").exists() for file in FORMATS[name])
+
+    formats = tuple(name for name in FORMATS if FORMATS[name] and is_there(name))
+    seg = folder / f"{case_name}{DICOM_SEG}"
+    if seg.exists():
+        unlike = "dicom-seg-binary" if dicom_seg.is_labelmap(seg) else "dicom-seg"
+        formats = tuple(name for name in formats if name != unlike)
+    return Exports(formats, bool(nifti.each_of(folder, case_name)))
+
+
+def outdated(folder: Path, case_name: str, exports: Exports) -> list[Path]:
+    """Exports of earlier results, apart from those of these exports."""
     endings = {file.ending for files in FORMATS.values() for file in files} - set(exports.endings)
-    outdated = [folder / f"{case_name}{ending}" for ending in sorted(endings)]
-    outdated += [] if exports.per_vertebra else nifti.each_of(folder, case_name)
-    for path in outdated:
-        path.unlink(missing_ok=True)
+    paths = [folder / f"{case_name}{ending}" for ending in sorted(endings)]
+    paths += [] if exports.per_vertebra else nifti.each_of(folder, case_name)
+    return [path for path in paths if path.exists()]

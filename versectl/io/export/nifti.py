@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from nibabel.nifti1 import Nifti1Extension
+from numpy.typing import NDArray
 
 from versectl import geometry, labels
+from versectl.errors import BadInputError
 from versectl.io import volume
+from versectl.io.atomic import replacing
 from versectl.io.export import label_table
 from versectl.io.export.findings import Findings
+from versectl.io.images import nifti as images_nifti
 from versectl.io.images.placement import Placement
 
 
@@ -17,6 +21,19 @@ def write_labels(label_map: sitk.Image, path: Path, placed: Placement | None = N
     """Write a label map, uint8, as .nii.gz, on its scan's own grid; whole, or not at all."""
     extension = Nifti1Extension(label_table.ECODE, label_table.xml())
     volume.write(label_map, path, placed, extension)
+
+
+def write_renamed(source: Path, table: NDArray[np.uint8], path: Path) -> None:
+    """Write a label map of versectl's with other labels, in the very same voxels.
+
+    table : label -> new label (256,).
+    """
+    forms = volume.read_placement(source).nifti
+    if forms is None:
+        raise BadInputError(f"{source} is no NIfTI.")
+    extension = Nifti1Extension(label_table.ECODE, label_table.xml())
+    with replacing(path, ".nii.gz") as temporary:
+        images_nifti.write(table[volume.read_own_labels(source)], forms, temporary, extension)
 
 
 def write_each(findings: Findings, folder: Path) -> list[Path]:

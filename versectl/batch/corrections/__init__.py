@@ -1,0 +1,1 @@
+"""Corrections by hand: which files count, and labels changed without a new segmentation."""

@@ -1,0 +1,138 @@
+"""Which of a case's two centroid files counts: VerSe's JSON, or the markups corrected in 3D Slicer.
+
+Markups that differ from what was last recorded were corrected; they are taken over into
+<case>_ctd.json, which from then on is the user's. Where both were corrected and differ, nobody can
+tell which of them is meant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from versectl import labels
+from versectl.errors import BadInputError
+from versectl.geometry import Frame
+from versectl.io import atomic, case_files, centroids, layout, markups
+from versectl.io.case_files import Paths
+from versectl.report import provenance
+from versectl.report.provenance import USER, VERSECTL, Certainty, Origin, Origins
+from versectl.types import Vertebrae
+
+#: chosen: points nearer than this are the same; files are exact to a hundredth of a voxel.
+SAME_MM = 0.1
+
+
+def corrected_markups(paths: Paths) -> Path | None:
+    """The case's markups, if they were made or changed since they were recorded."""
+    path = paths.of("markups")
+    return path if _is_changed(path, _recorded(paths)) else None
+
+
+def take_over(paths: Paths, own: Frame) -> None:
+    """Write corrected markups as the case's centroid file, and record that this was done.
+
+    own : where the scan's file has its voxels.
+    Raises BadInputError when both files were corrected, and differ.
+    """
+    path, centroid_file, recorded = paths.of("markups"), paths.of("vertebrae"), _recorded(paths)
+    wanted = dict(case_files.read_vertebrae(own, path))
+    points_mm = {label: vertebra.center_mm for label, vertebra in wanted.items()}
+    present = case_files.read_points(own, centroid_file) if centroid_file.exists() else {}
+    points_mm |= _not_exported(present, recorded.get(path.name))
+    if not _are_same(points_mm, present):
+        if present and _is_changed(centroid_file, recorded):
+            raise BadInputError(
+                f"{centroid_file} and {path} were both changed, and differ; delete the one that "
+                "does not count."
+            )
+        centroids.write(centroids.from_world(points_mm, own), centroid_file)
+    former = recorded.get(centroid_file.name, Origin("", USER, None))
+    record = {
+        **recorded,
+        centroid_file.name: Origin(
+            atomic.sha256(centroid_file),
+            USER,
+            former.input_sha256,
+            corrections=former.corrections,
+        ),
+        path.name: _with_labels(Origin(atomic.sha256(path), USER, None), wanted),
+    }
+    provenance.write(paths.case_name, record, paths.of("provenance"))
+
+
+def are_current(path: Path, own: Frame, vertebrae: Vertebrae | None) -> bool:
+    """Whether markups hold these vertebrae, where they lie."""
+    try:
+        points_mm = case_files.read_points(own, path)
+    except BadInputError:
+        return False
+    return _are_same(points_mm, {label: v.center_mm for label, v in (vertebrae or {}).items()})
+
+
+def exported(path: Path, only: Mapping[int, object]) -> Origin:
+    """What is recorded of markups that versectl wrote. only : the labels they hold."""
+    return _with_labels(Origin(atomic.sha256(path), VERSECTL, None), only)
+
+
+def given(path: Path | None) -> dict[str, Path] | None:
+    """Case name -> centroid file, of a file or a folder; of two that differ, the corrected one.
+
+    Raises BadInputError when there is none, or both of a case were corrected.
+    """
+    if path is None:
+        return None
+    if path.is_file() and path.name.endswith(markups.ENDING):
+        return {path.name.removesuffix(markups.ENDING).removesuffix("_ctd"): path}
+    found = layout.find(path, ("centroids", "markups"))
+    if not found:
+        raise BadInputError(f"{path} contains no centroid files (_ctd.json or _ctd.mrk.json).")
+    return {name: _of_two(case.centroids, case.markups) for name, case in found.items()}
+
+
+def _of_two(centroid_file: Path | None, path: Path | None) -> Path:
+    """The file that counts."""
+    if path is None or centroid_file is None:
+        return path or centroid_file or Path()
+    name = centroid_file.name.removesuffix("_ctd.json")
+    recorded = _recorded(Paths(centroid_file.parent, name))
+    if not _is_changed(path, recorded):
+        return centroid_file
+    if _is_changed(centroid_file, recorded):
+        raise BadInputError(
+            f"{centroid_file} and {path} may both be corrections; give the one that counts."
+        )
+    return path
+
+
+def _recorded(paths: Paths) -> Origins:
+    return provenance.read(paths.of("provenance"), paths.of("report"))
+
+
+def _is_changed(path: Path, recorded: Origins) -> bool:
+    """Whether a file is there and is not as it was recorded."""
+    if not path.exists():
+        return False
+    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
+
+
+def _not_exported(
+    present: Mapping[int, np.ndarray], origin: Origin | None
+) -> dict[int, np.ndarray]:
+    """Centres that the markups never held, since only some vertebrae were exported."""
+    if origin is None:
+        return {}
+    return {label: at for label, at in present.items() if label not in origin.certainty}
+
+
+def _are_same(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(
+        float(np.linalg.norm(one[label] - other[label])) < SAME_MM for label in one
+    )
+
+
+def _with_labels(origin: Origin, held: Mapping[int, object]) -> Origin:
+    """The origin of markups that hold these labels; their certainty is not theirs to know."""
+    unknown = Certainty(float("nan"), float("nan"))
+    return replace(origin, certainty={label: unknown for label in labels.ORDER if label in held})

@@ -1,0 +1,234 @@
+"""Correct the labels of a case in OUT without computing it again: all its files get the new ones.
+
+The centroids count as corrected by hand from then on. The masks stay what the networks made of
+these centres; only their numbers change. What is made of the CT, the preview and DICOM SEG, is
+written again if the CT is given, and removed otherwise: a picture must not show former labels.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from versectl import labels
+from versectl.batch import transaction
+from versectl.batch.corrections import centroid_files
+from versectl.batch.transaction import Transaction
+from versectl.errors import BadInputError
+from versectl.io import atomic, case_files, centroids, layout, volume
+from versectl.io.case_files import Paths
+from versectl.io.centroids import Centroids
+from versectl.io.export import formats, nifti
+from versectl.io.export.findings import Findings
+from versectl.io.export.formats import NEED_DICOM, NO_EXPORTS, Exports
+from versectl.io.images.placement import Placement
+from versectl.io.layout import Case
+from versectl.io.volume import CT
+from versectl.report import case_report, provenance, relabelling
+from versectl.report.provenance import USER, Correction, Origin, Origins
+from versectl.report.relabelling import Change
+from versectl.types import Vertebrae
+
+#: From the vertebrae, and all labels of centroids and masks, to the new ones.
+Wanted = Callable[[Vertebrae, Collection[int]], Change]
+
+#: Who corrected, in the provenance.
+BY = "relabel"
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """What became of the labels, and which files are gone for want of the CT."""
+
+    change: Change
+    removed: tuple[str, ...]
+
+
+def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
+    """Give the vertebrae of a case other labels, in all its files at once or in none.
+
+    case : its CT may be None.
+    Raises BadInputError where the case has no centroids, the labels are not possible, or another
+    run is processing the case.
+    """
+    paths = Paths(out, case.name)
+    if not any(paths.of(kind).exists() for kind in ("vertebrae", "markups")):
+        raise BadInputError(f"{out} has no centroids of a case {case.name}; see versectl status.")
+    try:
+        with transaction.begin(out, case.name) as files:
+            return _relabel(files, case, wanted)
+    except transaction.BusyError as error:
+        raise BadInputError(
+            f"{case.name} is being processed by another run; try again when that has ended."
+        ) from error
+
+
+def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
+    """The same, with the case locked."""
+    paths, making = Paths(files.out, case.name), Paths(files.making, case.name)
+    former = _Former.of(paths, case)
+    change = wanted(former.vertebrae, former.there)
+    if all(old == new for old, new in change.items()):
+        raise BadInputError(f"{case.name} has these labels already; nothing was changed.")
+    former.write(change, making)
+    _write_records(former, change, making)
+    removed = _remove_outdated(paths, making)
+    files.commit()
+    return Relabelled(change, removed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Former:
+    """A case before its labels change.
+
+    ct, label_map : None where they are not at hand. placed : where the scan's file has its voxels.
+    """
+
+    paths: Paths
+    case: Case
+    ct: CT | None
+    placed: Placement
+    vertebrae: Vertebrae
+    label_map: sitk.Image | None
+
+    @classmethod
+    def of(cls, paths: Paths, case: Case) -> "_Former":
+        masks = paths.of("segmentation")
+        if not masks.exists() and case.ct is None:
+            raise BadInputError(f"{case.name} has no masks yet; give its CT as well (--ct).")
+        ct = None if case.ct is None else volume.read_ct(case.ct, case.series)
+        placed = volume.read_placement(masks) if ct is None else ct.placement
+        if centroid_files.corrected_markups(paths) is not None:
+            centroid_files.take_over(paths, placed.own)
+        vertebrae = case_files.read_vertebrae(placed.own, paths.of("vertebrae"))
+        label_map = volume.read_labels(masks) if masks.exists() else None
+        return cls(paths, case, ct, placed, vertebrae, label_map)
+
+    @property
+    def there(self) -> frozenset[int]:
+        """Labels of centroids and of masks."""
+        found = frozenset(self.vertebrae)
+        if self.label_map is None:
+            return found
+        masked = np.unique(sitk.GetArrayViewFromImage(self.label_map)).tolist()
+        return found | (frozenset(masked) & frozenset(labels.ORDER))
+
+    @property
+    def recorded(self) -> Origins:
+        """What is recorded of the files."""
+        return provenance.read(self.paths.of("provenance"), self.paths.of("report"))
+
+    def exports(self, change: Change) -> Exports:
+        """The other formats there are, those apart for which the CT is needed and not given."""
+        there = formats.present(self.paths.folder, self.case.name)
+        impossible = NEED_DICOM if self.case.ct is None else ()
+        possible = tuple(name for name in there.formats if name not in impossible)
+        markups = self.recorded.get(self.paths.of("markups").name)
+        held = self.vertebrae if markups is None else markups.certainty
+        only = tuple(change[label] for label in held) if len(held) < len(self.vertebrae) else None
+        return replace(there, formats=possible, only=only)
+
+    def write(self, change: Change, making: Paths) -> None:
+        """Write centroids, masks, and what is made of them."""
+        _write_centroids(self.paths.of("vertebrae"), change, making.of("vertebrae"))
+        if self.label_map is None:
+            return
+        masks = making.of("segmentation")
+        nifti.write_renamed(self.paths.of("segmentation"), _table(change), masks)
+        centers_mm = {change[label]: v.center_mm for label, v in self.vertebrae.items()}
+        found = Findings(self.case, centers_mm, volume.read_labels(masks), self.placed)
+        exports = self.exports(change)
+        formats.check(exports, self.case)
+        formats.write(exports, found, making.folder)
+        if self.ct is not None and self.paths.of("preview").exists():
+            from versectl.report import preview
+
+            path = making.of("preview")
+            preview.write(self.ct.image, found.centers_mm, found.label_map, path)
+
+
+def _write_centroids(source: Path, change: Change, path: Path) -> None:
+    """Write a centroid file with other labels, its points to the digit."""
+    former = centroids.read(source)
+    points = {change[label]: point for label, point in former.points_vox.items()}
+    ordered = {label: points[label] for label in labels.ORDER if label in points}
+    centroids.write(Centroids(former.direction, ordered), path)
+
+
+def _table(change: Change) -> NDArray[np.uint8]:
+    """Label -> new label (256,); what is no vertebra stays."""
+    table = np.arange(256, dtype=np.uint8)
+    table[list(change)] = list(change.values())
+    return table
+
+
+def _write_records(former: _Former, change: Change, making: Paths) -> None:
+    """Write the provenance with this correction, and the report, if it is of these results."""
+    report = _present_report(former.paths)
+    record = {**former.recorded, **_origins(former, change, making)}
+    provenance.write(former.case.name, record, making.of("provenance"))
+    if report is not None:
+        files = {name: record[name] for name in report["files"] if name in record}
+        content = relabelling.report(report, change, provenance.to_json(files))
+        atomic.write_json(content, making.of("report"))
+
+
+def _origins(former: _Former, change: Change, making: Paths) -> Origins:
+    """What made each of the new files."""
+    recorded, paths = former.recorded, former.paths
+    centroid_file, masks, markups = map(making.of, ("vertebrae", "segmentation", "markups"))
+    old = recorded.get(centroid_file.name, Origin("", USER, _input_sha256(former)))
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    history = (*old.corrections, Correction(BY, change, now))
+    new_sha256 = atomic.sha256(centroid_file)
+    origins = {centroid_file.name: Origin(new_sha256, USER, old.input_sha256, corrections=history)}
+    if masks.exists() and masks.name in recorded:
+        origin = recorded[masks.name]
+        untouched = origin.sha256 == atomic.sha256(paths.of("segmentation"))
+        if untouched and origin.made_from_sha256 == atomic.sha256(paths.of("vertebrae")):
+            origin = replace(origin, made_from_sha256=new_sha256)
+        if not untouched:
+            origin = Origin("", USER, origin.input_sha256)
+        origins[masks.name] = replace(origin, sha256=atomic.sha256(masks))
+    if markups.exists():
+        only = former.exports(change).only
+        held = {new: None for new in change.values() if only is None or new in only}
+        origins[markups.name] = centroid_files.exported(markups, held)
+    return origins
+
+
+def _input_sha256(former: _Former) -> str | None:
+    """Of the CT, if it is given or recorded for another file."""
+    if former.case.ct is not None:
+        return layout.sha256(former.case)
+    return next((origin.input_sha256 for origin in former.recorded.values()), None)
+
+
+def _present_report(paths: Paths) -> dict[str, Any] | None:
+    """The report's content, if it is of the files as they are."""
+    content = case_report.read_done(paths.of("report"))
+    if content is None:
+        return None
+    files = {name: entry["sha256"] for name, entry in content["files"].items()}
+    there = all((paths.folder / name).exists() for name in files)
+    current = there and all(atomic.sha256(paths.folder / name) == files[name] for name in files)
+    return content if current else None
+
+
+def _remove_outdated(paths: Paths, making: Paths) -> tuple[str, ...]:
+    """Remove what shows the former labels; names of what was not written anew."""
+    former = formats.outdated(paths.folder, paths.case_name, NO_EXPORTS)
+    single = nifti.each_of(paths.folder, paths.case_name)
+    former += [paths.of("preview")] if paths.of("preview").exists() else []
+    for path in former:
+        path.unlink()
+    return tuple(
+        path.name
+        for path in former
+        if path not in single and not (making.folder / path.name).exists()
+    )

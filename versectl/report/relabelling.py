@@ -1,0 +1,185 @@
+"""Other labels for the vertebrae of a result, without a new segmentation: which becomes which.
+
+A person's levels are C1 to L6. T13 is one of them where it was found, and T12 is not where L1
+follows T11 as near as neighbours lie. Vertebrae that were not found keep their place: a gap stays.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from versectl import labels
+from versectl.errors import BadInputError
+from versectl.report import levels, quality
+from versectl.types import Flag, Vertebra
+
+#: Label -> new label, of every vertebra of a case.
+Change = Mapping[int, int]
+
+#: chosen: farther from a centre, a point lies in another vertebra or beside the spine; half of the
+#: largest usual distance of neighbours, 37 mm, and some more for points in processes.
+ANCHOR_MM = 25.0
+
+#: Flags of the network's doubts about labels: a correction by hand answers them.
+ANSWERED = ("levels_may_be_shifted", "low_peak")
+
+#: Flags that follow from labels and centres alone.
+RECOMPUTED = ("rare_variant", "unusual_distance", "gap")
+
+_NAME = re.compile(r"\b(?:C[1-7]|T1[0-3]|T[1-9]|L[1-6])\b")
+
+
+def shifted(vertebrae: Mapping[int, Vertebra], there: Collection[int], by: int) -> Change:
+    """All labels so many levels lower (+1: L1 becomes L2) along the person's own levels.
+
+    there : labels of centroids and masks. A T13 stays one level, of another vertebra; so does the
+    lack of T12. Raises BadInputError where a label would leave C1 to L6.
+    """
+    own = _levels(vertebrae)
+    return _moved(there, own, own, by)
+
+
+def renamed(
+    _vertebrae: Mapping[int, Vertebra], there: Collection[int], pairs: Sequence[tuple[int, int]]
+) -> Change:
+    """Some labels changed, all at once, so that two can be swapped.
+
+    Raises BadInputError where a label is missing, or two vertebrae would have the same.
+    """
+    wanted = dict(pairs)
+    missing = [labels.NAMES[old] for old in wanted if old not in there]
+    if missing or len(wanted) < len(pairs):
+        twice = next((old for old, _ in pairs if [o for o, _ in pairs].count(old) > 1), None)
+        said = f"{labels.NAMES[twice]} is given twice" if twice else f"there is no {missing[0]}"
+        raise BadInputError(f"{said}; the vertebrae are {_listed(there)}.")
+    change = {label: wanted.get(label, label) for label in there}
+    for label, new in change.items():
+        if list(change.values()).count(new) > 1:
+            other = next(old for old, other in change.items() if other == new and old != label)
+            raise BadInputError(
+                f"{labels.NAMES[label]} and {labels.NAMES[other]} would both be "
+                f"{labels.NAMES[new]}; rename the other one as well (--set may be given again)."
+            )
+    return change
+
+
+def anchored(
+    vertebrae: Mapping[int, Vertebra],
+    there: Collection[int],
+    anchor: tuple[int, tuple[float, float, float]],
+) -> Change:
+    """The vertebra nearest to a point gets a label, the others are counted from it.
+
+    anchor : the label, and the point in the world (LPS, mm). T13 is counted only if it is that
+    label, and T12 always.
+    Raises BadInputError where no centre is near, or the count leaves C1 to L6.
+    """
+    label, point_mm = anchor
+    unplaced = [labels.NAMES[one] for one in there if one not in vertebrae]
+    if unplaced:
+        raise BadInputError(f"{unplaced[0]} has a mask but no centroid; use --shift or --set.")
+    away_mm = {one: float(np.linalg.norm(v.center_mm - point_mm)) for one, v in vertebrae.items()}
+    nearest = min(away_mm, key=lambda one: away_mm[one])
+    if away_mm[nearest] > ANCHOR_MM:
+        raise BadInputError(
+            f"no vertebra is near that point: the nearest, {labels.NAMES[nearest]}, is "
+            f"{away_mm[nearest]:.0f} mm away (at most {ANCHOR_MM:.0f}); give a point within the "
+            "vertebral body in LPS millimetres."
+        )
+    own = _levels(vertebrae)
+    usual = [one for one in labels.ORDER if one != labels.T13 or label == labels.T13]
+    return _moved(there, own, usual, usual.index(label) - own.index(nearest))
+
+
+def report(content: Mapping[str, Any], change: Change, files: Mapping[str, Any]) -> dict[str, Any]:
+    """A report's content after a change; what was measured goes with the vertebra.
+
+    files : what made the files, as in the report. Peaks and probabilities were those of the former
+    labels and are None.
+    """
+    rows = [_renamed_row(row, change) for row in content["vertebrae"]]
+    rows.sort(key=lambda row: labels.ORDER.index(row["label"]))
+    found = {row["label"]: _vertebra(row["center_mm"]) for row in rows}
+    flags = _flags(content["flags"], found, change)
+    return {
+        **content,
+        "vertebrae": rows,
+        "numbering": None,
+        "flags": flags,
+        "warnings": [flag["message"] for flag in flags],
+        "files": files,
+    }
+
+
+def described(change: Change) -> str:
+    """What became of which, head to foot, in words: "T12 is L1, L1 is L2"."""
+    moved = [label for label in labels.ORDER if change.get(label, label) != label]
+    return ", ".join(f"{labels.NAMES[old]} is now {labels.NAMES[change[old]]}" for old in moved)
+
+
+def _levels(vertebrae: Mapping[int, Vertebra]) -> list[int]:
+    """The levels that this person has, head to foot."""
+    absent = set() if labels.T13 in vertebrae else {labels.T13}
+    absent |= {labels.T12} if levels.lacks_t12(vertebrae) else set()
+    return [label for label in labels.ORDER if label not in absent]
+
+
+def _moved(there: Collection[int], own: list[int], new: list[int], by: int) -> Change:
+    """Labels at the same places of other levels, `by` further down."""
+    places = {label: own.index(label) + by for label in there if label in own}
+    beyond = [label for label, place in places.items() if not 0 <= place < len(new)]
+    if beyond:
+        last = min(beyond, key=own.index) if by < 0 else max(beyond, key=own.index)
+        end = "above C1" if by < 0 else "below L6"
+        raise BadInputError(
+            f"{labels.NAMES[last]} would come {end}, where there is no vertebra; the vertebrae are "
+            f"{_listed(there)}."
+        )
+    return {label: new[place] for label, place in places.items()}
+
+
+def _listed(there: Iterable[int]) -> str:
+    return ", ".join(labels.NAMES[label] for label in labels.ORDER if label in there)
+
+
+def _renamed_row(row: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    label = change[row["label"]]
+    unknown = {"peak": None, "confidence": None}
+    return {**row, "label": label, "name": labels.NAMES[label], **unknown}
+
+
+def _vertebra(center_mm: Sequence[float]) -> Vertebra:
+    return Vertebra(np.array(center_mm, float), float("nan"))
+
+
+def _flags(
+    flags: Sequence[Mapping[str, Any]], found: Mapping[int, Vertebra], change: Change
+) -> list[dict[str, Any]]:
+    """The flags of a report after a change, in the order of a report's."""
+    recomputed = [*levels.variants(found), *levels.unusual_distances(found), *quality.gaps(found)]
+    kept = [
+        _renamed_flag(flag, change)
+        for flag in flags
+        if flag["code"] not in (*ANSWERED, *RECOMPUTED)
+    ]
+    return [*map(_as_json, recomputed), *kept]
+
+
+def _as_json(flag: Flag) -> dict[str, Any]:
+    return {**vars(flag)}
+
+
+def _renamed_flag(flag: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    def renamed(text: str) -> str:
+        return _NAME.sub(lambda name: _new_name(name[0], change), text)
+
+    vertebra = flag["vertebra"]
+    moved = None if vertebra is None else _new_name(vertebra, change)
+    return {**flag, "vertebra": moved, "message": renamed(flag["message"])}
+
+
+def _new_name(name: str, change: Change) -> str:
+    label = labels.NUMBERS[name]
+    return labels.NAMES[change.get(label, label)]
