@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from versectl.errors import OutOfMemoryError
+from versectl.errors import BadInputError, OutOfMemoryError
 from versectl.training import prefetch
 
 
@@ -23,6 +23,10 @@ def numbers():
 
 def failing():
     return [0, 1, 2].__getitem__
+
+
+def unprepared():
+    raise BadInputError("a has no centroid file")
 
 
 def dying():
@@ -61,6 +65,11 @@ def test_a_failure_in_a_worker_is_raised_where_the_item_is_wanted():
     assert [next(made), next(made)] == [1, 2]
     with pytest.raises(IndexError):
         next(made)
+
+
+def test_a_failure_to_prepare_is_raised_as_it_is():
+    with pytest.raises(BadInputError, match="a has no centroid file"):
+        next(prefetch.ahead(unprepared, 0, 1))
 
 
 def test_a_worker_that_the_system_kills_is_told_in_words():

@@ -1,5 +1,6 @@
 """Items made ahead of their use by worker processes, which end when this process does."""
 
+import functools
 import itertools
 import multiprocessing
 import os
@@ -27,7 +28,7 @@ Prepare = Callable[[], Callable[[int], Item]]
 def ahead(prepare: Prepare[Item], first: int, workers: int) -> Generator[Item, None, None]:
     """The items of all numbers from `first` on, in order, without end.
 
-    Raises what making an item raises; OutOfMemoryError when the system kills a worker.
+    Raises what preparing or making an item raises; OutOfMemoryError when the system kills a worker.
     """
     for library in ("OMP", "OPENBLAS"):  # one thread a worker: the cores are the network's
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
@@ -49,8 +50,8 @@ def ahead(prepare: Prepare[Item], first: int, workers: int) -> Generator[Item, N
             pool.shutdown(cancel_futures=True)
 
 
-#: Of a worker process: its function number -> item.
-_WORKER: list[Callable[[int], object]] = []
+#: Of a worker process: what gives its function number -> item.
+_WORKER: list[Prepare[object]] = []
 
 
 def _begin(prepare: Prepare[object]) -> None:
@@ -58,12 +59,13 @@ def _begin(prepare: Prepare[object]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
     os.nice(2)  # the network goes first
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    _WORKER.append(prepare())
+    # Called with the first item: the pool would take what is raised here for a killed worker.
+    _WORKER.append(functools.cache(prepare))
 
 
 def _make(number: int) -> object:
-    (make,) = _WORKER
-    return make(number)
+    (prepared,) = _WORKER
+    return prepared()(number)
 
 
 def _end_with_parent() -> None:
