@@ -264,7 +264,10 @@ def per_case(source: Path, out: Path) -> list[str]:
     for case in layout.with_ct(source):
         told = json.loads((out / f"{case.name}_report.json").read_text())
         if told["status"] != report_file.DONE:
-            lines.append(f"| {case.name} | failed: {told['error']['message']} | | | | | |")
+            reason = (
+                f"failed: {told['error']['message']}" if "error" in told else "no spine in view"
+            )
+            lines.append(f"| {case.name} | {reason} | | | | | |")
             continue
         seconds = told["seconds"]
         names = " ".join(row["name"] for row in told["vertebrae"])

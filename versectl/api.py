@@ -76,7 +76,7 @@ class Vertebra:
 class Result:
     """What was found in a CT.
 
-    spine : centre of the visible spine.
+    spine : centre of the visible spine; NaN where none is in view.
     vertebrae : name ("L1") -> vertebra, from head to foot.
     label_map : uint8 on the grid of `ct.image`, VerSe's numbers, 0 elsewhere.
     numbering : how probable all their levels together are, and what else they may be.
@@ -118,7 +118,8 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     ct : what read_ct gives; or an image of SimpleITK or nibabel; or an array (x, y, z) with its
         affine (4, 4) from voxels to RAS millimetres, as nibabel has both. Hounsfield units.
     models : what load_models gives; None loads those that come with versectl.
-    Raises BadInputError when the image is no CT, or shows no spine or no vertebra.
+    Where no spine is in view, the result has no vertebra and the flag "no_spine".
+    Raises BadInputError when the image is no CT.
     """
     known_ct = memory.as_ct(ct)
     found = pipeline.run(known_ct.image, models or load_models())

@@ -52,6 +52,12 @@ class PartialFailureError(VersectlError):
     exit_code = 4
 
 
+class FlaggedError(VersectlError):
+    """Results are written, but a flag says that they are likely wrong, and --strict was given."""
+
+    exit_code = 4
+
+
 class TimeLimitError(VersectlError):
     """A case took longer than --timeout-s."""
 

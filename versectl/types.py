@@ -75,12 +75,18 @@ class Models(Protocol):
 class Spine:
     """Centre of the visible spine in the world (3,), and the strongest response in 0..1.
 
+    center_mm : NaN where no spine is in view.
     heatmap : the network's answer; None when the centre comes from a file.
     """
 
     center_mm: np.ndarray
     peak: float
     heatmap: sitk.Image | None = None
+
+    @property
+    def is_in_view(self) -> bool:
+        """Whether the scan shows a spine."""
+        return bool(np.isfinite(self.center_mm).all())
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ class Numbering:
 
 @dataclass(frozen=True, eq=False)
 class Vertebrae(Mapping[int, Vertebra]):
-    """Label -> vertebra, from head to foot.
+    """Label -> vertebra, from head to foot; empty where the scan shows none.
 
     numbering : of them all; None where it is not known, as for centres from a file.
     """

@@ -17,6 +17,7 @@ from versectl.cli import main as cli
 from versectl.errors import OutOfMemoryError, WeightsError
 from versectl.io import atomic, centroids
 from versectl.stages import pipeline
+from versectl.types import Vertebrae
 
 COMMANDS = sorted(cli.main.commands)
 
@@ -92,7 +93,7 @@ def test_a_corrected_spine_is_what_the_next_stage_reads(run, ct_file, out, tmp_p
 
     def predict(_ct, center_mm, _model):
         asked.append(center_mm.tolist())
-        return {}
+        return Vertebrae({})
 
     monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
     run("localize-vertebrae", ct_file, out, "--spine", corrected.parent)

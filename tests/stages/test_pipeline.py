@@ -7,7 +7,6 @@ from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
 
 from versectl import geometry
 from versectl.config import STAGES
-from versectl.errors import BadInputError
 from versectl.io import case_files
 from versectl.io.volume import CT
 from versectl.stages import pipeline
@@ -74,7 +73,27 @@ def test_results_have_the_precision_of_their_files(ct, models, tmp_path):
         assert read.vertebrae[label].center_mm.tolist() == vertebra.center_mm.tolist()
 
 
-def test_a_scan_without_a_vertebra_is_bad_input(ct, models, monkeypatch):
+def nowhere(_ct, _model):
+    return Spine(np.full(3, np.nan), 0.1)
+
+
+def test_where_no_spine_is_in_view_nothing_is_found_and_no_further_network_runs(
+    ct, models, monkeypatch
+):
+    monkeypatch.setitem(pipeline.SPINE, "default", nowhere)
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", lambda *_: 1 / 0)
+    monkeypatch.setitem(pipeline.SEGMENTATION, "default", lambda *_: 1 / 0)
+    result = pipeline.run(ct, models)
+    assert not result.spine.is_in_view
+    assert dict(result.vertebrae) == {}
+    assert geometry.same_grid(result.label_map, ct)
+    assert result.label_map.GetPixelID() == sitk.sitkUInt8
+    assert not geometry.to_array(result.label_map).any()
+
+
+def test_a_spine_without_a_vertebra_gives_an_empty_result(ct, models, monkeypatch):
     monkeypatch.setitem(pipeline.VERTEBRAE, "default", lambda *_: Vertebrae({}))
-    with pytest.raises(BadInputError, match="no vertebra"):
-        pipeline.run(ct, models)
+    result = pipeline.run(ct, models)
+    assert result.spine.is_in_view
+    assert dict(result.vertebrae) == {}
+    assert not geometry.to_array(result.label_map).any()

@@ -22,7 +22,7 @@ from versectl.batch.reuse import Present
 from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, WatchedModels, unheard
 from versectl.batch.transaction import Transaction
 from versectl.config import STAGES, Stage
-from versectl.errors import BadInputError, SetupError, VersectlError, explain
+from versectl.errors import BadInputError, FlaggedError, SetupError, VersectlError, explain
 from versectl.io import atomic, case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
@@ -56,6 +56,8 @@ def do(
         formats.check(job.exports, case)
         with transaction.begin(job.out, case.name) as files:
             done = _attempt(CaseRun(case, job, files, steps), turn or nullcontext())
+        if job.strict and done.error is None:
+            done = replace(done, error=_flagged(case, job))
     except SetupError:
         raise
     except transaction.BusyError as busy:
@@ -113,6 +115,8 @@ def ct_of(case: Case) -> Path:
 
 def summary(found: Mapping[int, object]) -> str:
     """Which vertebrae, in words: T9..L3, 7 vertebrae."""
+    if not found:
+        return "no spine in view"
     names = [labels.NAMES[label] for label in found]
     return f"{names[0]}..{names[-1]}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
 
@@ -180,8 +184,11 @@ class CaseRun:
 
     def _kept(self) -> Outcome:
         """A finished case stays; only a picture or another format may be missing."""
+        report = case_report.read(self.paths.of("report"))
+        shows_none = report is not None and report.status == case_report.NO_SPINE
+        exports = self.job.exports.of_nothing if shows_none else self.job.exports
         drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
-        if not drawn or not self.job.exports.are_there(self.job.out, self.case.name):
+        if not drawn or not exports.are_there(self.job.out, self.case.name):
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
@@ -213,9 +220,10 @@ class CaseRun:
         if "preview" in self.job.extras:
             written.append(paths.of("preview"))
             _draw(ct.image, known, written[0])
-        if self.job.exports:
-            found = _findings(self.case, known, ct)
-            written += formats.write(self.job.exports, found, paths.folder)
+        shows_none = known.vertebrae is not None and not known.vertebrae
+        exports = self.job.exports.of_nothing if shows_none else self.job.exports
+        if exports:
+            written += formats.write(exports, _findings(self.case, known, ct), paths.folder)
         return written
 
     def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
@@ -299,6 +307,8 @@ class CaseRun:
             return summary(known.vertebrae) + seconds
         if known.spine is None:
             return "done"
+        if not known.spine.is_in_view:
+            return f"no spine in view, peak {known.spine.peak:.2f}"
         x, y, z = known.spine.center_mm
         return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
 
@@ -311,6 +321,18 @@ def _attempt(run: CaseRun, turn: AbstractContextManager[object]) -> Outcome:
         raise
     except Exception as error:
         return run.failed(explain(error))
+
+
+def _flagged(case: Case, job: Job) -> FlaggedError | None:
+    """What the report says of a result that is likely wrong; None where it says no such thing."""
+    report = case_report.read(Paths(job.out, case.name).of("report"))
+    flags = () if report is None else report.flags
+    codes = [flag.code for flag in flags if flag.severity == "error"]
+    if not codes:
+        return None
+    return FlaggedError(
+        f"{case.name}: likely wrong ({', '.join(codes)}); its results are written in {job.out}."
+    )
 
 
 def _findings(case: Case, known: Known, ct: CT) -> Findings:

@@ -44,6 +44,7 @@ class Job:
 
     given : case name -> the file of the stage before; None where it is in `out`.
     extras : of "heatmap" and "preview", what to write as well. exports : other formats to write.
+    strict : a flag of severity "error" becomes the error of its case, whose results are written.
     """
 
     out: Path
@@ -53,6 +54,7 @@ class Job:
     given: Mapping[str, Path] | None = None
     extras: frozenset[str] = frozenset()
     exports: Exports = NO_EXPORTS
+    strict: bool = False
 
     @property
     def keeps_vertebrae(self) -> bool:
@@ -62,20 +64,20 @@ class Job:
 
 
 def _localize_spine(ct: sitk.Image, models: Models, known: Known) -> Known:
-    return replace(known, spine=pipeline.find_spine(ct, models.spine))
+    return replace(known, spine=pipeline.find_spine(ct, models))
 
 
 def _localize_vertebrae(ct: sitk.Image, models: Models, known: Known) -> Known:
     if known.spine is None:
         raise BadInputError("the spine is not known; run localize-spine first.")
-    found = pipeline.find_vertebrae(ct, known.spine, models.vertebrae)
+    found = pipeline.find_vertebrae(ct, known.spine, models)
     return replace(known, vertebrae=found)
 
 
 def _segment(ct: sitk.Image, models: Models, known: Known) -> Known:
     if known.vertebrae is None:
         raise BadInputError("the vertebrae are not known; run localize-vertebrae first.")
-    label_map = pipeline.segment(ct, known.vertebrae, models.segmentation)
+    label_map = pipeline.segment(ct, known.vertebrae, models)
     return replace(known, label_map=label_map)
 
 

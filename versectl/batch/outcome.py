@@ -19,7 +19,8 @@ class Outcome:
     """What came of one case; goes between processes, so it is small and plain.
 
     line : what there is to say in one line. notes : what deserves a look, a sentence each.
-    error : why it failed. details : the traceback, for whoever mends the program.
+    error : why it failed, or what --strict finds in its report.
+    details : the traceback, for whoever mends the program.
     """
 
     name: str

@@ -162,7 +162,7 @@ def _lacks_heatmap(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool
 def _is_as_reported(paths: Paths, present: Present) -> bool:
     """Whether the report is of this CT and of the files as they are."""
     report = case_report.read(paths.of("report"))
-    if report is None or report.status != case_report.DONE:
+    if report is None or not report.is_finished:
         return False
     files = {paths.of(stage).name: origin.sha256 for stage, origin in present.stays.items()}
     return report.input_sha256 == present.input_sha256 and dict(report.files) == files

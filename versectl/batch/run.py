@@ -15,7 +15,7 @@ from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
 from versectl.batch.worker import SLOTS, OnCaseStep, Worker
-from versectl.errors import BadInputError, PartialFailureError, VersectlError
+from versectl.errors import BadInputError, FlaggedError, PartialFailureError, VersectlError
 from versectl.io.layout import Case
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def in_a_worker(
 
 def report(one: Outcome, prefix: str) -> None:
     """Log a case in one line, and what deserves a look; a single failure is shown at the end."""
-    if one.error is None:
+    if one.status != outcome.FAILED:
         log.info("%s%s: %s", prefix, one.name, one.line)
     elif prefix:
         log.error("%s%s failed: %s", prefix, one.name, one.line)
@@ -129,16 +129,31 @@ def report(one: Outcome, prefix: str) -> None:
 
 
 def conclude(done: Sequence[Outcome]) -> None:
-    """End as the outcomes ask: quietly, with a single case's error, or with those of a batch."""
+    """End as the outcomes ask: quietly, with a single case's error, or with those of a batch.
+
+    Failures come before results that --strict finds likely wrong.
+    """
     failed = [one for one in done if one.status == outcome.FAILED]
     if failed and len(done) == 1:
         raise failed[0].error or VersectlError(failed[0].line)
     if failed:
-        names = ", ".join(one.name for one in failed[:5])
-        more = f" and {len(failed) - 5} more" if failed[5:] else ""
         raise PartialFailureError(
-            f"{len(failed)} of {len(done)} cases failed: {names}{more}; the rest is done."
+            f"{len(failed)} of {len(done)} cases failed: {_listed(failed)}; the rest is done."
         )
+    flagged = [one for one in done if one.error is not None]
+    if len(done) == 1 and flagged:
+        raise flagged[0].error or VersectlError(flagged[0].line)
+    if flagged:
+        raise FlaggedError(
+            f"{len(flagged)} of {len(done)} results are likely wrong: {_listed(flagged)}; see the "
+            "flags in their reports. All results are written."
+        )
+
+
+def _listed(some: Sequence[Outcome]) -> str:
+    """Their names, the first five."""
+    more = f" and {len(some) - 5} more" if some[5:] else ""
+    return ", ".join(one.name for one in some[:5]) + more
 
 
 class Progress:

@@ -58,7 +58,8 @@ def main() -> None:
 
     \b
     Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 bad input; 4 some cases of a batch
-    failed, the others are done; 5 out of memory; 6 weights missing or damaged.
+    failed, the others are done, or --strict found a likely wrong result; 5 out of memory;
+    6 weights missing or damaged.
     """
     log.handlers = [Echo()]
     log.setLevel(logging.INFO)

@@ -245,18 +245,19 @@ def exports(
 
 @dataclass(frozen=True)
 class Beside:
-    """What is written beside the results: a picture, and other formats."""
+    """What run-all writes beside the results, and whether a flag changes how it ends."""
 
     preview: bool
     formats: tuple[Format, ...]
     per_vertebra: bool
     vertebrae: tuple[int, ...] | None
+    strict: bool
 
     def asked(self, job: "Job") -> "Job":
-        """The same job, with these files."""
+        """The same job, with these wishes."""
         extras = frozenset({"preview"} if self.preview else ())
         wanted = exports(self.formats, self.per_vertebra, self.vertebrae)
-        return replace(job, extras=extras, exports=wanted)
+        return replace(job, extras=extras, exports=wanted, strict=self.strict)
 
 
 #: Other formats.
@@ -281,6 +282,11 @@ EXPORTS = (
 BESIDE = (
     option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png."),
     *EXPORTS,
+    option(
+        "--strict",
+        is_flag=True,
+        help="End with code 4 if a flag of severity error says that a result is likely wrong.",
+    ),
     gathered(Beside, "beside"),
 )
 

@@ -81,10 +81,11 @@ def read_vertebrae(own: Frame, path: Path) -> Vertebrae:
     """Vertebrae from a centroid file, VerSe's JSON or 3D Slicer's markups.
 
     own : where the scan's file has its voxels.
-    Raises BadInputError when the file names none, or one outside the scan.
+    An empty list is that of a scan that shows no vertebra. Raises BadInputError when the file lists
+    other things alone, or a vertebra outside the scan.
     """
     points_mm = read_points(own, path)
-    if not points_mm:
+    if not points_mm and not _is_empty(path):
         raise BadInputError(f"{path} names no vertebra; there is nothing to segment.")
     for label, point_mm in points_mm.items():
         if not geometry.contains(own, point_mm):
@@ -92,6 +93,11 @@ def read_vertebrae(own: Frame, path: Path) -> Vertebrae:
                 f"{path} has {labels.NAMES[label]} (label {label}) outside the scan."
             )
     return Vertebrae({label: Vertebra(point, float("nan")) for label, point in points_mm.items()})
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a centroid file has its header alone."""
+    return not path.name.endswith(markups.ENDING) and len(centroids.read_list(path)) == 1
 
 
 def read_points(own: Frame, path: Path) -> dict[int, NDArray[np.float64]]:
@@ -103,9 +109,10 @@ def read_points(own: Frame, path: Path) -> dict[int, NDArray[np.float64]]:
 
 
 def _write_spine(found: Spine, ct: CT, path: Path) -> None:
+    center_vox = geometry.to_vox(ct.placement.own, found.center_mm)
     content = {
-        "center_mm": np.round(found.center_mm, 2),
-        "center_vox": np.round(geometry.to_vox(ct.placement.own, found.center_mm), 2),
+        "center_mm": np.round(found.center_mm, 2) if found.is_in_view else None,
+        "center_vox": np.round(center_vox, 2) if found.is_in_view else None,
         "frame": "LPS",
         "direction": geometry.axis_letters(ct.placement.own),
         "peak": round(found.peak, 3),
@@ -114,7 +121,7 @@ def _write_spine(found: Spine, ct: CT, path: Path) -> None:
 
 
 def _read_spine(ct: CT, path: Path) -> Spine:
-    """The spine; center_mm counts, center_vox is only for the reader."""
+    """The spine; center_mm counts, center_vox is only for the reader. null : none is in view."""
     try:
         content = atomic.read_json(path)
         center_mm, peak = _center(content)
@@ -122,18 +129,22 @@ def _read_spine(ct: CT, path: Path) -> Spine:
         raise BadInputError(
             f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
         ) from error
+    if center_mm is None:
+        return Spine(np.full(3, np.nan), peak)
     low_mm, high_mm = geometry.extent(ct.image)
     if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
         raise BadInputError(f"{path} has center_mm {center_mm.tolist()}, outside the scan.")
     return Spine(center_mm, peak)
 
 
-def _center(content: object) -> tuple[NDArray[np.float64], float]:
-    """Centre and peak of a spine file's content; the peak is NaN where it is not known."""
+def _center(content: object) -> tuple[NDArray[np.float64] | None, float]:
+    """Centre, if there is one, and peak of a spine file's content; NaN where it is not known."""
     if not isinstance(content, dict):
         raise TypeError("it is no object")
     peak = content.get("peak")
-    return np.array(content["center_mm"], np.float64), math.nan if peak is None else float(peak)
+    center = content["center_mm"]
+    center_mm = None if center is None else np.array(center, np.float64)
+    return center_mm, math.nan if peak is None else float(peak)
 
 
 def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:

@@ -28,7 +28,8 @@ SCHEMA_VERSION = 2
 #: Packages whose version can change a result.
 PACKAGES = ("tensorflow", "keras", "SimpleITK", "numpy", "scipy")
 
-DONE, FAILED = "done", "failed"
+#: NO_SPINE : done, and the scan shows no vertebra.
+DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,18 @@ def done(case_name: str, ct: CT, result: Result, record: Record) -> dict[str, An
     """The report of a finished case."""
     measured = measurements.of(result)
     flags = [*ct.flags, *quality.of_result(result, measured, ct.image), *record.flags()]
-    own = ct.placement.own
+    own, spine = ct.placement.own, result.spine
     return {
         "schema_version": SCHEMA_VERSION,
         "case": case_name,
-        "status": DONE,
+        "status": DONE if result.vertebrae else NO_SPINE,
         "warnings": [flag.message for flag in flags],
         "flags": [asdict(flag) for flag in flags],
         "vertebrae": describe(result, measured),
         "numbering": levels.to_json(result.vertebrae.numbering),
         "spine": {
-            "center_mm": np.round(result.spine.center_mm, 2),
-            "peak": round(result.spine.peak, 3),
+            "center_mm": np.round(spine.center_mm, 2) if spine.is_in_view else None,
+            "peak": round(spine.peak, 3),
         },
         "grid": {
             "size_vox": own.size_vox,
@@ -129,12 +130,18 @@ class Report:
     error: str
     exit_code: int
     warnings: tuple[str, ...]
+    flags: tuple[Flag, ...]
     vertebrae: tuple[Row, ...]
     files: Mapping[str, str]
     input_sha256: str | None
     seconds: float
     peak_memory_mb: int | None
     version: str
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the case has its results."""
+        return self.status in (DONE, NO_SPINE)
 
 
 def read(path: Path) -> Report | None:
@@ -189,7 +196,7 @@ def _run(record: Record) -> dict[str, Any]:
 
 
 def _parse(content: Any) -> Report:
-    if content["status"] not in (DONE, FAILED):
+    if content["status"] not in (DONE, NO_SPINE, FAILED):
         raise ValueError(content["status"])
     error = content.get("error", {})
     return Report(
@@ -197,6 +204,7 @@ def _parse(content: Any) -> Report:
         error=str(error.get("message", "")),
         exit_code=int(error.get("exit_code", 0)),
         warnings=tuple(map(str, content.get("warnings", ()))),
+        flags=tuple(Flag(**flag) for flag in content.get("flags", ())),
         vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
         files=_parse_files(content),
         input_sha256=content["input"]["sha256"],

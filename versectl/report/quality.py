@@ -26,6 +26,8 @@ MOST, HALF, UNLIKELY = 0.8, 0.5, 0.6
 
 def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
     """Flags that centroids and their peaks give."""
+    if not vertebrae:
+        return no_spine()
     low_mm, high_mm = geometry.extent(ct)
     return [
         *header_may_be_flipped(vertebrae, float(high_mm[2] - low_mm[2])),
@@ -41,6 +43,20 @@ def of_result(result: Result, measured: Sequence[Measurement], ct: sitk.Image) -
         *of_vertebrae(result.vertebrae, ct),
         *centres_without_mask(measured),
         *cut_at_border(measured),
+    ]
+
+
+def no_spine() -> list[Flag]:
+    """Nothing in the scan looks like a vertebra."""
+    return [
+        Flag(
+            "no_spine",
+            "error",
+            None,
+            "No spine is in view: nothing in the scan looks like a vertebra.",
+            "If it shows a spine, check that it is a CT in Hounsfield units and not upside down, "
+            "or mark the vertebrae in the _ctd.json and run again.",
+        )
     ]
 
 

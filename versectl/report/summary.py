@@ -57,8 +57,10 @@ def read(out: Path, working: Sequence[str] = ()) -> Overview:
 
 def text(overview: Overview) -> str:
     """How far the batch is, for people."""
-    done, failed = _done(overview), _failed(overview)
-    lines = [f"done {len(done)}, failed {len(failed)}, working {len(overview.working)}"]
+    done, failed = _with_status(overview, case_report.DONE), _failed(overview)
+    no_spine = _with_status(overview, case_report.NO_SPINE)
+    shown = f", no spine in view {len(no_spine)}" if no_spine else ""
+    lines = [f"done {len(done)}{shown}, failed {len(failed)}, working {len(overview.working)}"]
     lines += [f"  {name} failed: {message}" for name, message in list(failed.items())[:SHOWN]]
     lines += [f"  and {len(failed) - SHOWN} more failed"] if len(failed) > SHOWN else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
@@ -68,7 +70,8 @@ def text(overview: Overview) -> str:
 def as_json(overview: Overview) -> str:
     """The same for programs."""
     content = {
-        "done": len(_done(overview)),
+        "done": len(_with_status(overview, case_report.DONE)),
+        "no_spine": _with_status(overview, case_report.NO_SPINE),
         "failed": _failed(overview),
         "working": list(overview.working),
         "unreadable": list(overview.unreadable),
@@ -92,9 +95,8 @@ def _write(columns: Sequence[str], rows: Sequence[Sequence[object]], path: Path)
     return len(rows)
 
 
-def _done(overview: Overview) -> list[str]:
-    reports = overview.reports.items()
-    return [name for name, report in reports if report.status == case_report.DONE]
+def _with_status(overview: Overview, status: str) -> list[str]:
+    return [name for name, report in overview.reports.items() if report.status == status]
 
 
 def _failed(overview: Overview) -> dict[str, str]:

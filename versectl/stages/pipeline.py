@@ -11,9 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from versectl import geometry, labels
-from versectl.errors import BadInputError
 from versectl.stages import published, segmentation, spine, vertebrae
-from versectl.types import Known, Model, Models, Numbering, Result, Spine, Vertebra, Vertebrae
+from versectl.types import Known, Models, Numbering, Result, Spine, Vertebra, Vertebrae
 
 #: Protocol of a stage's weights -> who predicts: our stages, or the published ones.
 SPINE = {"default": spine.predict, "published": published.spine.predict}
@@ -25,38 +24,40 @@ PLACE_DECIMALS, SHARE_DECIMALS = 2, 3
 
 
 def run(ct: sitk.Image, models: Models, known: Known | None = None) -> Result:
-    """Find, label and segment the vertebrae of a CT; what is known already is not computed."""
+    """Find, label and segment the vertebrae of a CT; what is known already is not computed.
+
+    Where no spine is in view, there are no vertebrae, and the label map is 0.
+    """
     known = known or Known()
-    found_spine = find_spine(ct, models.spine) if known.spine is None else known.spine
-    found = known.vertebrae
-    if found is None:
-        found = find_vertebrae(ct, found_spine, models.vertebrae)
-    label_map = known.label_map
-    if label_map is None:
-        label_map = segment(ct, found, models.segmentation)
+    found_spine = known.spine or find_spine(ct, models)
+    found = find_vertebrae(ct, found_spine, models) if known.vertebrae is None else known.vertebrae
+    label_map = segment(ct, found, models) if known.label_map is None else known.label_map
     return Result(found_spine, found, label_map)
 
 
-def find_spine(ct: sitk.Image, model: Model) -> Spine:
-    """The spine of a scan; BadInputError when nothing in it looks like one."""
+def find_spine(ct: sitk.Image, models: Models) -> Spine:
+    """The spine of a scan; without a centre when nothing in it looks like one."""
+    model = models.spine
     found = SPINE[model.config.protocol](ct, model)
     center_mm = np.round(found.center_mm, PLACE_DECIMALS)
     return replace(found, center_mm=center_mm, peak=round(found.peak, SHARE_DECIMALS))
 
 
-def find_vertebrae(ct: sitk.Image, spine: Spine, model: Model) -> Vertebrae:
-    """The vertebrae and their numbering; BadInputError when there is none."""
+def find_vertebrae(ct: sitk.Image, spine: Spine, models: Models) -> Vertebrae:
+    """The vertebrae and their numbering; none where no spine is in view."""
+    if not spine.is_in_view:
+        return Vertebrae({})
+    model = models.vertebrae
     found = VERTEBRAE[model.config.protocol](ct, spine.center_mm, model)
-    if not found:
-        raise BadInputError(
-            "no vertebra was found; if the scan shows one, mark it in a _ctd.json and run segment."
-        )
     rounded = {label: _rounded(ct, found[label]) for label in labels.ORDER if label in found}
     return Vertebrae(rounded, found.numbering and _rounded_numbering(found.numbering))
 
 
-def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], model: Model) -> sitk.Image:
+def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], models: Models) -> sitk.Image:
     """The label map of these vertebrae, uint8, on the scan's grid."""
+    if not vertebrae:
+        return geometry.from_array(np.zeros(ct.GetSize()[::-1], np.uint8), ct)
+    model = models.segmentation
     return SEGMENTATION[model.config.protocol](ct, centers_mm(vertebrae), model)
 
 

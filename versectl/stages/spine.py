@@ -8,7 +8,6 @@ from scipy.special import expit
 
 from versectl import geometry
 from versectl.config import StageConfig
-from versectl.errors import BadInputError
 from versectl.geometry import Grid
 from versectl.stages import heatmap
 from versectl.types import Model, Spine
@@ -39,14 +38,10 @@ def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
 
 
 def predict(ct: sitk.Image, model: Model) -> Spine:
-    """The spine of a scan; BadInputError when nothing in it looks like one."""
+    """The spine of a scan; without a centre when nothing in it looks like one."""
     grid = frame(ct, model.config)
     heat = expit(model.answer(box(ct, grid, model.config))[..., 0])
     peak = float(heat.max())
-    if peak < model.config.threshold:
-        raise BadInputError(
-            f"shows no spine (strongest response {peak:.2f}, needed {model.config.threshold:g}); "
-            "check that it is a CT of the trunk or neck in Hounsfield units."
-        )
-    center_mm = heatmap.center_of_mass(heat, grid)
+    is_in_view = peak >= model.config.threshold
+    center_mm = heatmap.center_of_mass(heat, grid) if is_in_view else np.full(3, np.nan)
     return Spine(center_mm, peak, geometry.from_array(heat.astype(np.float32), grid))

@@ -49,6 +49,13 @@ def test_the_spines_target_read_back_is_its_middle(direction, preset):
     assert found.peak == pytest.approx(answer.max())
 
 
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_where_the_network_answers_nowhere_no_spine_is_in_view(ct, preset):
+    stage = config.PRESETS[preset]["spine"]
+    found = spine.predict(ct, Model(stage, lambda seen: np.zeros_like(seen)))
+    assert not found.is_in_view
+
+
 @ORIENTATIONS
 def test_the_vertebraes_target_read_back_is_every_vertebra_to_half_a_millimetre(direction):
     ct, _ = draw(direction=direction)

@@ -72,6 +72,8 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     """The same, with the case locked."""
     paths, making = Paths(files.out, case.name), Paths(files.making, case.name)
     former = _Former.of(paths, case)
+    if not former.vertebrae:
+        raise BadInputError(f"{case.name} has no vertebra: no spine is in view.")
     change = wanted(former.vertebrae, former.there)
     if all(old == new for old, new in change.items()):
         raise BadInputError(f"{case.name} has these labels already; nothing was changed.")

@@ -1,7 +1,7 @@
 """The table of formats: what `--format` takes, and which files each writes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +55,12 @@ class Exports:
     def endings(self) -> dict[str, File]:
         """Ending -> file, of all formats."""
         return {file.ending: file for name in self.formats for file in FORMATS[name]}
+
+    @property
+    def of_nothing(self) -> "Exports":
+        """What can be written where there is no vertebra: a DICOM SEG must have a segment."""
+        formats = tuple(name for name in self.formats if name not in NEED_DICOM)
+        return replace(self, formats=formats, per_vertebra=False)
 
     def __bool__(self) -> bool:
         """Whether anything is to be written."""

@@ -8,7 +8,6 @@ from scipy import ndimage
 
 from versectl import geometry
 from versectl.config import StageConfig
-from versectl.errors import BadInputError
 from versectl.geometry import Grid
 from versectl.stages import heatmap
 from versectl.stages.published.center_on import center_on
@@ -39,12 +38,10 @@ def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
 
 
 def predict(ct: sitk.Image, model: Model) -> Spine:
-    """The spine of a scan, on the scan's grid; BadInputError when the heatmap sums to nothing."""
+    """The spine of a scan, on the scan's grid; without a centre when the heatmap sums to 0."""
     upright = Upright.of(whole_numbers(ct))
     grid = frame(upright.image, model.config)
     heat = model.answer(box(upright.image, grid, model.config))[..., 0]
     center_mm = center_on(heat, grid, Grid.of(upright.image))
-    if not np.isfinite(center_mm).all():
-        raise BadInputError("shows no spine: the network's responses sum to nothing.")
     image = upright.in_world(geometry.from_array(heat, grid))
     return Spine(upright.to_world(center_mm), float(heat.max()), image)
