@@ -19,7 +19,7 @@ from versectl.io.volume import CT
 from versectl.report import levels, measurements, provenance, quality
 from versectl.report.measurements import Measurement
 from versectl.report.provenance import Origins
-from versectl.types import Flag, Result
+from versectl.types import Flag, Numbering, Result
 from versectl.version import __version__
 
 #: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
@@ -124,6 +124,7 @@ class Report:
     """What is read back from a report.
 
     files : result file -> its SHA-256. error, exit_code : empty and 0 when the case is done.
+    levels_by : who has the last word on the labels, "versectl" or "user"; None where nobody tells.
     """
 
     status: str
@@ -132,6 +133,8 @@ class Report:
     warnings: tuple[str, ...]
     flags: tuple[Flag, ...]
     vertebrae: tuple[Row, ...]
+    numbering: Numbering | None
+    levels_by: str | None
     files: Mapping[str, str]
     input_sha256: str | None
     seconds: float
@@ -206,12 +209,19 @@ def _parse(content: Any) -> Report:
         warnings=tuple(map(str, content.get("warnings", ()))),
         flags=tuple(Flag(**flag) for flag in content.get("flags", ())),
         vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
+        numbering=levels.from_json(content.get("numbering")),
+        levels_by=_levels_by(content),
         files=_parse_files(content),
         input_sha256=content["input"]["sha256"],
         seconds=round(sum(map(float, content["seconds"].values())), 2),
         peak_memory_mb=content["peak_memory_mb"],
         version=str(content["versions"]["versectl"]),
     )
+
+
+def _levels_by(content: Any) -> str | None:
+    files = content.get("files", {})
+    return next((str(files[n]["made_by"]) for n in files if n.endswith("_ctd.json")), None)
 
 
 def _parse_files(content: Any) -> dict[str, str]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from versectl import labels
 from versectl.errors import BadInputError, printable
 from versectl.io import atomic
-from versectl.report import case_report
+from versectl.report import case_report, levels
 from versectl.report.case_report import Report
+from versectl.types import Numbering
 
 #: Failures that are shown one by one.
 SHOWN = 20
@@ -22,14 +24,35 @@ CASES = (
     "vertebrae",
     "first",
     "last",
+    "levels_by",
+    "probability",
+    "least_confidence",
+    "second_labels",
+    "second_shift",
+    "second_probability",
+    "evidence",
     "volume_ml",
+    "flags",
     "warnings",
     "seconds",
     "peak_memory_mb",
     "input_sha256",
     "versectl",
 )
-VERTEBRAE = ("case", "label", "name", "x_mm", "y_mm", "z_mm", "peak", "volume_ml", "at_border")
+VERTEBRAE = (
+    "case",
+    "label",
+    "name",
+    "x_mm",
+    "y_mm",
+    "z_mm",
+    "peak",
+    "confidence",
+    "second_name",
+    "second_probability",
+    "volume_ml",
+    "at_border",
+)
 
 ENDING = "_report.json"
 
@@ -63,6 +86,9 @@ def text(overview: Overview) -> str:
     lines = [f"done {len(done)}{shown}, failed {len(failed)}, working {len(overview.working)}"]
     lines += [f"  {name} failed: {message}" for name, message in list(failed.items())[:SHOWN]]
     lines += [f"  and {len(failed) - SHOWN} more failed"] if len(failed) > SHOWN else []
+    doubtful = list(_likely_wrong(overview).items())
+    lines += [f"  {name} is likely wrong: {_doubt(overview, name)}" for name, _ in doubtful[:SHOWN]]
+    lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
     return "\n".join(map(printable, lines))
 
@@ -73,6 +99,12 @@ def as_json(overview: Overview) -> str:
         "done": len(_with_status(overview, case_report.DONE)),
         "no_spine": _with_status(overview, case_report.NO_SPINE),
         "failed": _failed(overview),
+        "likely_wrong": _likely_wrong(overview),
+        "levels": {
+            name: _levels(report)
+            for name, report in overview.reports.items()
+            if report.status == case_report.DONE
+        },
         "working": list(overview.working),
         "unreadable": list(overview.unreadable),
     }
@@ -104,6 +136,49 @@ def _failed(overview: Overview) -> dict[str, str]:
     return {n: report.error for n, report in reports if report.status == case_report.FAILED}
 
 
+def _likely_wrong(overview: Overview) -> dict[str, list[str]]:
+    """Case -> codes of its flags of severity "error"; cases without any are left out."""
+    codes = {
+        name: [flag.code for flag in report.flags if flag.severity == "error"]
+        for name, report in overview.reports.items()
+        if report.status == case_report.DONE
+    }
+    return {name: found for name, found in codes.items() if found}
+
+
+def _doubt(overview: Overview, name: str) -> str:
+    """Why a result is likely wrong, in words."""
+    flags = overview.reports[name].flags
+    return " ".join(flag.message for flag in flags if flag.severity == "error")
+
+
+def _levels(report: Report) -> dict[str, object]:
+    """Who named the levels of a case, how probable they are, and what else they may be."""
+    numbering = levels.to_json(report.numbering)
+    return {
+        "by": report.levels_by,
+        "least_confidence": _least_confidence(report),
+        **(numbering or {"probability": None, "second": None, "evidence": []}),
+    }
+
+
+def _least_confidence(report: Report) -> float | None:
+    """Of the most doubtful vertebra; None where it is not known."""
+    known = [row.confidence for row in report.vertebrae if not math.isnan(row.confidence)]
+    return min(known, default=None)
+
+
+def _numbering_cells(numbering: Numbering | None) -> tuple[object, ...]:
+    """Labels, shift and probability of the second numbering, and the evidence."""
+    if numbering is None:
+        return (None,) * 4
+    second, evidence = numbering.second, " ".join(numbering.evidence) or None
+    if second is None:
+        return None, None, None, evidence
+    named = " ".join("none" if label is None else labels.NAMES[label] for label in second.labels)
+    return named, second.shift, second.probability, evidence
+
+
 def _case_row(name: str, report: Report) -> tuple[object, ...]:
     names: list[str | None] = [row.name for row in report.vertebrae]
     names = names or [None]
@@ -115,7 +190,12 @@ def _case_row(name: str, report: Report) -> tuple[object, ...]:
         len(report.vertebrae),
         names[0],
         names[-1],
+        report.levels_by,
+        report.numbering and report.numbering.probability,
+        _least_confidence(report),
+        *_numbering_cells(report.numbering),
         round(sum(row.volume_ml for row in report.vertebrae), 3),
+        " ".join(dict.fromkeys(flag.code for flag in report.flags)) or None,
         " ".join(report.warnings),
         report.seconds,
         report.peak_memory_mb,
@@ -131,9 +211,24 @@ def _vertebra_rows(name: str, report: Report) -> list[tuple[object, ...]]:
             row.label,
             row.name,
             *row.center_mm,
-            None if math.isnan(row.peak) else row.peak,
+            _known(row.peak),
+            _known(row.confidence),
+            *second,
             row.volume_ml,
             row.at_border,
         )
-        for row in report.vertebrae
+        for row, second in zip(report.vertebrae, _second_cells(report), strict=True)
     ]
+
+
+def _second_cells(report: Report) -> list[tuple[object, object]]:
+    """For each vertebra its name in the second numbering, and how probable that is."""
+    second = report.numbering and report.numbering.second
+    if not second or len(second.labels) != len(report.vertebrae):
+        return [(None, None)] * len(report.vertebrae)
+    names = [None if label is None else labels.NAMES[label] for label in second.labels]
+    return [(name, second.probability) for name in names]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,96 @@
+"""Tables and the overview of a batch: how certain levels are, and what else they may be."""
+
+import csv
+import json
+
+import pytest
+from phantoms import CENTERS_MM
+
+from versectl.report import summary
+from versectl.stages import pipeline
+from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
+
+
+@pytest.fixture
+def doubtful(monkeypatch):
+    """The second stage doubts its labels; in its second numbering L2 is no vertebra."""
+
+    def predict(_ct, _center_mm, _model):
+        sure = dict(zip(CENTERS_MM, (0.9, 0.55, 0.6), strict=True))
+        found = {label: Vertebra(CENTERS_MM[label], 0.8, sure[label]) for label in CENTERS_MM}
+        second = OtherNumbering((18, 19, None), -1, 0.4)
+        return Vertebrae(found, Numbering(0.5, second, ("last_rib",)))
+
+    monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
+
+
+def table(run, out, *words):
+    assert run("collect", out, *words).exit_code == 0
+    with (out / "collected.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_case_has_the_certainty_of_its_levels_and_the_second_numbering(
+    run, ct_file, out, doubtful
+):
+    run("run-all", ct_file, out)
+    (row,) = table(run, out)
+    assert list(row) == list(summary.CASES)
+    wanted = {
+        "levels_by": "versectl",
+        "probability": "0.5",
+        "least_confidence": "0.55",
+        "second_labels": "T11 T12 none",
+        "second_shift": "-1",
+        "second_probability": "0.4",
+        "evidence": "last_rib",
+        "flags": "levels_may_be_shifted",
+    }
+    assert {name: row[name] for name in wanted} == wanted
+
+
+def test_a_vertebra_has_its_own_certainty_and_its_second_name(run, ct_file, out, doubtful):
+    run("run-all", ct_file, out)
+    rows = table(run, out, "--rows", "vertebrae")
+    assert list(rows[0]) == list(summary.VERTEBRAE)
+    told = [(r["name"], r["confidence"], r["second_name"], r["second_probability"]) for r in rows]
+    assert told == [
+        ("T12", "0.9", "T11", "0.4"),
+        ("L1", "0.55", "T12", "0.4"),
+        ("L2", "0.6", "", "0.4"),
+    ]
+
+
+def test_the_overview_names_cases_that_are_likely_wrong_and_why(run, ct_file, out, doubtful):
+    run("run-all", ct_file, out)
+    said = run("status", out).stdout.splitlines()
+    assert said[0] == "done 1, failed 0, working 0"
+    assert said[1].startswith("  lumbar is likely wrong: Labels may be shifted")
+    told = json.loads(run("status", out, "--json").stdout)
+    assert told["likely_wrong"] == {"lumbar": ["levels_may_be_shifted"]}
+    assert told["levels"]["lumbar"] == {
+        "by": "versectl",
+        "least_confidence": 0.55,
+        "probability": 0.5,
+        "second": {"labels": ["T11", "T12", None], "shift": -1, "probability": 0.4},
+        "evidence": ["last_rib"],
+    }
+
+
+def test_levels_corrected_by_hand_are_the_users_and_nobody_doubts_them(run, ct_file, out, doubtful):
+    run("run-all", ct_file, out)
+    run("relabel", out, "--case", "lumbar", "--shift", "-1")
+    (row,) = table(run, out)
+    assert (row["levels_by"], row["first"], row["probability"]) == ("user", "T11", "")
+    assert (row["least_confidence"], row["second_labels"], row["flags"]) == ("", "", "")
+    rows = table(run, out, "--rows", "vertebrae")
+    assert {(r["confidence"], r["second_name"]) for r in rows} == {("", "")}
+    told = json.loads(run("status", out, "--json").stdout)
+    assert told["likely_wrong"] == {}
+    assert told["levels"]["lumbar"] == {
+        "by": "user",
+        "least_confidence": None,
+        "probability": None,
+        "second": None,
+        "evidence": [],
+    }
