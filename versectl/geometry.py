@@ -6,11 +6,14 @@ superior. Points, sizes and spacings are x, y, z; arrays are z, y, x, as SimpleI
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
+
+from versectl import separable
 
 #: A point, size or spacing: x, y, z.
 Triple = tuple[float, float, float]
@@ -30,9 +33,11 @@ AIR_HU = -1024.0
 #: Hounsfield units that are 1 in a network input.
 UNIT_HU = 2048.0
 
-#: chosen: the most voxels of a scan that are smoothed at once, 512 MB in floats.
+#: chosen: the most voxels of an oblique scan that are smoothed at once, 512 MB in floats.
 MOST_FLOAT_VOX = 2**27
 
+#: chosen: voxel axes lead no voxel farther aside from the world's: as good as along them.
+ASIDE_MM = 0.01
 
 #: chosen: voxel axes whose parallelepiped has less of their box's volume lie in one plane, nearly.
 FLAT = 1e-3
@@ -194,6 +199,12 @@ class Grid:
         start = np.clip(np.ceil(self.to_vox(low_mm)), 0, last).astype(int)
         stop = np.clip(np.floor(self.to_vox(high_mm)), start + 1, last + 1).astype(int) + 1
         return Grid(_sizes(stop - start), self.spacing_mm, _triple(self.to_mm(start)))
+
+    def part(self, where: tuple[slice, ...]) -> "Grid":
+        """The grid of a part of an array on this grid, as it is cut out of it (z, y, x)."""
+        ends = [axis.indices(n) for axis, n in zip(where[::-1], self.size_vox, strict=True)]
+        size_vox = _sizes(stop - start for start, stop, _ in ends)
+        return Grid(size_vox, self.spacing_mm, _triple(self.to_mm([start for start, *_ in ends])))
 
     def refined(self, factor: int) -> "Grid":
         """The same voxels, each split into `factor` a side."""
@@ -361,16 +372,88 @@ def keep_labels(label_map: sitk.Image, labels: Iterable[int]) -> sitk.Image:
 def network_input(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[Any]:
     """Network input of a CT, (z, y, x): smoothed, on the grid, HU / 2048 within -1..1.
 
-    Only the part of the scan the grid covers is smoothed, with a margin of four widths; a large one
-    half by half, for it is held in floats, more than once.
+    Only the part of the scan the grid covers is smoothed, with a margin of four widths.
     """
+    along = axes_along_world(ct)
+    sampled = _sampled if along is None else partial(_sampled_along, along)
+    hounsfield = sampled(ct, grid, smoothing_mm)
+    hounsfield /= UNIT_HU
+    return np.clip(hounsfield, -1.0, 1.0, out=hounsfield)
+
+
+def axes_along_world(image: sitk.Image | Frame) -> NDArray[np.intp] | None:
+    """Which voxel axis runs along x, y and z, either way, (3,); None where one runs along none."""
+    frame = Frame.of(image)
+    along = np.abs(frame.direction).argmax(axis=1)
+    straight = np.zeros((3, 3))
+    straight[range(3), along] = np.sign(frame.direction[range(3), along])
+    if len(set(along.tolist())) < 3:
+        return None
+    aside_mm = (frame.direction - straight) * frame.spacing_mm @ np.array(frame.size_vox)
+    return along if np.abs(aside_mm).max() < ASIDE_MM else None
+
+
+def _sampled_along(
+    along: NDArray[np.intp], ct: sitk.Image, grid: Grid, smoothing_mm: float
+) -> NDArray[np.float32]:
+    """A CT whose voxel axes run along the world's, smoothed on a grid, axis by axis."""
+    frame = Frame.of(ct)
+    axes = [_Axis.of(frame, grid, world, axis) for world, axis in enumerate(along)]
+    voxels = sitk.GetArrayViewFromImage(ct).transpose([2 - axis for axis in along[::-1]])
+    near = [axis.near(4 * smoothing_mm) for axis in axes]
+    matrices = [axis.matrix(part, smoothing_mm) for axis, part in zip(axes, near, strict=True)]
+    floor = AIR_HU if smoothing_mm else None
+    sampled = separable.through(voxels[tuple(near[::-1])], tuple(matrices[::-1]), floor)
+    for dimension, axis in enumerate(axes[::-1]):
+        np.moveaxis(sampled, dimension, 0)[axis.outside] = AIR_HU
+    return sampled
+
+
+class _Axis(NamedTuple):
+    """An axis of a scan that runs along one of a grid's, either way.
+
+    at_vox : the grid's places on it, in its voxels. step_vox : from one to the next.
+    """
+
+    size_vox: int
+    spacing_mm: float
+    at_vox: NDArray[np.float64]
+    step_vox: float
+
+    @classmethod
+    def of(cls, frame: Frame, grid: Grid, world: int, axis: int) -> "_Axis":
+        """The scan's axis that runs along an axis of the world."""
+        spacing_mm, step_mm = float(frame.spacing_mm[axis]), grid.spacing_mm[world]
+        places_mm = grid.origin_mm[world] + np.arange(grid.size_vox[world]) * step_mm
+        way = np.sign(frame.direction[world, axis])
+        at_vox = (places_mm - frame.origin_mm[world]) * way / spacing_mm
+        return cls(frame.size_vox[axis], spacing_mm, at_vox, step_mm / spacing_mm)
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which of the grid's places lie in no voxel."""
+        return (self.at_vox < -0.5) | (self.at_vox >= self.size_vox - 0.5)
+
+    def near(self, margin_mm: float) -> slice:
+        """The voxels that the grid covers, and so far beyond; at least one."""
+        margin_vox, last = margin_mm / self.spacing_mm + self.step_vox, self.size_vox - 1
+        start = int(np.clip(np.floor(self.at_vox.min() - margin_vox), 0, last))
+        return slice(start, int(np.clip(np.ceil(self.at_vox.max() + margin_vox), start, last)) + 1)
+
+    def matrix(self, part: slice, smoothing_mm: float) -> NDArray[np.float32]:
+        """What smooths a part of the voxels and reads them at the grid's places."""
+        size_vox = part.stop - part.start
+        smooths = separable.smoothing(size_vox, self.spacing_mm, smoothing_mm)
+        return separable.interpolation(self.at_vox - part.start, size_vox) @ smooths
+
+
+def _sampled(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[np.float32]:
+    """A CT, smoothed on a grid; a large one half by half, for it is held in floats, repeatedly."""
     margin_mm = 4 * smoothing_mm + np.array(grid.spacing_mm)
     near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
     if near.GetNumberOfPixels() > MOST_FLOAT_VOX and grid.size_vox[2] > 1:
-        halves = [network_input(ct, half, smoothing_mm) for half in grid.halves()]
-        return np.concatenate(halves)
-    hounsfield = to_array(resample(smooth(near, smoothing_mm), grid))
-    return np.clip(hounsfield / UNIT_HU, -1.0, 1.0)
+        return np.concatenate([_sampled(ct, half, smoothing_mm) for half in grid.halves()])
+    return to_array(resample(smooth(near, smoothing_mm), grid)).astype(np.float32, copy=False)
 
 
 def label_counts(label_map: NDArray[np.uint8]) -> NDArray[np.int64]:

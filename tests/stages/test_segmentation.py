@@ -67,9 +67,22 @@ def test_only_the_largest_piece_answers(phantom):
 
     ct, _ = phantom
     grid = segmentation.frame(CENTERS_MM[20], CONFIG)
-    response = segmentation.one(ct, CENTERS_MM[20], grid, Model(CONFIG, two_pieces))
-    assert response[6, 6, 6] == 0
-    assert response[50, 50, 60] > 0.99
+    found = segmentation.one(ct, CENTERS_MM[20], grid, Model(CONFIG, two_pieces))
+    at_mm = [grid.to_mm(np.array(vox)[::-1]) for vox in ([6, 6, 6], [50, 50, 60])]
+    beside, within = (tuple(np.rint(found.grid.to_vox(mm)[::-1]).astype(int)) for mm in at_mm)
+    assert found.response[beside] == 0
+    assert found.response[within] > 0.99
+
+
+def test_where_nothing_answers_nothing_is_found(phantom):
+    def nothing(seen):
+        return np.full((*seen.shape[:3], 1), -9.0)
+
+    ct, _ = phantom
+    grid = segmentation.frame(CENTERS_MM[20], CONFIG)
+    assert segmentation.one(ct, CENTERS_MM[20], grid, Model(CONFIG, nothing)) is None
+    found = segmentation.predict(ct, CENTERS_MM, Model(CONFIG, nothing))
+    assert not geometry.to_array(found).any()
 
 
 def test_narrow_hollows_are_filled_barely_and_wide_ones_and_surroundings_stay():
@@ -88,12 +101,26 @@ def test_narrow_hollows_are_filled_barely_and_wide_ones_and_surroundings_stay():
 
 
 def test_where_two_vertebrae_answer_the_stronger_wins_and_half_is_not_enough():
-    label_map, strongest = np.zeros((2, 2, 2), np.uint8), np.full((2, 2, 2), 0.5, np.float16)
-    where = (slice(0, 2), slice(0, 2), slice(0, 1))
-    segmentation.merge(label_map, strongest, Placed(where, np.full((2, 2, 1), 0.7)), 9)
-    segmentation.merge(label_map, strongest, Placed(where, np.array([[[0.6], [0.9]]] * 2)), 10)
-    segmentation.merge(
-        label_map, strongest, Placed((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)), 11
-    )
+    merged = segmentation.Merged(sitk.Image(2, 2, 2, sitk.sitkInt16), 0.5)
+    lower = (slice(0, 2), slice(0, 2), slice(0, 1))
+    merged.add(9, Placed(lower, np.full((2, 2, 1), 0.7)))
+    merged.add(10, Placed(lower, np.array([[[0.6], [0.9]]] * 2)))
+    merged.add(11, Placed((slice(0, 2),) * 3, np.full((2, 2, 2), 0.5)))
+    label_map = geometry.to_array(merged.label_map)
     assert label_map[..., 0].tolist() == [[9, 10], [9, 10]]
     assert not label_map[..., 1].any()
+
+
+def test_parts_that_overlap_by_a_corner_or_not_at_all_are_merged_as_a_volume_would_be():
+    rng = np.random.default_rng(5)
+    merged = segmentation.Merged(sitk.Image(9, 8, 7, sitk.sitkInt16), 0.5)
+    strongest, label_map = np.full((7, 8, 9), 0.5, np.float16), np.zeros((7, 8, 9), np.uint8)
+    for label in range(1, 15):
+        start = rng.integers(0, 5, 3)
+        where = tuple(slice(a, a + n) for a, n in zip(start, rng.integers(1, 4, 3), strict=True))
+        where = tuple(slice(s.start, min(s.stop, n)) for s, n in zip(where, (7, 8, 9), strict=True))
+        response = rng.uniform(0.2, 1, strongest[where].shape).astype(np.float32)
+        merged.add(label, Placed(where, response))
+        wins = response > strongest[where]
+        label_map[where][wins], strongest[where][wins] = label, response[wins]
+    assert np.array_equal(geometry.to_array(merged.label_map), label_map)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from versectl import geometry
 from versectl.config import StageConfig
@@ -17,6 +17,17 @@ from versectl.types import Model
 #: chosen: gaps in a mask up to twice as wide as this are filled. In thick slices the marrow of
 #: processes looks like the soft tissue around them.
 CLOSING_VOX = 2
+
+
+#: Voxels kept round a mask: so far closing looks beyond it, and linear interpolation one more.
+MARGIN_VOX = 2 * CLOSING_VOX + 1
+
+
+class Found(NamedTuple):
+    """A response, 0..1, (z, y, x) on a grid: where there is any, and 0 in what is left out."""
+
+    grid: Grid
+    response: np.ndarray
 
 
 class Placed(NamedTuple):
@@ -47,24 +58,39 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
-    label_map = np.zeros(ct.GetSize()[::-1], np.uint8)
-    strongest = np.full(label_map.shape, model.config.threshold, np.float16)
+    merged = Merged(ct, model.config.threshold)
     for label, center_mm in centers_mm.items():
-        grid = frame(center_mm, model.config)
-        response = closed(one(ct, center_mm, grid, model), model.config.threshold)
-        merge(label_map, strongest, place(response, ct, grid), label)
-    return geometry.from_array(label_map, ct)
+        found = one(ct, center_mm, frame(center_mm, model.config), model)
+        if found is not None:
+            response = closed(found.response, model.config.threshold)
+            merged.add(label, place(found._replace(response=response), ct))
+    return merged.label_map
 
 
-def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> np.ndarray:
-    """Response for one vertebra, 0..1, (z, y, x) on its grid: the largest piece alone."""
-    response = expit(model.answer(box(ct, center_mm, grid, model.config))[..., 0])
+def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Found | None:
+    """What is found of a vertebra on its grid, the largest piece alone; None where nothing is."""
+    answer = model.answer(box(ct, center_mm, grid, model.config))[..., 0]
+    where = _around(answer > logit(model.config.threshold))
+    if where is None:
+        return None
+    response = expit(answer[where])
     touching = ndimage.generate_binary_structure(3, model.config.connectivity)
     pieces, count = ndimage.label(response > model.config.threshold, touching)
     if count > 1:
         largest = np.bincount(pieces.ravel())[1:].argmax() + 1
         response[(pieces > 0) & (pieces != largest)] = 0.0
-    return response
+    return Found(grid.part(where), response)
+
+
+def _around(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Where a mask (z, y, x) has voxels, and MARGIN_VOX beyond; None where it has none."""
+    ends = []
+    for axis in range(mask.ndim):
+        shown = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(shown):
+            return None
+        ends.append(slice(max(int(shown[0]) - MARGIN_VOX, 0), int(shown[-1]) + MARGIN_VOX + 1))
+    return tuple(ends)
 
 
 def closed(response: np.ndarray, threshold: float) -> np.ndarray:
@@ -80,28 +106,46 @@ def closed(response: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(filled, np.maximum(response, barely), response)
 
 
-def place(response: np.ndarray, ct: sitk.Image, grid: Grid) -> Placed:
-    """A response on the part of the scan's own grid that it covers, by linear interpolation."""
-    half_mm = np.array(grid.spacing_mm) / 2  # as far as voxels reach, ITK interpolates
-    region = geometry.crop(ct, grid.origin_mm - half_mm, grid.last_mm + half_mm)
+def place(found: Found, ct: sitk.Image) -> Placed:
+    """What was found, on the part of the scan's own grid that it covers, interpolated linearly."""
+    half_mm = np.array(found.grid.spacing_mm) / 2  # as far as voxels reach, ITK interpolates
+    region = geometry.crop(ct, found.grid.origin_mm - half_mm, found.grid.last_mm + half_mm)
     start = np.rint(geometry.to_vox(ct, np.array(region.GetOrigin()))).astype(int)
     where = tuple(slice(i, i + n) for i, n in zip(start[::-1], region.GetSize()[::-1], strict=True))
-    image = geometry.from_array(response.astype(np.float32), grid)
+    image = geometry.from_array(found.response.astype(np.float32), found.grid)
     on_scan = sitk.Resample(image, region, sitk.Transform(), sitk.sitkLinear)
     return Placed(where, geometry.to_array(on_scan))
 
 
-def merge(
-    label_map: np.ndarray,
-    strongest: np.ndarray,
-    placed: Placed,
-    label: int,
-) -> None:
-    """Give the vertebra every voxel where its response is the highest yet; changes both arrays.
+class Merged:
+    """A label map in the making: every voxel has the label of the highest response yet.
 
-    They hold one label and one response per voxel, never a volume per vertebra.
+    Responses are kept for each vertebra's own part of the scan, never for every voxel of it.
     """
-    where, response = placed
-    wins = response > strongest[where]
-    label_map[where][wins] = label
-    strongest[where][wins] = response[wins]
+
+    def __init__(self, ct: sitk.Image, threshold: float) -> None:
+        self._ct, self._threshold = ct, threshold
+        self._labels = np.zeros(ct.GetSize()[::-1], np.uint8)
+        self._earlier: list[Placed] = []
+
+    @property
+    def label_map(self) -> sitk.Image:
+        """The label map on the scan's grid, uint8."""
+        return geometry.from_array(self._labels, self._ct)
+
+    def add(self, label: int, placed: Placed) -> None:
+        """Give a vertebra every voxel where its response is the highest yet."""
+        wins = placed.response > self._threshold
+        for other in self._earlier:
+            here, there = _shared(placed.where, other.where), _shared(other.where, placed.where)
+            wins[here] &= placed.response[here] > other.response[there]
+        self._labels[placed.where][wins] = label
+        self._earlier.append(placed._replace(response=placed.response.astype(np.float16)))
+
+
+def _shared(where: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Which part of one place in an array lies in another, counted from the one's start."""
+    return tuple(
+        slice(max(b.start - a.start, 0), max(min(a.stop, b.stop) - a.start, 0))
+        for a, b in zip(where, other, strict=True)
+    )

@@ -189,9 +189,13 @@ def test_pieces_that_touch_at_a_corner_only_are_two():
     logits[20, 20, 20] = 9  # at a corner
     logits[20, 20:22, 12:14] = 9  # at an edge
     grid = segmentation.frame(CENTERS_MM[20], stage)
-    response = segmentation.one(ct, CENTERS_MM[20], grid, Model(stage, lambda _: logits))
-    assert response[20, 20, 20] == 0
-    assert response[20, 21, 13] > 0.9
+    found = segmentation.one(ct, CENTERS_MM[20], grid, Model(stage, lambda _: logits))
+    corner, edge = (
+        tuple(np.rint(found.grid.to_vox(grid.to_mm(vox))[::-1]).astype(int))
+        for vox in ((20, 20, 20), (13, 21, 20))
+    )
+    assert found.response[corner] == 0
+    assert found.response[edge] > 0.9
 
 
 def test_equal_responses_as_float16_go_to_the_lower_label():

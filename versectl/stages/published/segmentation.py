@@ -11,7 +11,7 @@ from versectl.config import StageConfig
 from versectl.geometry import Grid
 from versectl.stages import segmentation
 from versectl.stages.published.upright import Upright, whole_numbers
-from versectl.stages.segmentation import box, frame, merge, one, place
+from versectl.stages.segmentation import Merged, box, frame, one, place
 from versectl.types import Model
 
 #: The published stage; what it shares with ours comes from there.
@@ -38,16 +38,14 @@ def target(label_map: sitk.Image, label: int, grid: Grid, config: StageConfig) -
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """As released for VerSe 2019: responses are compared as float16, of equals the lower label."""
     upright = Upright.of(whole_numbers(ct))
-    label_map = np.zeros(upright.image.GetSize()[::-1], np.uint8)
-    strongest = np.full(label_map.shape, model.config.threshold, np.float16)
+    merged = Merged(upright.image, model.config.threshold)
     for label, center_mm in sorted(centers_mm.items()):
         center_mm = upright.from_world(center_mm)
-        grid = frame(center_mm, model.config)
-        response = one(upright.image, center_mm, grid, model)
-        placed = place(response, upright.image, grid)
-        as_released = placed._replace(response=placed.response.astype(np.float16))
-        merge(label_map, strongest, as_released, label)
-    found = upright.in_world(geometry.from_array(label_map, upright.image))
-    found = sitk.DICOMOrient(found, "".join(geometry.axis_letters(ct)))
-    found.CopyInformation(ct)  # without rounding
-    return found
+        found = one(upright.image, center_mm, frame(center_mm, model.config), model)
+        if found is not None:
+            placed = place(found, upright.image)
+            merged.add(label, placed._replace(response=placed.response.astype(np.float16)))
+    label_map = upright.in_world(merged.label_map)
+    label_map = sitk.DICOMOrient(label_map, "".join(geometry.axis_letters(ct)))
+    label_map.CopyInformation(ct)  # without rounding
+    return label_map

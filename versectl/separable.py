@@ -1,0 +1,63 @@
+"""Smoothing and linear interpolation along one axis as a matrix, and volumes through three of them.
+
+A Gaussian smooths, and linear interpolation samples, one axis after the other. So both together are
+a small matrix per axis; products with it take a tenth of the time of filtering a whole volume, and
+no more memory than the samples asked for.
+"""
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+#: chosen: voxels that are turned into floats at once, 16 MB.
+AT_ONCE_VOX = 2**22
+
+#: The recursive filter needs as many voxels along an axis.
+FEWEST_VOX = 4
+
+
+def smoothing(size_vox: int, spacing_mm: float, sigma_mm: float) -> NDArray[np.float32]:
+    """The matrix (n, n) by which ITK's recursive Gaussian smooths n voxels of an axis.
+
+    Fewer than four voxels, or a width of 0, are left as they are.
+    """
+    impulses = np.eye(size_vox, dtype=np.float32)
+    if not sigma_mm or size_vox < FEWEST_VOX:
+        return impulses
+    image = sitk.GetImageFromArray(impulses)
+    image.SetSpacing((spacing_mm, 1.0))
+    return sitk.GetArrayFromImage(sitk.RecursiveGaussian(image, sigma_mm, direction=0)).T
+
+
+def interpolation(at_vox: NDArray[np.float64], size_vox: int) -> NDArray[np.float32]:
+    """The matrix (m, n) that reads n voxels of an axis at m places, linearly; at its ends the last.
+
+    at_vox : places in continuous voxels, (m,).
+    """
+    inside = np.clip(at_vox, 0, size_vox - 1)
+    lower = np.minimum(inside.astype(int), max(size_vox - 2, 0))
+    upper = np.minimum(lower + 1, size_vox - 1)
+    matrix = np.zeros((len(at_vox), size_vox), np.float32)
+    rows = np.arange(len(at_vox))
+    np.add.at(matrix, (rows, upper), (inside - lower).astype(np.float32))
+    np.add.at(matrix, (rows, lower), (1 - (inside - lower)).astype(np.float32))
+    return matrix
+
+
+def through(
+    volume: NDArray[np.generic], matrices: tuple[NDArray[np.float32], ...], floor: float | None
+) -> NDArray[np.float32]:
+    """A volume (n0, n1, n2) through matrices (m0, n0), (m1, n1), (m2, n2): float32 (m0, m1, m2).
+
+    floor : values below it are raised to it first; None leaves them.
+    """
+    first, second, third = matrices
+    planes = np.empty((len(volume), len(second), len(third)), np.float32)
+    step = max(AT_ONCE_VOX // max(volume[0].size, 1), 1)
+    for start in range(0, len(volume), step):
+        part = volume[start : start + step].astype(np.float32)
+        if floor is not None:
+            np.maximum(part, np.float32(floor), out=part)
+        planes[start : start + step] = second @ (part @ third.T)
+    mixed = first @ planes.reshape(len(planes), -1)
+    return mixed.reshape(len(first), len(second), len(third))
