@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-import SimpleITK as sitk
 
 from versectl.config import Stage, StageConfig
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # heavy, and not all that knows a type needs it
 
 #: How much a flag matters: "note" is worth knowing, "warning" asks for a look at the result,
 #: "error" means that the result is likely wrong.
@@ -81,7 +83,7 @@ class Spine:
 
     center_mm: np.ndarray
     peak: float
-    heatmap: sitk.Image | None = None
+    heatmap: "sitk.Image | None" = None
 
     @property
     def is_in_view(self) -> bool:
@@ -164,7 +166,7 @@ class Result:
 
     spine: Spine
     vertebrae: Vertebrae
-    label_map: sitk.Image
+    label_map: "sitk.Image"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class Known:
 
     spine: Spine | None = None
     vertebrae: Vertebrae | None = None
-    label_map: sitk.Image | None = None
+    label_map: "sitk.Image | None" = None
 
     @property
     def stages(self) -> frozenset[Stage]:

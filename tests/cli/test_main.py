@@ -15,7 +15,7 @@ from phantoms import CENTERS_MM, dice
 from versectl import geometry
 from versectl.cli import main as cli
 from versectl.errors import OutOfMemoryError, WeightsError
-from versectl.io import atomic, centroids
+from versectl.io import atomic, centroids, volume
 from versectl.stages import pipeline
 from versectl.types import Vertebrae
 
@@ -307,19 +307,31 @@ from click.testing import CliRunner
 from versectl.cli.main import main
 done = CliRunner().invoke(main, sys.argv[1:])
 print(done.exit_code, sorted({"keras", "tensorflow"} & set(sys.modules)))
+print(sorted({"SimpleITK", "nibabel", "scipy", "matplotlib", "h5py"} & set(sys.modules)))
 """
 
 
 @pytest.mark.parametrize("words", ["weights list", "weights path", "status {0}", "collect {0}"])
-def test_quick_answers_load_no_engine(words, run, ct_file, out):
+def test_quick_answers_load_neither_engines_nor_readers_of_images(words, run, ct_file, out):
     run("run-all", ct_file, out)
     command = [sys.executable, "-c", QUICK, *words.format(out).split()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 []"
+    assert done.stdout.splitlines()[-2:] == ["0 []", "[]"]
 
 
 def test_evaluation_loads_no_engine(run, ct_file, out):
     run("run-all", ct_file, out)
     command = [sys.executable, "-c", QUICK, "evaluate", "--pred", str(out), "--gt", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 []"
+    assert done.stdout.splitlines()[-2] == "0 []"
+
+
+def test_in_and_out_may_be_spelt_as_other_tools_do(run, ct_file, out, ct):
+    volume.write(ct, ct_file.with_name("other_ct.nii.gz"))
+    words = ("-i", ct_file, "-q", "-o", out, "-i", ct_file.with_name("other_ct.nii.gz"))
+    assert run("run-all", *words).exit_code == 0
+    assert {"lumbar_report.json", "other_report.json"} < set(names(out))
+    for words in (("-i", ct_file, out), ("-o", out), ("-i", ct_file, "-o", out, "-o", out)):
+        done = run("run-all", *words)
+        assert done.exit_code == 2
+        assert "-i IN and -o OUT go together" in done.stderr

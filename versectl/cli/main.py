@@ -54,7 +54,8 @@ def main() -> None:
     IN is one CT (NIfTI, NRRD, MetaImage, or a DICOM folder or zip), a folder of CTs, or a
     VerSe/BIDS tree; several may be given. All results are written into the folder OUT as
     <case>_..., where <case> is the file name without its ending and without a final _ct. Finished
-    cases are skipped. Every option can also be set in the environment: --device is VERSECTL_DEVICE.
+    cases are skipped. -i IN -o OUT is the same as IN OUT. Every option can also be set in the
+    environment: --device is VERSECTL_DEVICE.
 
     \b
     Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 bad input; 4 some cases of a batch

@@ -5,7 +5,7 @@ import inspect
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,34 @@ def parse_shard(
     if not match or int(match[1]) > int(match[2]):
         raise click.BadParameter(f"{value!r} is not i/N with i from 1 to N.")
     return int(match[1]), int(match[2])
+
+
+class InOutCommand(click.Command):
+    """A command on IN... OUT that takes -i IN -o OUT as well, as other tools spell it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words, those of -i and -o as arguments."""
+        return super().parse_args(ctx, as_arguments(args))
+
+
+def as_arguments(words: Sequence[str]) -> list[str]:
+    """The words with the values of -i and -o at their end, as IN... OUT.
+
+    >>> as_arguments(["-i", "a", "--preview", "-o", "out", "-i", "b"])
+    ['--preview', 'a', 'b', 'out']
+    """
+    given: dict[str, list[str]] = {"-i": [], "-o": []}
+    rest, left = [], iter(words)
+    for word in left:
+        if word in given:
+            given[word].append(next(left, ""))
+        else:
+            rest.append(word)
+    if not given["-i"] and not given["-o"]:
+        return rest
+    if not given["-i"] or len(given["-o"]) != 1:
+        raise click.UsageError("-i IN and -o OUT go together; give -i for each IN, and -o once.")
+    return [*rest, *given["-i"], *given["-o"]]
 
 
 #: What most commands work on: files, folders or trees, and the folder for results.

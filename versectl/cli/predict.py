@@ -17,6 +17,7 @@ from versectl.cli.options import (
     SOURCES_OUT,
     VERBOSITY,
     Beside,
+    InOutCommand,
     Labels,
     RunOptions,
     adding,
@@ -36,7 +37,7 @@ log = logging.getLogger("versectl")
 Sources = tuple[Path, ...]
 
 
-@click.command()
+@click.command(cls=InOutCommand)
 @option("--heatmap", is_flag=True, help="Also write the network's output, as NIfTI.")
 @common
 def localize_spine(
@@ -50,7 +51,7 @@ def localize_spine(
     batch_run.run(sources, options.job(out, job.LOCALIZE_SPINE, extras=extras), selection)
 
 
-@click.command()
+@click.command(cls=InOutCommand)
 @option("--spine", type=FILE, help="Folder of <case>_spine.json files. Default: OUT.")
 @common
 def localize_vertebrae(
@@ -72,7 +73,7 @@ def localize_vertebrae(
     batch_run.run(sources, options.job(out, job.LOCALIZE_VERTEBRAE, given), selection)
 
 
-@click.command()
+@click.command(cls=InOutCommand)
 @option(
     "--centroids", type=FILE, help="Folder of <case>_ctd.json or .mrk.json files. Default: OUT."
 )
@@ -97,7 +98,7 @@ def segment(
     batch_run.run(sources, options.job(out, job.SEGMENT, given), selection)
 
 
-@click.command()
+@click.command(cls=InOutCommand)
 @adding(*BESIDE)
 @common
 def run_all(
@@ -114,7 +115,7 @@ def run_all(
     batch_run.run(sources, beside.asked(options.job(out, job.RUN_ALL)), selection)
 
 
-@click.command()
+@click.command(cls=InOutCommand)
 @adding(*SOURCES_OUT, *PART, *VERBOSITY)
 def preview(sources: Sources, out: Path, selection: Selection) -> None:
     """Draw the results in OUT over the CT: writes <case>_preview.png.
@@ -129,7 +130,7 @@ def preview(sources: Sources, out: Path, selection: Selection) -> None:
     batch_run.run(sources, asked, selection)
 
 
-@click.command("export")
+@click.command("export", cls=InOutCommand)
 @adding(*SOURCES_OUT, *EXPORTS, gathered(exports, "wanted"), *PART, *VERBOSITY)
 def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Selection) -> None:
     """Write the results in OUT in other formats, say after a correction.

@@ -7,20 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from versectl import geometry, labels
+from versectl import labels
 from versectl.config import Stage
 from versectl.errors import VersectlError
 from versectl.io import atomic
-from versectl.io.volume import CT
-from versectl.report import levels, measurements, provenance, quality
-from versectl.report.measurements import Measurement
+from versectl.report import levels, provenance
 from versectl.report.provenance import Origins
 from versectl.types import Flag, Numbering, Result
 from versectl.version import __version__
+
+if TYPE_CHECKING:  # who reads reports needs no images
+    from versectl.io.volume import CT
+    from versectl.report.measurements import Measurement
 
 #: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
 SCHEMA_VERSION = 2
@@ -49,12 +51,17 @@ class Record:
 
     def flags(self) -> list[Flag]:
         """What a reader should know of how the results were made."""
+        from versectl.report import quality
+
         other = [n for n, origin in self.files.items() if origin.input_sha256 != self.input_sha256]
         return [*quality.made_for_another_ct(other), *quality.computed_in_parts(self.parts)]
 
 
-def done(case_name: str, ct: CT, result: Result, record: Record) -> dict[str, Any]:
+def done(case_name: str, ct: "CT", result: Result, record: Record) -> dict[str, Any]:
     """The report of a finished case."""
+    from versectl import geometry
+    from versectl.report import measurements, quality
+
     measured = measurements.of(result)
     flags = [*ct.flags, *quality.of_result(result, measured, ct.image), *record.flags()]
     own, spine = ct.placement.own, result.spine
@@ -90,7 +97,7 @@ def failed(case_name: str, error: VersectlError, record: Record) -> dict[str, An
     }
 
 
-def describe(result: Result, measured: Sequence[Measurement]) -> list[dict[str, Any]]:
+def describe(result: Result, measured: "Sequence[Measurement]") -> list[dict[str, Any]]:
     """One row per vertebra, head to foot; NaN is what a centre from a file does not tell."""
     return [
         {
