@@ -63,7 +63,7 @@ def test_every_file_of_the_case_has_the_new_labels(run, done):
     volumes = [row["volume_ml"] for row in read(done, "_report.json")["vertebrae"]]
     result = relabel(run, done, "--shift", "+1")
     assert result.exit_code == 0, result.output
-    assert "lumbar: T12 is now L1, L1 is now L2, L2 is now L3" in result.stdout
+    assert "lumbar: T12..L2 are now L1..L3" in result.stdout
     entries = read(done, "_ctd.json")[1:]
     assert [entry["label"] for entry in entries] == [20, 21, 22]
     assert [entry["X"] for entry in entries] == points
@@ -97,7 +97,7 @@ def test_a_preview_is_drawn_again_with_the_ct_and_removed_without(run, done, ct_
     assert "removed" not in result.stdout
     assert (done / "lumbar_preview.png").read_bytes() != former
     result = relabel(run, done, "--shift", "+1")
-    assert "removed, since it shows the former labels: lumbar_preview.png" in result.stdout
+    assert "removed, for it showed the former labels: lumbar_preview.png\n" in result.stdout
     assert not (done / "lumbar_preview.png").exists()
 
 
@@ -195,6 +195,16 @@ def test_wrong_usage_is_told(run, done, words, says):
     assert says in result.stderr
 
 
+def test_the_only_case_need_not_be_named(run, done):
+    assert "lumbar: T12..L2 are now L1..L3" in run("relabel", done, "--shift", "1").stdout
+    shutil.copy(done / "lumbar_ctd.json", done / "other_ctd.json")
+    result = run("relabel", done, "--shift", "1")
+    assert result.exit_code == 3
+    assert "has 2 cases: lumbar, other; choose one with --case" in result.stderr
+    result = run("relabel", done.parent, "--shift", "1")
+    assert "has no centroids of any case" in result.stderr
+
+
 def test_a_case_that_is_not_there_or_busy_is_told(run, done):
     result = run("relabel", done, "--case", "thoracic", "--shift", "1")
     assert result.exit_code == 3
@@ -255,7 +265,7 @@ def test_dicom_seg_is_written_again_with_the_series_and_removed_without(run, tmp
     assert str(seg.SegmentationType) == "BINARY"
     assert [one.SegmentLabel for one in seg.SegmentSequence] == ["L1", "L2", "L3"]
     result = relabel(run, out, "--shift", "+1")
-    assert "lumbar_seg.dcm (give --ct" in result.stdout
+    assert "former labels: lumbar_seg.dcm\n" in result.stdout
     assert not (out / "lumbar_seg.dcm").exists()
 
 

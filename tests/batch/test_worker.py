@@ -132,9 +132,7 @@ def start(*words):
     )
 
 
-def test_a_batch_killed_at_several_steps_ends_like_an_undisturbed_one(
-    scans, undisturbed, tmp_path
-):
+def test_a_batch_killed_at_several_steps_ends_like_an_undisturbed_one(scans, undisturbed, tmp_path):
     """kill -9 of the whole batch at a step of a case, later each time; then left in peace."""
     for step in ("case0: segmentation", "case2: write", "case4: vertebrae"):
         process = start(scans, tmp_path, "-v")

@@ -149,11 +149,13 @@ def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Se
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@option("--case", "name", required=True, help="The case: what its files in OUT begin with.")
+@option("--case", "name", help="The case: what its files in OUT begin with. Default: the only one.")
 @adding(*RELABEL, gathered(Labels, "wanted"))
 @option("--ct", type=FILE, help="CT of the case, to draw its preview and DICOM SEG again.")
 @adding(SERIES, *VERBOSITY)
-def relabel(out: Path, name: str, wanted: Labels, ct: Path | None, series: str | None) -> None:
+def relabel(
+    out: Path, name: str | None, wanted: Labels, ct: Path | None, series: str | None
+) -> None:
     """Correct the labels of a case in OUT, without segmenting it again.
 
     Centroids, masks, the report and other formats get the new labels. run-all keeps them.
@@ -162,11 +164,13 @@ def relabel(out: Path, name: str, wanted: Labels, ct: Path | None, series: str |
     from versectl.io.layout import Case
     from versectl.report import relabelling
 
-    case = Case(name, ct=ct, series=series)
+    case = Case(name or corrections.only_case(out), ct=ct, series=series)
     done = corrections.relabel(out, case, wanted.change())
-    log.info("%s: %s", name, relabelling.described(done.change))
+    log.info("%s: %s", case.name, relabelling.described(done.change))
     for file in done.removed:
-        log.info("  removed, since it shows the former labels: %s (give --ct to keep it)", file)
+        log.info("  removed, for it showed the former labels: %s", file)
+    if done.removed:
+        log.info("  versectl preview and versectl export write such files again.")
 
 
 @click.command()

@@ -114,9 +114,28 @@ def report(content: Mapping[str, Any], change: Change, files: Mapping[str, Any])
 
 
 def described(change: Change) -> str:
-    """What became of which, head to foot, in words: "T12 is L1, L1 is L2"."""
-    moved = [label for label in labels.ORDER if change.get(label, label) != label]
-    return ", ".join(f"{labels.NAMES[old]} is now {labels.NAMES[change[old]]}" for old in moved)
+    """What became of which, head to foot, in words: "T12..L2 are now L1..L3"."""
+    runs: list[list[int]] = []
+    for label in (label for label in labels.ORDER if label in change):
+        if change[label] == label:
+            runs.append([])
+        elif runs and runs[-1] and _follows(change[runs[-1][-1]], change[label]):
+            runs[-1].append(label)
+        else:
+            runs.append([label])
+    return ", ".join(_described(run, change) for run in runs if run)
+
+
+def _follows(above: int, below: int) -> bool:
+    return labels.ORDER.index(above) < labels.ORDER.index(below)
+
+
+def _described(run: Sequence[int], change: Change) -> str:
+    old = [labels.NAMES[label] for label in run]
+    new = [labels.NAMES[change[label]] for label in run]
+    if len(run) == 1:
+        return f"{old[0]} is now {new[0]}"
+    return f"{old[0]}..{old[-1]} are now {new[0]}..{new[-1]}"
 
 
 def _levels(vertebrae: Mapping[int, Vertebra]) -> list[int]:

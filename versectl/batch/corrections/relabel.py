@@ -49,6 +49,23 @@ class Relabelled:
     removed: tuple[str, ...]
 
 
+def only_case(out: Path) -> str:
+    """The name of the one case in OUT; BadInputError when there are more, or none."""
+    names = sorted(
+        {
+            path.name.removesuffix(ending)
+            for ending in ("_ctd.json", "_ctd.mrk.json")
+            for path in Path(out).glob(f"*{ending}")
+        }
+    )
+    if not names:
+        raise BadInputError(f"{out} has no centroids of any case; give the OUT of run-all.")
+    if len(names) > 1:
+        listed = ", ".join(names[:5]) + (", ..." if names[5:] else "")
+        raise BadInputError(f"{out} has {len(names)} cases: {listed}; choose one with --case.")
+    return names[0]
+
+
 def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
     """Give the vertebrae of a case other labels, in all its files at once or in none.
 
