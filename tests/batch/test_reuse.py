@@ -219,6 +219,38 @@ def test_a_folder_of_version_1_is_computed_again_and_its_corrections_stay(
     assert report(out)["kept"] == ["vertebrae"]
 
 
+def test_what_version_1_left_behind_a_failed_run_is_kept_and_flagged(
+    run, ct_file, out, monkeypatch
+):
+    """It recorded nothing: the files may be its own, outdated, or corrected by hand."""
+    run("run-all", ct_file, out)
+    old = {
+        "case": "lumbar",
+        "status": "failed",
+        "error": {"message": "out of memory", "exit_code": 5},
+        "outputs": {FILES["spine"]: atomic.sha256(out / FILES["spine"])},
+        "kept": ["spine"],
+        "input": {"file": ct_file.name, "sha256": atomic.sha256(ct_file)},
+        "weights_sha256": {},
+        "seconds": {},
+        "peak_memory_mb": 1,
+        "versions": {"versectl": "1"},
+    }
+    atomic.write_json(old, out / "lumbar_report.json")
+    (out / "lumbar_provenance.json").unlink()
+    (out / FILES["masks"]).unlink()
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.SEGMENTATION, "default", lacks_memory)
+        assert run("run-all", ct_file, out).exit_code == 5
+    done = run("run-all", ct_file, out)
+    assert "lumbar_ctd.json was there before; who made it was not recorded" in done.stdout
+    assert [flag["code"] for flag in report(out)["flags"]] == ["origin_unknown"]
+    (out / FILES["vertebrae"]).unlink()
+    run("run-all", ct_file, out)
+    assert report(out)["flags"] == []
+    assert report(out)["files"][FILES["vertebrae"]]["made_by"] == "versectl"
+
+
 def test_centroids_of_another_program_are_kept_and_named_so(run, ct_file, ct, out):
     mine = centroids.from_world({20: CENTERS_MM[20]}, ct)
     out.mkdir()

@@ -168,7 +168,7 @@ class CaseRun:
         What is recorded of the results that are there stays.
         """
         done = failure(self.case, error)
-        if self.job.command.reports:
+        if self.job.command.reports and not self.present.unknown:  # the report tells that much
             shown = without_folder(done.error or error, self.case)
             report = case_report.failed(self.case.name, shown, self._record(self._recorded(), ()))
             with suppress(OSError):  # a full disk: the outcome must tell
@@ -281,6 +281,7 @@ class CaseRun:
             kept,
             self.models.parts,
             self.steps.seconds,
+            self.present.unknown,
         )
 
     def _recorded(self) -> Origins:

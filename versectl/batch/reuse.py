@@ -28,12 +28,14 @@ class Present:
     recorded : file name -> what made it, as an earlier run recorded it.
     stays : stage -> what made its result, for those results that are not computed again.
     needed : the file of the preceding stage that the command reads; None where it reads none.
+    unknown : files of a former version that did not record what it made, since its run failed.
     """
 
     input_sha256: str | None = None
     recorded: Origins = field(default_factory=dict)
     stays: Mapping[Stage, Origin] = field(default_factory=dict)
     needed: Path | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def look(case: Case, job: Job) -> Present:
@@ -43,7 +45,8 @@ def look(case: Case, job: Job) -> Present:
     input_sha256 = _input_sha256(case)
     needed = _needed(case, job, paths)
     stays = {} if job.overwrite else _staying(job, paths, recorded, (input_sha256, needed))
-    return Present(input_sha256, recorded, stays, needed)
+    unknown = () if job.overwrite else _unknown(job, paths, recorded)
+    return Present(input_sha256, recorded, stays, needed, unknown)
 
 
 def is_finished(job: Job, paths: Paths, present: Present) -> bool:
@@ -84,6 +87,15 @@ def sha256(path: Path) -> str | None:
         return atomic.sha256(path)
     except OSError:
         return None
+
+
+def _unknown(job: Job, paths: Paths, recorded: Origins) -> tuple[str, ...]:
+    """Results that a former version left behind a failed run: its own, or corrected by hand."""
+    report = case_report.read(paths.of("report"))
+    if report is None or report.is_current_format or report.status != case_report.FAILED:
+        return ()
+    there = [paths.of(stage) for stage in job.command.makes if paths.of(stage).exists()]
+    return tuple(path.name for path in there if path.name not in recorded)
 
 
 def _input_sha256(case: Case) -> str | None:

@@ -38,7 +38,8 @@ DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
 class Record:
     """What a run knows of itself.
 
-    files : the results' files by name, with what made them.
+    files : the results' files by name, with what made them. unknown : those of which nobody
+        recorded who made them.
     kept : stages whose results were there already. parts : stage -> in how many parts it was run.
     """
 
@@ -48,13 +49,18 @@ class Record:
     kept: tuple[Stage, ...] = ()
     parts: Mapping[Stage, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
     def flags(self) -> list[Flag]:
         """What a reader should know of how the results were made."""
         from versectl.report import quality
 
         other = [n for n, origin in self.files.items() if origin.input_sha256 != self.input_sha256]
-        return [*quality.made_for_another_ct(other), *quality.computed_in_parts(self.parts)]
+        return [
+            *quality.made_for_another_ct(other),
+            *quality.made_by_nobody_knows(self.unknown),
+            *quality.computed_in_parts(self.parts),
+        ]
 
 
 def done(case_name: str, ct: "CT", result: Result, record: Record) -> dict[str, Any]:
@@ -147,6 +153,7 @@ class Report:
     seconds: float
     peak_memory_mb: int | None
     version: str
+    is_current_format: bool
 
     @property
     def is_finished(self) -> bool:
@@ -168,9 +175,10 @@ def read(path: Path) -> Report | None:
 def read_done(path: Path) -> dict[str, Any] | None:
     """The content of a finished case's report; None when it is no such one, or an older version."""
     report = read(path)
-    content: Any = None if report is None else atomic.read_json(path)
-    is_ours = content is not None and content.get("schema_version") == SCHEMA_VERSION
-    return content if is_ours and content["status"] == DONE else None
+    if report is None or not report.is_current_format or report.status != DONE:
+        return None
+    content: Any = atomic.read_json(path)
+    return content
 
 
 def versions() -> dict[str, str | None]:
@@ -223,6 +231,7 @@ def _parse(content: Any) -> Report:
         seconds=round(sum(map(float, content["seconds"].values())), 2),
         peak_memory_mb=content["peak_memory_mb"],
         version=str(content["versions"]["versectl"]),
+        is_current_format=content.get("schema_version") == SCHEMA_VERSION,
     )
 
 

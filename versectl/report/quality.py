@@ -181,6 +181,20 @@ def made_for_another_ct(files: Sequence[str]) -> list[Flag]:
     ]
 
 
+def made_by_nobody_knows(files: Sequence[str]) -> list[Flag]:
+    """Results of a former version whose last run failed: it did not record what it had made."""
+    return [
+        Flag(
+            "origin_unknown",
+            "warning",
+            None,
+            f"{file} was there before; who made it was not recorded, and it was kept.",
+            "If you did not correct it, delete it and run again.",
+        )
+        for file in files
+    ]
+
+
 def _listed(names: Sequence[str]) -> str:
     """Names in words: "T11", "T11 and L5", "C7, T1 and T2"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
