@@ -15,6 +15,7 @@ from versectl.version import __version__
 if TYPE_CHECKING:
     from versectl.api import (
         CT,
+        Engine,
         Flag,
         Models,
         Numbering,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CT",
+    "Engine",
     "Flag",
     "Models",
     "Numbering",
