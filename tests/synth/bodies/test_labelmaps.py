@@ -78,6 +78,21 @@ def test_a_body_is_the_longest_part_without_what_its_json_excludes(label_file):
         assert body.structures[z, y, x] == label
 
 
+def test_a_vertebra_in_pieces_is_left_out_with_those_beside_it(label_file):
+    structures = bodies.body().structures.copy()
+    structures[structures == 31] = 0
+    height = np.flatnonzero((structures == 19).any(axis=(1, 2)))
+    upper = structures[height[len(height) // 2] :]
+    upper[upper == 19] = 18  # half of T12 is taken for T11, and what T11 had above for T12
+    top = np.flatnonzero((structures == 18).any(axis=(1, 2)))[-1]
+    structures[top - 6 : top + 1][structures[top - 6 : top + 1] == 18] = 19
+    structures[-9:, 20:40, 20:40] = 17
+    volume.write(geometry.from_array(structures, bodies.GRID), label_file)
+    body = labelmaps.read(label_file)
+    assert {21, 22} <= set(np.unique(body.structures))
+    assert not {18, 19, 20} & set(np.unique(body.structures))
+
+
 def test_a_json_that_excludes_what_it_does_not_name_is_refused(label_file):
     label_file.with_name("someone_labels.json").write_text('{"exclude": ["vertebrae_T12"]}')
     with pytest.raises(BadInputError, match="excludes 'vertebrae_T12'"):
