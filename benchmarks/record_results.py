@@ -5,11 +5,14 @@ usage: python benchmarks/record_results.py real SCANS        a folder of CT, som
        python benchmarks/record_results.py robust SCANS      a folder of CT, some with masks
        python benchmarks/record_results.py levels SCANS      the same, and all pieces of them
        python benchmarks/record_results.py levels-synthetic CASES   and two pieces of each
+
+synthetic-people and levels-synthetic-people do the same for the second set of synthetic cases.
 """
 
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import levels
@@ -45,6 +48,9 @@ SHOWN = (
 #: Pieces of each synthetic case.
 PIECES = 2
 
+#: Frozen sets of synthetic cases: targets of make, and folders they fill under build.
+FIRST, PEOPLE = "heldout", "heldout-people"
+
 
 def main(kind: str, source: Path) -> None:
     """Measure and write; what a reader sees is what a user's commands gave."""
@@ -55,17 +61,15 @@ def main(kind: str, source: Path) -> None:
     print(shown)
 
 
-def synthetic(source: Path, out: Path) -> str:
-    """End to end on synthetic cases with truth."""
+def synthetic(cases: str, source: Path, out: Path) -> str:
+    """End to end on a set of synthetic cases with truth."""
     call("run-all", source, out)
     found = report.evaluate(out, source, COUNTED)
-    count = len(layout.with_labels(source))
     return (
         "\n".join(
             [
                 "# Held-out synthetic CT, end to end\n",
-                f"```sh\nmake heldout COUNT={count}"
-                "\npython benchmarks/record_results.py synthetic build/heldout\n```\n",
+                f"```sh\n{made('synthetic', cases, source)}\n```\n",
                 *scores(found),
                 "\n## Per level\n",
                 *per_level(found),
@@ -141,15 +145,20 @@ def real_levels(source: Path, out: Path) -> str:
     return levels_of("Levels in real CT, whole and in pieces", command, source, out)
 
 
-def synthetic_levels(source: Path, out: Path) -> str:
-    """Levels of synthetic cases and of some pieces of each."""
-    count = len(layout.with_labels(source))
-    command = (
-        f"make heldout COUNT={count}"
-        "\npython benchmarks/record_results.py levels-synthetic build/heldout"
-    )
+def synthetic_levels(cases: str, source: Path, out: Path) -> str:
+    """Levels of a set of synthetic cases and of some pieces of each."""
+    command = made("levels-synthetic", cases, source)
     return levels_of(
         "Levels in held-out synthetic CT, whole and in pieces", command, source, out, PIECES
+    )
+
+
+def made(kind: str, cases: str, source: Path) -> str:
+    """The commands that make a set of synthetic cases and measure on it."""
+    kind = kind if cases == FIRST else f"{kind}-people"
+    return (
+        f"make {cases} COUNT={len(layout.with_labels(source))}"
+        f"\npython benchmarks/record_results.py {kind} build/{cases}"
     )
 
 
@@ -281,10 +290,12 @@ def per_case(source: Path, out: Path) -> list[str]:
 
 KINDS = {
     "real": real,
-    "synthetic": synthetic,
+    "synthetic": partial(synthetic, FIRST),
+    "synthetic-people": partial(synthetic, PEOPLE),
     "robust": robust,
     "levels": real_levels,
-    "levels-synthetic": synthetic_levels,
+    "levels-synthetic": partial(synthetic_levels, FIRST),
+    "levels-synthetic-people": partial(synthetic_levels, PEOPLE),
 }
 
 if __name__ == "__main__":
