@@ -7,7 +7,7 @@ from versectl import config
 from versectl.geometry import Grid
 from versectl.stages import heatmap, tiling
 
-CONFIG = replace(config.DEFAULT["vertebrae"], size_vox=(32, 24, 48), tile_step_vox=24)
+CONFIG = replace(config.DEFAULT["vertebrae"], size_vox=(32, 24, 48), tile_step_vox=12)
 LANE = Grid((32, 24, 256), (2.0,) * 3, (-40.0, 11.0, -700.0))
 CENTER_MM = np.array([-9.0, 34.0, -450.0])
 
@@ -19,14 +19,14 @@ def bent_mm(height_mm):
 
 
 def shown(tile, places_mm):
-    """Heatmaps of two names, in turn, at the places a tile holds."""
+    """What a tile shows: heatmaps of two names, in turn, at the places it holds."""
     grid = tile.coarsened(CONFIG.network.patch_vox)
     heat = np.zeros((*grid.shape, 2), np.float32)
     for number, place_mm in enumerate(places_mm):
         if tile.contains(place_mm):
             at = heat[..., number % 2]
             np.maximum(at, heatmap.gaussian(place_mm, 5.0, grid), out=at)
-    return heat
+    return tiling.Seen(heat, grid)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,8 @@ def test_tiles_are_half_a_tile_apart_and_the_last_ends_at_the_end(size, starts):
 
 def test_a_spine_that_leaves_the_lane_is_followed_to_both_its_ends():
     places_mm = [bent_mm(height_mm) for height_mm in np.arange(-660, -220, 22.0)]
-    heat, grid = tiling.follow(LANE, CENTER_MM, lambda tile: shown(tile, places_mm), CONFIG)
+    seen = tiling.follow(LANE, CENTER_MM, lambda tile: shown(tile, places_mm), CONFIG)
+    heat, grid = tiling.merged(seen)
     for number, place_mm in enumerate(places_mm):
         at = np.rint(grid.to_vox(place_mm)).astype(int)[::-1]
         assert heat[(*at, number % 2)] > 0.8
@@ -63,7 +64,8 @@ def test_the_tile_nearest_to_the_centre_comes_first_then_those_above_then_those_
 
 
 def test_where_nothing_is_seen_all_tiles_lie_in_the_lane():
-    heat, grid = tiling.follow(LANE, CENTER_MM, lambda tile: shown(tile, []), CONFIG)
+    seen = tiling.follow(LANE, CENTER_MM, lambda tile: shown(tile, []), CONFIG)
+    heat, grid = tiling.merged(seen)
     assert grid == LANE.coarsened(2)
     assert not heat.any()
 
@@ -74,7 +76,7 @@ def test_a_spine_goes_straight_on(height_mm, side):
     middle_mm = (np.array(tile.origin_mm) + tile.last_mm) / 2
     lean = np.array([0.2, -0.1, 1.0])
     places_mm = [middle_mm + lean * off for off in (-70, -46, -22, 22, 46, 70)]
-    seen = tiling.Seen(shown(tile, places_mm), tile.coarsened(2))
+    seen = shown(tile, places_mm)
     wanted_mm = middle_mm + lean * (height_mm - middle_mm[2])
     found_mm = tiling.onward_mm(seen, middle_mm, height_mm, 0.05)
     assert found_mm == pytest.approx(wanted_mm, abs=3)
@@ -84,11 +86,27 @@ def test_a_spine_goes_straight_on(height_mm, side):
 def test_a_spine_that_ends_in_the_tile_stays_beside_it():
     tile = Grid((64, 64, 96), (2.0,) * 3, (-60.0, -40.0, -450.0))
     middle_mm = (np.array(tile.origin_mm) + tile.last_mm) / 2
-    seen = tiling.Seen(shown(tile, [middle_mm + [30, 20, -50]]), tile.coarsened(2))
+    seen = shown(tile, [middle_mm + [30, 20, -50]])
     at_mm = middle_mm + [7, -3, 0]
     assert tiling.onward_mm(seen, at_mm, -200.0, 0.05).tolist() == [*at_mm[:2], -200.0]
     below_mm = tiling.onward_mm(seen, at_mm, -500.0, 0.05)
     assert below_mm == pytest.approx([*(middle_mm + [30, 20, 0])[:2], -500.0], abs=2)
+
+
+def test_tiles_between_others_lie_halfway_on_common_patches_from_foot_to_head():
+    origins_mm = [(-60.0, -40.0, 100.0), (-44.0, -52.0, -28.0), (-60.0, -60.0, -100.0)]
+    tiles = [Grid((32, 24, 64), (2.0,) * 3, origin_mm) for origin_mm in origins_mm]
+    lower, upper = tiling.between(tiles, 2)
+    assert {tile.size_vox for tile in (lower, upper)} == {(32, 24, 64)}
+    assert lower.origin_mm == pytest.approx((-52.0, -56.0, -64.0), abs=2)
+    assert upper.origin_mm == pytest.approx((-52.0, -46.0, 36.0), abs=2)
+    for tile in (lower, upper):
+        patches = tiles[0].to_vox(tile.origin_mm) / 2
+        assert patches == pytest.approx(np.rint(patches))
+
+
+def test_a_single_tile_has_none_beside_it():
+    assert tiling.between([Grid((32, 24, 64), (2.0,) * 3, (0.0, 0.0, 0.0))], 2) == []
 
 
 def test_tiles_are_merged_by_their_mean_and_count_less_towards_their_ends():

@@ -5,7 +5,8 @@ from phantoms import CENTERS_MM
 
 from versectl import config, geometry, labels
 from versectl.stages import heatmap, numbering, vertebrae
-from versectl.types import Model
+from versectl.stages.labelling import Candidate
+from versectl.types import Model, Numbering
 
 CONFIG = config.DEFAULT["vertebrae"]
 
@@ -15,7 +16,8 @@ def frame_of(ct, center_mm=None):
     middle_mm = (low_mm + high_mm) / 2
     if center_mm is not None:
         middle_mm[:2] = center_mm[:2]
-    return vertebrae.frame(middle_mm, high_mm[2] - low_mm[2], CONFIG)
+    length_mm = high_mm[2] - low_mm[2]
+    return vertebrae.frame(middle_mm, length_mm, vertebrae.fitted(CONFIG, length_mm))
 
 
 def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
@@ -26,8 +28,8 @@ def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
     plain = vertebrae.box(ct, grid, CONFIG)
 
     def always_right(seen):
-        answer = np.log(vertebrae.target(CENTERS_MM, grid, CONFIG) + 1e-9)
-        return answer if np.array_equal(seen, plain) else answer[:, :, ::-1]
+        assert np.array_equal(seen, plain)
+        return np.log(vertebrae.target(CENTERS_MM, grid, CONFIG) + 1e-9)
 
     found = vertebrae.predict(ct, center_mm, Model(CONFIG, always_right))
     assert list(found) == list(CENTERS_MM)
@@ -39,11 +41,11 @@ def test_the_target_read_back_is_every_vertebra_to_half_a_millimetre(phantom):
 def test_the_target_has_a_channel_per_label_and_none_for_absent_ones(phantom):
     grid = frame_of(phantom[0])
     answer = vertebrae.target(CENTERS_MM, grid, CONFIG)
-    assert answer.shape == (64, 48, 48, 26)
+    assert answer.shape == (32, 48, 48, 26)
     assert [labels.CHANNELS[c] for c in np.flatnonzero(answer.max(axis=(0, 1, 2)))] == [19, 20, 21]
 
 
-def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
+def test_what_is_seen_in_the_mirror_is_on_its_own_side():
     seen = np.zeros((128, 96, 96, 1), np.float32)
     seen[:, :, 61] = 1  # 34 in the mirror
 
@@ -52,9 +54,54 @@ def test_what_is_seen_in_the_mirror_only_is_half_as_sure_and_on_its_own_side():
         heat[..., :24, 3] = tile[::2, ::2, :48:2, 0]
         return np.log(heat + 1e-9)
 
-    heat = vertebrae.respond_both_ways(seen, Model(CONFIG, sees_the_left_half))
-    assert heat[..., 3].max() == pytest.approx(0.5)
+    heat = vertebrae.respond_mirrored(seen, Model(CONFIG, sees_the_left_half))
     assert set(np.argwhere(heat[..., 3] > 0.1)[:, 2]) == {30}
+
+
+class Looks:
+    """A network that answers the same, whatever it is shown, and counts how often it is asked."""
+
+    def __init__(self, heat):
+        self.answer, self.shapes = np.log(heat + 1e-9), []
+
+    def __call__(self, seen):
+        self.shapes.append(seen.shape)
+        return self.answer
+
+
+@pytest.mark.parametrize(("share", "looks"), [(0.02, 1), (0.5, 2)])
+def test_a_scan_is_looked_at_again_in_the_mirror_where_its_levels_are_undecided(
+    phantom, share, looks
+):
+    center_mm = np.mean(list(CENTERS_MM.values()), axis=0)
+    config_ = vertebrae.fitted(CONFIG, 0.0)
+    low_mm, high_mm = geometry.extent(phantom[0])
+    middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
+    heat = vertebrae.target(CENTERS_MM, vertebrae.frame(middle_mm, 0.0, config_), config_)
+    one_higher = np.roll(heat, -1, axis=-1)
+    network = Looks((1 - share) * heat + share * one_higher)
+    vertebrae.predict(phantom[0], center_mm, Model(CONFIG, network))
+    assert network.shapes == [(64, 96, 96, 1)] * looks
+
+
+def test_a_place_that_no_vertebra_explains_asks_for_another_look():
+    named = {20: np.array([0.0, 0.0, 40.0]), 21: np.array([0.0, 8.0, 5.0])}
+    places = [Candidate(center_mm, 0.9, {label: 0.9}) for label, center_mm in named.items()]
+    read = numbering.Reading(dict(zip(named, places, strict=True)), {}, Numbering(0.97, None, ()))
+    beside, between, faint = (
+        Candidate(np.array([0.0, y, z]), response, {22: response})
+        for y, z, response in ((0.0, 50.0, 0.3), (4.0, 20.0, 0.3), (4.0, 20.0, 0.05))
+    )
+    assert vertebrae.is_clear(read, [*places, beside, faint])
+    assert not vertebrae.is_clear(read, [*places, between])
+    assert not vertebrae.is_clear(None, [])
+
+
+@pytest.mark.parametrize(
+    ("length_mm", "length_vox"), [(0.0, 64), (126.0, 64), (127.0, 96), (191.0, 128), (900.0, 128)]
+)
+def test_tiles_are_no_longer_than_a_scan_needs(length_mm, length_vox):
+    assert vertebrae.fitted(CONFIG, length_mm).size_vox == (96, 96, length_vox)
 
 
 def test_what_lies_beside_a_turned_scan_is_no_vertebra_though_within_its_extent():

@@ -1,10 +1,11 @@
 """A long scan seen tile by tile along its spine, and the heatmaps of all tiles merged into one.
 
 A bent spine leaves a search corridor as straight and narrow as a tile. So each tile lies where the
-spine goes on from what the one before saw of it.
+spine goes on from what the one before saw of it. For a closer look there are others between them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,23 +32,22 @@ def starts(size_vox: int, tile_vox: int, step_vox: int) -> list[int]:
 
 
 def follow(
-    corridor: Grid, center_mm: np.ndarray, look: Callable[[Grid], np.ndarray], config: StageConfig
-) -> Seen:
-    """The heatmaps along a spine, `merged`.
+    corridor: Grid, center_mm: np.ndarray, look: Callable[[Grid], Seen], config: StageConfig
+) -> list[Seen]:
+    """What tiles along a spine show, two steps of a tile apart.
 
     corridor : search corridor, a grid round the spine's centre: as wide as a tile, as long as the
         scan.
     center_mm : of the spine (3,); the tile nearest to it is the first, others follow up and down.
-    look : heatmaps (z, y, x, outputs), a voxel per patch, of what a tile's grid shows.
+    look : what a tile's grid shows.
     """
     length_vox = config.size_vox[2]
-    begins_vox = starts(corridor.size_vox[2], length_vox, config.tile_step_vox)
+    begins_vox = starts(corridor.size_vox[2], length_vox, 2 * config.tile_step_vox)
     heights_mm = [corridor.to_mm([0, 0, z + (length_vox - 1) / 2])[2] for z in begins_vox]
     first = int(np.argmin(np.abs(np.array(heights_mm) - center_mm[2])))
 
     def seen_at(point_mm: np.ndarray) -> Seen:
-        tile = _tile(corridor, point_mm, config)
-        return Seen(look(tile), tile.coarsened(config.network.patch_vox))
+        return look(_tile(corridor, point_mm, config))
 
     start_mm = np.array([*center_mm[:2], heights_mm[first]])
     tiles = [seen_at(start_mm)]
@@ -57,7 +57,18 @@ def follow(
             at_mm = onward_mm(last, at_mm, height_mm, config.threshold)
             last = seen_at(at_mm)
             tiles.append(last)
-    return merged(tiles)
+    return tiles
+
+
+def between(tiles: Sequence[Grid], patch_vox: int) -> list[Grid]:
+    """Tiles halfway between neighbours, from foot to head, on the same patches as those."""
+    upwards = sorted(tiles, key=lambda tile: tile.origin_mm[2])
+    halfway = []
+    for lower, upper in pairwise(upwards):
+        patches = np.rint(lower.to_vox(upper.origin_mm) / 2 / patch_vox)
+        origin_mm = lower.to_mm(patches * patch_vox)
+        halfway.append(Grid(lower.size_vox, lower.spacing_mm, tuple(origin_mm.tolist())))
+    return halfway
 
 
 def onward_mm(seen: Seen, at_mm: np.ndarray, height_mm: float, threshold: float) -> np.ndarray:
@@ -82,7 +93,7 @@ def onward_mm(seen: Seen, at_mm: np.ndarray, height_mm: float, threshold: float)
     return np.array([*(near_mm[:2] + lean * (height_mm - near_mm[2])), height_mm])
 
 
-def merged(tiles: list[Seen]) -> Seen:
+def merged(tiles: Sequence[Seen]) -> Seen:
     """All tiles on one grid that holds them, which lie on common voxels; 0 where no tile lies.
 
     The mean of the tiles, each counting less from its middle to its upper and lower end, beyond

@@ -1,6 +1,8 @@
 """Stage 2: where each vertebra is and which one (Payer et al. 2020, section 2.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,6 +12,8 @@ from versectl.config import StageConfig
 from versectl.geometry import Grid
 from versectl.stages import heatmap, numbering, tiling
 from versectl.stages.labelling import Candidate
+from versectl.stages.numbering import Reading
+from versectl.stages.tiling import Seen
 from versectl.types import Model, Vertebra, Vertebrae
 
 #: chosen: voxels to every side of a peak over which its names' heatmaps are averaged. One, 4 mm,
@@ -18,6 +22,14 @@ READ_VOX = 1
 
 #: chosen: maxima of a single name's heatmap count from here.
 FAINT = 0.02
+
+#: chosen: one look is enough if the numbering has this probability and every place with a response
+#: of UNEXPLAINED lies within NEAR_MM of a vertebra.
+CLEAR, UNEXPLAINED, NEAR_MM = 0.9, 0.1, 12.0
+
+#: chosen: tiles of short scans are that long or a multiple, so that networks see few shapes, and at
+#: least twice that long.
+TILE_UNIT_VOX = 32
 
 
 def frame(center_mm: np.ndarray, length_mm: float, config: StageConfig) -> Grid:
@@ -45,31 +57,63 @@ def target(centers_mm: Mapping[int, np.ndarray], grid: Grid, config: StageConfig
 
 
 def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
-    """The vertebrae of a scan from head to foot, given the centre of its spine."""
+    """The vertebrae of a scan from head to foot, given the centre of its spine.
+
+    The scan is looked at once; again, in the mirror and by more tiles, where that leaves its levels
+    undecided.
+    """
     low_mm, high_mm = geometry.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
-    corridor = frame(middle_mm, high_mm[2] - low_mm[2], model.config)
+    config = fitted(model.config, high_mm[2] - low_mm[2])
+    corridor = frame(middle_mm, high_mm[2] - low_mm[2], config)
+    patch_vox = config.network.patch_vox
+    shown = cache(lambda tile: box(ct, tile, config))
 
-    def look(tile: Grid) -> np.ndarray:
-        return respond_both_ways(box(ct, tile, model.config), model)
+    def look(tile: Grid) -> Seen:
+        return Seen(respond(shown(tile), model), tile.coarsened(patch_vox))
 
-    heat, grid = tiling.follow(corridor, center_mm, look, model.config)
-    found = candidates(heat, grid, model.config.threshold)
-    inside = [candidate for candidate in found if geometry.contains(ct, candidate.center_mm)]
-    read = numbering.read(inside, float(low_mm[2]))
-    if read is None:
-        return Vertebrae({})
-    named = {
-        label: Vertebra(place.center_mm, place.responses[label], read.confidence[label])
-        for label, place in read.places.items()
-    }
-    return Vertebrae(named, read.numbering)
+    def look_in_the_mirror(tile: Grid) -> Seen:
+        return Seen(respond_mirrored(shown(tile), model), tile.coarsened(patch_vox))
+
+    seen = tiling.follow(corridor, center_mm, look, config)
+    places = _within(ct, seen, config)
+    read = numbering.read(places, float(low_mm[2]))
+    if not is_clear(read, places):
+        tiles = [each.grid.refined(patch_vox) for each in seen]
+        between = tiling.between(tiles, patch_vox)
+        seen += [*map(look, between), *map(look_in_the_mirror, [*tiles, *between])]
+        read = numbering.read(_within(ct, seen, config), float(low_mm[2]))
+    return _named(read)
 
 
-def respond_both_ways(tile: np.ndarray, model: Model) -> np.ndarray:
-    """Heatmaps of a tile: the mean of those of it and of its mirror image, turned back."""
-    mirrored = np.exp(model.answer(np.ascontiguousarray(tile[:, :, ::-1])))[:, :, ::-1]
-    return (np.exp(model.answer(tile)) + mirrored) / 2
+def fitted(config: StageConfig, length_mm: float) -> StageConfig:
+    """The configuration with tiles that are no longer than a scan of that length needs."""
+    x, y, most = config.size_vox
+    unit = max(TILE_UNIT_VOX, config.network.divisor)
+    needed = int(np.ceil((length_mm / config.spacing_mm + 1) / unit)) * unit
+    return replace(config, size_vox=(x, y, min(most, max(needed, 2 * unit))))
+
+
+def is_clear(read: Reading | None, places: Sequence[Candidate]) -> bool:
+    """Whether places leave no doubt which vertebrae a scan shows."""
+    if read is None or read.numbering.probability < CLEAR:
+        return False
+    named_mm = np.array([place.center_mm for place in read.places.values()])
+    return all(
+        np.linalg.norm(named_mm - place.center_mm, axis=1).min() < NEAR_MM
+        for place in places
+        if place.response >= UNEXPLAINED
+    )
+
+
+def respond(tile: np.ndarray, model: Model) -> np.ndarray:
+    """Heatmaps of a tile."""
+    return np.exp(model.answer(tile))
+
+
+def respond_mirrored(tile: np.ndarray, model: Model) -> np.ndarray:
+    """Heatmaps of a tile's mirror image, turned back."""
+    return respond(np.ascontiguousarray(tile[:, :, ::-1]), model)[:, :, ::-1]
 
 
 def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate]:
@@ -92,3 +136,20 @@ def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate
             named = dict(zip(labels.CHANNELS, responses, strict=True))
             found.append(Candidate(center_mm, there, named))
     return found
+
+
+def _within(ct: sitk.Image, seen: Sequence[Seen], config: StageConfig) -> list[Candidate]:
+    """The candidates within a scan that tiles show."""
+    heat, grid = tiling.merged(seen)
+    found = candidates(heat, grid, config.threshold)
+    return [candidate for candidate in found if geometry.contains(ct, candidate.center_mm)]
+
+
+def _named(read: Reading | None) -> Vertebrae:
+    if read is None:
+        return Vertebrae({})
+    named = {
+        label: Vertebra(place.center_mm, place.responses[label], read.confidence[label])
+        for label, place in read.places.items()
+    }
+    return Vertebrae(named, read.numbering)
