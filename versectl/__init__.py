@@ -15,8 +15,9 @@ from versectl.version import __version__
 if TYPE_CHECKING:
     from versectl.api import (
         CT,
-        Engine,
+        Curvature,
         Flag,
+        Measures,
         Models,
         Numbering,
         OtherNumbering,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CT",
-    "Engine",
+    "Curvature",
     "Flag",
+    "Measures",
     "Models",
     "Numbering",
     "OtherNumbering",

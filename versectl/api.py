@@ -27,16 +27,18 @@ from versectl.io.memory import Image
 from versectl.io.volume import CT
 from versectl.networks.loading import Models
 from versectl.report import case_report, measurements, quality
+from versectl.report.measurements import Curvature, Measures
 from versectl.stages import pipeline
-from versectl.types import Engine, Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
+from versectl.types import Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
 
 if TYPE_CHECKING:
     from versectl.evaluation import Options, Report
 
 __all__ = [
     "CT",
-    "Engine",
+    "Curvature",
     "Flag",
+    "Measures",
     "Models",
     "Numbering",
     "OtherNumbering",
@@ -60,8 +62,8 @@ class Vertebra:
     center_mm : centre of the vertebral body in the world, (3,).
     peak : response of the network's heatmap there, 0..1.
     confidence : probability that its level is right, 0..1. Both are NaN where they are not known.
-    volume_ml : of its mask; 0.0 where it has none.
     at_border : its mask touches the border of the scan: more of it may lie outside.
+    measures : volume, size, attenuation and angles; NaN, and why, where not measured.
     """
 
     label: int
@@ -69,8 +71,13 @@ class Vertebra:
     center_mm: NDArray[np.float64]
     peak: float
     confidence: float
-    volume_ml: float
     at_border: bool
+    measures: Measures
+
+    @property
+    def volume_ml(self) -> float:
+        """Of its mask; NaN where it has none, or where it is cut."""
+        return self.measures.volume_ml
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +88,8 @@ class Result:
     vertebrae : name ("L1") -> vertebra, from head to foot.
     label_map : uint8 on the grid of `ct.image`, VerSe's numbers, 0 elsewhere.
     numbering : how probable all their levels together are, and what else they may be.
+    curvature : angles of the spine's curves.
     flags : what a reader should look at, the scan's own flags included.
-    engine : what computed the networks.
     """
 
     ct: CT
@@ -90,8 +97,8 @@ class Result:
     vertebrae: Mapping[str, Vertebra]
     label_map: sitk.Image
     numbering: Numbering | None
+    curvature: Curvature
     flags: tuple[Flag, ...]
-    engine: Engine | None = None
 
 
 def read_ct(path: str | Path, series: str | None = None) -> CT:
@@ -104,20 +111,15 @@ def read_ct(path: str | Path, series: str | None = None) -> CT:
 
 
 def load_models(
-    weights: str | Path | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    engine: str | None = None,
+    weights: str | Path | None = None, device: str = "auto", precision: str = "auto"
 ) -> Models:
     """The networks of the three stages; each is loaded when it is first used.
 
     weights : folder of weights; None for those that come with versectl.
     device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto", "float32", "bfloat16", "float16".
-    engine : "tensorflow", "openvino", "jax", "torch"; "auto", the fastest that is installed; None,
-        TensorFlow if it is installed, otherwise as "auto". A process can use one engine.
     Using them raises WeightsError or DeviceError when they cannot be had.
     """
-    return Models(None if weights is None else Path(weights), engine, device, precision)
+    return Models(None if weights is None else Path(weights), device, precision)
 
 
 def run(ct: Image, models: types.Models | None = None) -> Result:
@@ -130,9 +132,8 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     Raises BadInputError when the image is no CT.
     """
     known_ct = memory.as_ct(ct)
-    models = models or load_models()
-    found = pipeline.run(known_ct.image, models)
-    measured = measurements.of(found)
+    found = pipeline.run(known_ct.image, models or load_models())
+    measured = measurements.of(found, known_ct.image)
     vertebrae = [
         Vertebra(
             row.label,
@@ -140,10 +141,10 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
             vertebra.center_mm,
             vertebra.peak,
             vertebra.confidence,
-            row.volume_ml,
             row.at_border,
+            row.measures,
         )
-        for row, vertebra in zip(measured, found.vertebrae.values(), strict=True)
+        for row, vertebra in zip(measured.vertebrae, found.vertebrae.values(), strict=True)
     ]
     return Result(
         ct=known_ct,
@@ -151,8 +152,8 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         vertebrae={vertebra.name: vertebra for vertebra in vertebrae},
         label_map=found.label_map,
         numbering=found.vertebrae.numbering,
+        curvature=measured.curvature,
         flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
-        engine=models.spine.engine,
     )
 
 
@@ -167,9 +168,7 @@ def save(result: Result, folder: str | Path, name: str) -> list[Path]:
     known = Known(found.spine, found.vertebrae, found.label_map)
     for stage in STAGES:
         case_files.write(known, stage, result.ct, paths.of(stage))
-    report = case_report.done(
-        name, result.ct, found, case_report.Record(name, None, engine=result.engine)
-    )
+    report = case_report.done(name, result.ct, found, case_report.Record(name, None))
     atomic.write_json(report, paths.of("report"))
     return [paths.of(kind) for kind in (*STAGES, "report")]
 

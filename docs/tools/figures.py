@@ -1,9 +1,11 @@
-"""Draws the figures of docs/how-it-works.md and docs/coordinates.md.
+"""Draws the figures of docs/how-it-works.md, docs/coordinates.md and docs/measurements.md.
 
 python docs/tools/figures.py   draws a synthetic scan, runs the default networks, writes
-docs/pictures/{spine,vertebrae,segmentation,coordinates}.png.
+docs/pictures/{spine,vertebrae,segmentation,coordinates,measurements}.png.
+python docs/tools/figures.py measurements   that figure alone; it needs no network.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from scipy.special import expit
 
 from versectl import geometry, labels
 from versectl.networks.loading import Models
+from versectl.report.measurements import attenuation, bodies, masks, shape
 from versectl.stages import segmentation, spine, vertebrae
 from versectl.synth import dataset
+from versectl.types import Vertebra, Vertebrae
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 
@@ -31,10 +35,13 @@ GREY = {"cmap": "gray", "vmin": -0.12, "vmax": 0.44, "origin": "lower"}
 INK = "#334"
 
 
-def main() -> None:
-    """All four figures."""
+def main(only: str = "") -> None:
+    """All figures, or one that needs no network."""
     rng = np.random.default_rng(SEED)
     scan = dataset.scan(dataset.parametric(rng), rng)
+    draw_measurements(scan.ct, scan.labels, scan.centroids_mm)
+    if only == "measurements":
+        return
     models = Models(device="cpu", precision="float32")
     center_mm = draw_spine(scan.ct, models)
     draw_vertebrae(scan.ct, center_mm, models)
@@ -131,6 +138,69 @@ def draw_coordinates() -> None:
     save(figure, "coordinates")
 
 
+def draw_measurements(
+    ct: sitk.Image, label_map: sitk.Image, centers_mm: Mapping[int, NDArray[np.float64]]
+) -> None:
+    """The body of L2, from the side and from above: what each measure means."""
+    found = Vertebrae({n: Vertebra(centers_mm[n], 1.0) for n in labels.ORDER if n in centers_mm})
+    label = labels.NUMBERS["L2"]
+    part = bodies.of(found, masks.of(label_map, [*found]))[label]
+    assert isinstance(part, bodies.Part)
+    body, form = part.body, shape.form(part.body)
+    seen = sitk.GetArrayFromImage(geometry.resample_to(ct, body.frame, sitk.sitkLinear, -1024.0))
+    inner = attenuation.depth_mm(body) >= attenuation.MARGIN_MM
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    side, above = figure.subplots(1, 2)
+    x, z = round(sum(form.x) / 2), round(sum(form.z) / 2)
+    for pane, cut in ((side, np.s_[:, :, x]), (above, np.s_[z])):
+        pane.imshow(seen[cut], cmap="gray", vmin=-250, vmax=900, origin="lower")
+        pane.imshow(np.where(body.share[cut] >= 0.5, 0.0, np.nan), **tint("winter"))
+        pane.imshow(np.where(body.solid[cut], 1.0, np.nan), **tint("autumn"))
+        pane.contour(inner[cut], [0.5], colors="white", linewidths=1, linestyles="dotted")
+    draw_side(side, form)
+    draw_above(above, form)
+    save(figure, "measurements")
+
+
+def draw_side(pane: Axes, form: shape.Form) -> None:
+    """Heights, endplates and depth on a slice from front (left) to back."""
+    columns = slice(*(round(sum(form.x) / 2) + i for i in (-5, 6)))
+    for place, share in shape.PLACES.items():
+        y = form.y[0] + share * (form.y[1] - form.y[0])
+        ends = [float(np.nanmean(one[round(y), columns])) for one in (form.lower, form.upper)]
+        measure(pane, (y, ends[0]), (y, ends[1]))
+        pane.text(y, ends[1] + 3, place, color="white", ha="center", fontsize=8)
+    for which, surface, color in (("upper", form.upper, "cyan"), ("lower", form.lower, "cyan")):
+        normal = shape.plate(form, which)
+        middle = (sum(form.y) / 2, float(np.nanmean(surface[:, columns])))
+        ends = [middle[1] - normal[1] / normal[2] * (y - middle[0]) for y in form.y]
+        pane.plot(form.y, ends, color=color, linewidth=1.5)
+    measure(pane, (form.y[0], form.z[0] - 8), (form.y[1], form.z[0] - 8), "depth")
+    titled(pane, "From the side, front on the left: heights, endplates (cyan), depth")
+
+
+def draw_above(pane: Axes, form: shape.Form) -> None:
+    """The width on a slice seen from above; the patient's left is on the right."""
+    y = sum(form.y) / 2
+    measure(pane, (form.x[0], y), (form.x[1], y), "width")
+    titled(pane, "From above, front below: width; HU are taken within the dotted line")
+
+
+def measure(
+    pane: Axes, start: tuple[float, float], end: tuple[float, float], text: str = ""
+) -> None:
+    """A double arrow, its text in the middle."""
+    arrows = {"arrowstyle": "<|-|>", "color": "white", "shrinkA": 0, "shrinkB": 0}
+    pane.annotate("", end, start, arrowprops=arrows)
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 4)
+    pane.text(*middle, text, color="white", ha="center", fontsize=8)
+
+
+def tint(cmap: str) -> dict[str, object]:
+    """How a mask lies on a slice."""
+    return {"cmap": cmap, "alpha": 0.35, "vmin": 0, "vmax": 2, "origin": "lower"}
+
+
 def grid_of_voxels(axes: Axes) -> None:
     """A slice whose rows and columns run to I and P, one voxel marked."""
     for i in range(5):
@@ -184,4 +254,4 @@ def save(figure: Figure, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

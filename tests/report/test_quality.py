@@ -22,7 +22,7 @@ def flagged(ct):
     """The result's flags: code, vertebra and message."""
 
     def flags(result):
-        found = quality.of_result(result, measurements.of(result), ct)
+        found = quality.of_result(result, measurements.of(result, ct), ct)
         assert all(flag.advice for flag in found)
         return [(flag.code, flag.vertebra, flag.message) for flag in found]
 
@@ -37,8 +37,8 @@ def test_a_clean_result_has_no_flag(result, flagged):
     assert flagged(result) == []
 
 
-def test_volumes_are_voxels_times_their_size(result, label_map):
-    row = measurements.of(result)[1]
+def test_volumes_are_voxels_times_their_size(result, label_map, ct):
+    row = measurements.of(result, ct).vertebrae[1].measures
     count = (geometry.to_array(label_map) == 20).sum()
     assert row.volume_ml == pytest.approx(count * 2.0 * 1.5 * 2.5 / 1000, abs=1e-3)
 

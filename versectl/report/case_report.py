@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,22 +16,24 @@ from versectl.config import Stage
 from versectl.errors import VersectlError
 from versectl.io import atomic
 from versectl.report import levels, provenance
+from versectl.report.measures import Curvature, Measurement, Measures, Plates, names, values
 from versectl.report.provenance import Origins
-from versectl.types import Engine, Flag, Numbering, Result
+from versectl.types import Flag, Numbering, Result
 from versectl.version import __version__
 
 if TYPE_CHECKING:  # who reads reports needs no images
     from versectl.io.volume import CT
-    from versectl.report.measurements import Measurement
 
 #: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
 SCHEMA_VERSION = 2
 
 #: Packages whose version can change a result.
-PACKAGES = ("keras", "SimpleITK", "numpy", "scipy")
+PACKAGES = ("tensorflow", "keras", "SimpleITK", "numpy", "scipy")
 
 #: NO_SPINE : done, and the scan shows no vertebra.
 DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
+
+T = TypeVar("T", Measures, Curvature)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,6 @@ class Record:
     files : the results' files by name, with what made them. unknown : those of which nobody
         recorded who made them.
     kept : stages whose results were there already. parts : stage -> in how many parts it was run.
-    engine : what computed the networks; None when none was run.
     """
 
     input_file: str
@@ -51,7 +52,6 @@ class Record:
     parts: Mapping[Stage, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
-    engine: Engine | None = None
 
     def flags(self) -> list[Flag]:
         """What a reader should know of how the results were made."""
@@ -70,7 +70,7 @@ def done(case_name: str, ct: "CT", result: Result, record: Record) -> dict[str, 
     from versectl import geometry
     from versectl.report import measurements, quality
 
-    measured = measurements.of(result)
+    measured = measurements.of(result, ct.image)
     flags = [*ct.flags, *quality.of_result(result, measured, ct.image), *record.flags()]
     own, spine = ct.placement.own, result.spine
     return {
@@ -79,7 +79,8 @@ def done(case_name: str, ct: "CT", result: Result, record: Record) -> dict[str, 
         "status": DONE if result.vertebrae else NO_SPINE,
         "warnings": [flag.message for flag in flags],
         "flags": [asdict(flag) for flag in flags],
-        "vertebrae": describe(result, measured),
+        "vertebrae": describe(result, measured.vertebrae),
+        "curvature": measures_to_json(measured.curvature),
         "numbering": levels.to_json(result.vertebrae.numbering),
         "spine": {
             "center_mm": np.round(spine.center_mm, 2) if spine.is_in_view else None,
@@ -105,7 +106,7 @@ def failed(case_name: str, error: VersectlError, record: Record) -> dict[str, An
     }
 
 
-def describe(result: Result, measured: "Sequence[Measurement]") -> list[dict[str, Any]]:
+def describe(result: Result, measured: Sequence[Measurement]) -> list[dict[str, Any]]:
     """One row per vertebra, head to foot; NaN is what a centre from a file does not tell."""
     return [
         {
@@ -114,11 +115,27 @@ def describe(result: Result, measured: "Sequence[Measurement]") -> list[dict[str
             "center_mm": np.round(vertebra.center_mm, 2),
             "peak": round(vertebra.peak, 3),
             "confidence": round(vertebra.confidence, 3),
-            "volume_ml": row.volume_ml,
             "at_border": row.at_border,
+            **measures_to_json(row.measures),
+            "endplates": _plates_to_json(row.plates),
         }
         for row, vertebra in zip(measured, result.vertebrae.values(), strict=True)
     ]
+
+
+def measures_to_json(measures: Measures | Curvature) -> dict[str, Any]:
+    """Every measure by name; NaN, which is written as null, with its reason in not_measured."""
+    return {**values(measures), "not_measured": measures.not_measured}
+
+
+def parse_plates(row: Mapping[str, Any]) -> Plates:
+    """The endplates in a row; none in one of a former version."""
+    found = row.get("endplates", {})
+    return Plates(**{key: None if at is None else np.array(at) for key, at in found.items()})
+
+
+def _plates_to_json(plates: Plates) -> dict[str, Any]:
+    return {key: None if at is None else np.round(at, 5) for key, at in vars(plates).items()}
 
 
 @dataclass(frozen=True)
@@ -130,8 +147,8 @@ class Row:
     center_mm: tuple[float, float, float]
     peak: float
     confidence: float
-    volume_ml: float
     at_border: bool
+    measures: Measures
 
 
 @dataclass(frozen=True)
@@ -150,6 +167,7 @@ class Report:
     vertebrae: tuple[Row, ...]
     numbering: Numbering | None
     levels_by: str | None
+    curvature: Curvature
     files: Mapping[str, str]
     input_sha256: str | None
     seconds: float
@@ -183,14 +201,12 @@ def read_done(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def versions(engine: Engine | None = None) -> dict[str, str | None]:
-    """versectl, Python, the packages that compute, as installed, and the engine used."""
+def versions() -> dict[str, str | None]:
+    """versectl, Python and the packages that compute, as installed."""
     found: dict[str, str | None] = {
         "versectl": __version__,
         "python": platform.python_version(),
     }
-    if engine is not None:
-        found[engine.name] = engine.version
     return found | {package: _version(package) for package in PACKAGES}
 
 
@@ -213,8 +229,7 @@ def _run(record: Record) -> dict[str, Any]:
         "parts": record.parts,
         "seconds": {step: round(value, 2) for step, value in record.seconds.items()},
         "peak_memory_mb": peak_memory_mb(),
-        "engine": asdict(record.engine) if record.engine else None,
-        "versions": versions(record.engine),
+        "versions": versions(),
     }
 
 
@@ -231,6 +246,7 @@ def _parse(content: Any) -> Report:
         vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
         numbering=levels.from_json(content.get("numbering")),
         levels_by=_levels_by(content),
+        curvature=_parse_measures(content.get("curvature", {}), Curvature),
         files=_parse_files(content),
         input_sha256=content["input"]["sha256"],
         seconds=round(sum(map(float, content["seconds"].values())), 2),
@@ -259,9 +275,16 @@ def _parse_row(row: Any) -> Row:
         center_mm=(x, y, z),
         peak=_number(row["peak"]),
         confidence=_number(row.get("confidence")),
-        volume_ml=float(row["volume_ml"]),
         at_border=bool(row["at_border"]),
+        measures=_parse_measures(row, Measures),
     )
+
+
+def _parse_measures(content: Any, kind: type[T]) -> T:
+    """What measures_to_json() wrote; NaN is what a former version had not."""
+    reasons = {str(name): str(why) for name, why in content.get("not_measured", {}).items()}
+    found = {name: _number(content.get(name)) for name in names(kind)}
+    return kind(**found, not_measured=reasons)
 
 
 def _number(value: float | None) -> float:
@@ -269,7 +292,9 @@ def _number(value: float | None) -> float:
 
 
 def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    for name in (package, f"{package}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.report import levels
-from versectl.report.measurements import Measurement
+from versectl.report.measurements import Measured, Measurement
 from versectl.types import Flag, Result, Vertebra, Vertebrae
 
 #: A heatmap's response below this deserves a look.
@@ -37,12 +37,12 @@ def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
     ]
 
 
-def of_result(result: Result, measured: Sequence[Measurement], ct: sitk.Image) -> list[Flag]:
+def of_result(result: Result, measured: Measured, ct: sitk.Image) -> list[Flag]:
     """Flags of a whole result."""
     return [
         *of_vertebrae(result.vertebrae, ct),
-        *centres_without_mask(measured),
-        *cut_at_border(measured),
+        *centres_without_mask(measured.vertebrae),
+        *cut_at_border(measured.vertebrae),
     ]
 
 
@@ -132,7 +132,7 @@ def centres_without_mask(measured: Sequence[Measurement]) -> list[Flag]:
             "Check whether its centroid lies in its body.",
         )
         for row in measured
-        if row.volume_ml == 0
+        if not row.has_mask
     ]
 
 

@@ -6,13 +6,16 @@ follows T11 as near as neighbours lie. Vertebrae that were not found keep their 
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from versectl import labels
 from versectl.errors import BadInputError
-from versectl.report import levels, quality
+from versectl.report import case_report, levels, quality
+from versectl.report.measurements import Plates, curvature
+from versectl.report.measures import ANGLES, Sheet
 from versectl.types import Flag, Vertebra
 
 #: Label -> new label, of every vertebra of a case.
@@ -105,7 +108,7 @@ def report(content: Mapping[str, Any], change: Change, files: Mapping[str, Any])
     flags = _flags(content["flags"], found, change)
     return {
         **content,
-        "vertebrae": rows,
+        **_angles(rows),
         "numbering": None,
         "flags": flags,
         "warnings": [flag["message"] for flag in flags],
@@ -167,6 +170,23 @@ def _renamed_row(row: Mapping[str, Any], change: Change) -> dict[str, Any]:
     label = change[row["label"]]
     unknown = {"peak": None, "confidence": None}
     return {**row, "label": label, "name": labels.NAMES[label], **unknown}
+
+
+def _angles(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The rows and the curves of the spine: angles between the endplates that these labels have."""
+    plates = {row["label"]: case_report.parse_plates(row) for row in rows}
+    return {
+        "vertebrae": [_with_angles(row, plates) for row in rows],
+        "curvature": case_report.measures_to_json(curvature.of_spine(plates)),
+    }
+
+
+def _with_angles(row: Mapping[str, Any], plates: Mapping[int, Plates]) -> dict[str, Any]:
+    sheet = Sheet()
+    sheet.add(ANGLES, partial(curvature.to_next, row["label"], plates))
+    former = row.get("not_measured", {})
+    reasons = {name: why for name, why in former.items() if name not in ANGLES} | sheet.reasons
+    return {**row, **dict.fromkeys(ANGLES), **sheet.values, "not_measured": reasons}
 
 
 def _vertebra(center_mm: Sequence[float]) -> Vertebra:

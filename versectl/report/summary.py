@@ -11,6 +11,7 @@ from versectl.errors import BadInputError, printable
 from versectl.io import atomic
 from versectl.report import case_report, levels
 from versectl.report.case_report import Report
+from versectl.report.measures import Curvature, Measures, names, values
 from versectl.types import Numbering
 
 #: Failures that are shown one by one.
@@ -31,7 +32,7 @@ CASES = (
     "second_shift",
     "second_probability",
     "evidence",
-    "volume_ml",
+    *names(Curvature),
     "flags",
     "warnings",
     "seconds",
@@ -50,8 +51,9 @@ VERTEBRAE = (
     "confidence",
     "second_name",
     "second_probability",
-    "volume_ml",
     "at_border",
+    *names(Measures),
+    "not_measured",
 )
 
 ENDING = "_report.json"
@@ -194,7 +196,7 @@ def _case_row(name: str, report: Report) -> tuple[object, ...]:
         report.numbering and report.numbering.probability,
         _least_confidence(report),
         *_numbering_cells(report.numbering),
-        round(sum(row.volume_ml for row in report.vertebrae), 3),
+        *map(_known, values(report.curvature).values()),
         " ".join(dict.fromkeys(flag.code for flag in report.flags)) or None,
         " ".join(report.warnings),
         report.seconds,
@@ -214,8 +216,9 @@ def _vertebra_rows(name: str, report: Report) -> list[tuple[object, ...]]:
             _known(row.peak),
             _known(row.confidence),
             *second,
-            row.volume_ml,
             row.at_border,
+            *map(_known, values(row.measures).values()),
+            _reasons(row.measures.not_measured),
         )
         for row, second in zip(report.vertebrae, _second_cells(report), strict=True)
     ]
@@ -232,3 +235,11 @@ def _second_cells(report: Report) -> list[tuple[object, object]]:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _reasons(not_measured: Mapping[str, str]) -> str | None:
+    """Each reason once: "no vertebra follows: angle_to_next_deg sagittal_angle_to_next_deg"."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in not_measured.items():
+        by_reason.setdefault(reason, []).append(name)
+    return "; ".join(f"{why}: {' '.join(what)}" for why, what in by_reason.items()) or None

@@ -1,0 +1,60 @@
+"""The mask of each vertebra, cut out of the label map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from versectl import geometry
+from versectl.geometry import Frame
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The voxels of one vertebra.
+
+    image : 0 and 1, float32, on the scan's grid, cropped, with a margin of a voxel.
+    index : places of its voxels in the scan, (n, 3), z, y, x. points_mm : in the world, (n, 3).
+    shape : of the scan, z, y, x.
+    """
+
+    image: sitk.Image
+    index: NDArray[np.intp]
+    points_mm: Array
+    shape: tuple[int, ...]
+
+    @property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """Which voxels are outermost ones of the scan, (n,)."""
+        last = np.array(self.shape) - 1
+        return ((self.index == 0) | (self.index == last)).any(axis=1)
+
+    @property
+    def volume_ml(self) -> float:
+        """Voxels times their volume."""
+        return len(self.index) * float(np.prod(self.image.GetSpacing())) / 1000.0
+
+
+def of(label_map: sitk.Image, labels: Sequence[int]) -> dict[int, Mask]:
+    """Label -> mask, of those labels that have a voxel."""
+    values = sitk.GetArrayViewFromImage(label_map)
+    scan = Frame.of(label_map)
+    boxes = dict(enumerate(ndimage.find_objects(values), start=1))
+    found = {label: boxes[label] for label in labels if boxes.get(label)}
+    return {label: _cut(values, label, box, scan) for label, box in found.items()}
+
+
+def _cut(values: NDArray[np.uint8], label: int, box: tuple[slice, ...], scan: Frame) -> Mask:
+    """One vertebra's mask; box : where it lies in the label map (z, y, x)."""
+    own = values[box] == label
+    start = np.array([side.start for side in box])
+    image = sitk.GetImageFromArray(np.pad(own.astype(np.float32), 1))
+    origin_mm = geometry.to_mm(scan, start[::-1] - 1)
+    Frame(image.GetSize(), scan.spacing_mm, scan.direction, origin_mm).place(image)
+    index = np.argwhere(own) + start
+    return Mask(image, index, geometry.to_mm(scan, index[:, ::-1]), values.shape)
