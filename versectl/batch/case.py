@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-import SimpleITK as sitk
-
 from versectl import labels
 from versectl.batch import outcome, reuse, transaction
 from versectl.batch.corrections import centroid_files
@@ -33,7 +31,7 @@ from versectl.report import case_report, provenance, quality
 from versectl.report.case_report import Record
 from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.stages import pipeline
-from versectl.types import Known
+from versectl.types import Flag, Known
 
 KEPT = "kept, its results are there already (--overwrite recomputes them)"
 
@@ -153,7 +151,8 @@ class CaseRun:
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
-        written = self._write_derived(ct, known, self.paths)
+        written = self._export(ct, known, self.paths)
+        written += self._draw(ct, known, self._present_flags(ct, known), self.paths)
         if self.paths.of("markups") in written:
             recorded = provenance.read(self.paths.of("provenance"), self.paths.of("report"))
             record = recorded | self._markups(known, self.paths)
@@ -197,34 +196,46 @@ class CaseRun:
         made = [stage for stage in self.job.command.makes if stage not in kept.stages]
         for stage in made:
             case_files.write(known, stage, ct, self.making.of(stage))
-        self._write_extras(ct, known)
+        if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
+            volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
+        self._export(ct, known, self.making)
         origins = self._origins(known, made)
         markups = self._markups(known, self.making)
         record = {**self._recorded(), **self._by_file(origins), **markups}
         provenance.write(self.case.name, record, self.making.of("provenance"))
         self.steps.end()
         kept_stages = tuple(stage for stage in origins if stage not in made)
-        notes = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
+        flags = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
+        self._draw(ct, known, flags, self.making)
         self._drop_outdated(made, ct, known)
         self.files.commit()
-        return notes
+        return tuple(flag.message for flag in flags)
 
-    def _write_extras(self, ct: CT, known: Known) -> None:
-        if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
-            volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
-        self._write_derived(ct, known, self.making)
-
-    def _write_derived(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
-        """Write the picture and the other formats asked for; their files."""
-        written = []
-        if "preview" in self.job.extras:
-            written.append(paths.of("preview"))
-            _draw(ct.image, known, written[0])
+    def _export(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
+        """Write the other formats asked for; their files."""
         shows_none = known.vertebrae is not None and not known.vertebrae
         exports = self.job.exports.of_nothing if shows_none else self.job.exports
-        if exports:
-            written += formats.write(exports, _findings(self.case, known, ct), paths.folder)
-        return written
+        if not exports:
+            return []
+        return list(formats.write(exports, _findings(self.case, known, ct), paths.folder))
+
+    def _draw(self, ct: CT, known: Known, flags: Sequence[Flag], paths: Paths) -> list[Path]:
+        """Draw the picture, if it is asked for; its file."""
+        if "preview" not in self.job.extras:
+            return []
+        from versectl.report import preview
+
+        shown = preview.Shown(self.case.name, known.vertebrae, tuple(flags))
+        preview.write(ct.image, known.label_map, shown, paths.of("preview"))
+        return [paths.of("preview")]
+
+    def _present_flags(self, ct: CT, known: Known) -> Sequence[Flag]:
+        """What the report says of the results that are there; what they tell if it is of others."""
+        report = case_report.read(self.paths.of("report"))
+        if report is not None and report.is_of(self.paths.folder):
+            return report.flags
+        found = known.vertebrae
+        return [*ct.flags, *([] if found is None else quality.of_vertebrae(found, ct.image))]
 
     def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
         """What made each of the command's results, those that were kept included."""
@@ -247,17 +258,17 @@ class CaseRun:
             preceding = origins[stage].sha256
         return origins
 
-    def _report(self, ct: CT, known: Known, record: Record) -> tuple[str, ...]:
-        """Write the report, where the command has one; sentences on what deserves a look."""
+    def _report(self, ct: CT, known: Known, record: Record) -> list[Flag]:
+        """Write the report, where the command has one; what deserves a look."""
         result = known.result
         if self.job.command.reports and result is not None:
             report = case_report.done(self.case.name, ct, result, record)
             atomic.write_json(report, self.making.of("report"))
-            return tuple(report["warnings"])
+            return [Flag(**flag) for flag in report["flags"]]
         flags = [*ct.flags, *record.flags()]
         if "vertebrae" in self.job.command.makes and known.vertebrae is not None:
             flags = quality.of_vertebrae(known.vertebrae, ct.image) + flags
-        return tuple(flag.message for flag in flags)
+        return flags
 
     def _drop_outdated(self, made: Sequence[Stage], ct: CT, known: Known) -> None:
         """Remove pictures and exports of results that are replaced now, unless new ones come."""
@@ -342,12 +353,6 @@ def _findings(case: Case, known: Known, ct: CT) -> Findings:
         raise BadInputError("there are no masks to write in other formats; run segment first.")
     centers_mm = pipeline.centers_mm(known.vertebrae or {})
     return Findings(case, centers_mm, known.label_map, ct.placement)
-
-
-def _draw(ct: sitk.Image, known: Known, path: Path) -> None:
-    from versectl.report import preview
-
-    preview.write(ct, pipeline.centers_mm(known.vertebrae or {}), known.label_map, path)
 
 
 def _named(error: VersectlError, case: Case) -> VersectlError:

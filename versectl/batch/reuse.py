@@ -73,12 +73,16 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
 
 
 def read_any(paths: Paths, ct: CT) -> Known:
-    """Whatever results are there, made by whomever."""
+    """Whatever results are there, made by whomever; as certain as they were when made."""
     known = Known()
     for stage in STAGES:
         if paths.of(stage).exists():
             known = case_files.read(known, stage, ct, paths.of(stage))
-    return known
+    path = paths.of("vertebrae")
+    origin = provenance.read(paths.of("provenance"), paths.of("report")).get(path.name)
+    if known.vertebrae is None or origin is None or origin.sha256 != sha256(path):
+        return known
+    return replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
 
 
 def sha256(path: Path) -> str | None:

@@ -120,7 +120,8 @@ def run_all(
 def preview(sources: Sources, out: Path, selection: Selection) -> None:
     """Draw the results in OUT over the CT: writes <case>_preview.png.
 
-    Shows a sagittal and a coronal view along the spine with masks, centres and names.
+    Shows sagittal and coronal planes along the spine, and its bones projected from the front, with
+    names, masks, and marks at what is doubtful.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run

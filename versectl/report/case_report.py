@@ -180,6 +180,12 @@ class Report:
         """Whether the case has its results."""
         return self.status in (DONE, NO_SPINE)
 
+    def is_of(self, folder: Path) -> bool:
+        """Whether the result files in a folder are those that it names."""
+        paths = {folder / name: sha256 for name, sha256 in self.files.items()}
+        there = self.is_finished and all(path.exists() for path in paths)
+        return there and all(atomic.sha256(path) == sha256 for path, sha256 in paths.items())
+
 
 def read(path: Path) -> Report | None:
     """A report as done() or failed() made it; None when there is none or it is something else.

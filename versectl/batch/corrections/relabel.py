@@ -29,7 +29,7 @@ from versectl.io.export.formats import NEED_DICOM, NO_EXPORTS, Exports
 from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, provenance, relabelling
+from versectl.report import case_report, provenance, quality, relabelling
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
 from versectl.types import Vertebrae
@@ -96,6 +96,7 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
         raise BadInputError(f"{case.name} has these labels already; nothing was changed.")
     former.write(change, making)
     _write_records(former, change, making)
+    _draw(former, making)
     removed = _remove_outdated(paths, making)
     files.commit()
     return Relabelled(change, removed)
@@ -164,11 +165,6 @@ class _Former:
         exports = self.exports(change)
         formats.check(exports, self.case)
         formats.write(exports, found, making.folder)
-        if self.ct is not None and self.paths.of("preview").exists():
-            from versectl.report import preview
-
-            path = making.of("preview")
-            preview.write(self.ct.image, found.centers_mm, found.label_map, path)
 
 
 def _write_centroids(source: Path, change: Change, path: Path) -> None:
@@ -195,6 +191,20 @@ def _write_records(former: _Former, change: Change, making: Paths) -> None:
         files = {name: record[name] for name in report["files"] if name in record}
         content = relabelling.report(report, change, provenance.to_json(files))
         atomic.write_json(content, making.of("report"))
+
+
+def _draw(former: _Former, making: Paths) -> None:
+    """Draw the picture again, where there is one and the CT is given."""
+    if former.ct is None or not former.paths.of("preview").exists():
+        return
+    from versectl.report import preview
+
+    found = case_files.read_vertebrae(former.placed.own, making.of("vertebrae"))
+    masks, report = making.of("segmentation"), case_report.read(making.of("report"))
+    flags = quality.of_vertebrae(found, former.ct.image) if report is None else report.flags
+    shown = preview.Shown(former.case.name, found, tuple(flags))
+    label_map = volume.read_labels(masks) if masks.exists() else None
+    preview.write(former.ct.image, label_map, shown, making.of("preview"))
 
 
 def _origins(former: _Former, change: Change, making: Paths) -> Origins:
@@ -230,13 +240,9 @@ def _input_sha256(former: _Former) -> str | None:
 
 def _present_report(paths: Paths) -> dict[str, Any] | None:
     """The report's content, if it is of the files as they are."""
-    content = case_report.read_done(paths.of("report"))
-    if content is None:
-        return None
-    files = {name: entry["sha256"] for name, entry in content["files"].items()}
-    there = all((paths.folder / name).exists() for name in files)
-    current = there and all(atomic.sha256(paths.folder / name) == files[name] for name in files)
-    return content if current else None
+    report = case_report.read(paths.of("report"))
+    current = report is not None and report.is_of(paths.folder)
+    return case_report.read_done(paths.of("report")) if current else None
 
 
 def _remove_outdated(paths: Paths, making: Paths) -> tuple[str, ...]:
