@@ -53,10 +53,10 @@ def main(out: Path, stage: str, minutes: float, **chosen: object) -> None:
     end = time.monotonic() + 60 * minutes
     os.environ.setdefault("KERAS_BACKEND", backend_with_gpu())
     from versectl.config import TrainingOptions
-    from versectl.networks import device
+    from versectl.networks.engines import choice
     from versectl.training import loop, run
 
-    precision = device.prepare("auto", "bfloat16")
+    precision = choice.prepare(precision="bfloat16").engine.precision
     cores = os.cpu_count() or 1
     options = TrainingOptions(
         out=out, data=None, preset="default", steps=None, workers=cores, **chosen

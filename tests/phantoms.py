@@ -134,6 +134,9 @@ class Phantoms(dict):
     def __reduce__(self) -> tuple:
         return type(self), ()
 
+    def load_ahead(self, stages) -> None:
+        """Nothing to load."""
+
     def identity(self, stage: str) -> Identity:
         return Identity(self[stage].sha256, config.fingerprint(self[stage].config))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from versectl.api import (
         CT,
         Curvature,
+        Engine,
         Flag,
         Measures,
         Models,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CT",
     "Curvature",
+    "Engine",
     "Flag",
     "Measures",
     "Models",

@@ -29,7 +29,7 @@ from versectl.networks.loading import Models
 from versectl.report import case_report, measurements, quality
 from versectl.report.measurements import Curvature, Measures
 from versectl.stages import pipeline
-from versectl.types import Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
+from versectl.types import Engine, Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
 
 if TYPE_CHECKING:
     from versectl.evaluation import Options, Report
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CT",
     "Curvature",
+    "Engine",
     "Flag",
     "Measures",
     "Models",
@@ -90,6 +91,7 @@ class Result:
     numbering : how probable all their levels together are, and what else they may be.
     curvature : angles of the spine's curves.
     flags : what a reader should look at, the scan's own flags included.
+    engine : what computed the networks.
     """
 
     ct: CT
@@ -99,6 +101,7 @@ class Result:
     numbering: Numbering | None
     curvature: Curvature
     flags: tuple[Flag, ...]
+    engine: Engine | None = None
 
 
 def read_ct(path: str | Path, series: str | None = None) -> CT:
@@ -111,15 +114,20 @@ def read_ct(path: str | Path, series: str | None = None) -> CT:
 
 
 def load_models(
-    weights: str | Path | None = None, device: str = "auto", precision: str = "auto"
+    weights: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    engine: str | None = None,
 ) -> Models:
     """The networks of the three stages; each is loaded when it is first used.
 
     weights : folder of weights; None for those that come with versectl.
     device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto", "float32", "bfloat16", "float16".
+    engine : "tensorflow", "openvino", "jax", "torch"; "auto", the fastest that is installed; None,
+        TensorFlow if it is installed, otherwise as "auto". A process can use one engine.
     Using them raises WeightsError or DeviceError when they cannot be had.
     """
-    return Models(None if weights is None else Path(weights), device, precision)
+    return Models(None if weights is None else Path(weights), engine, device, precision)
 
 
 def run(ct: Image, models: types.Models | None = None) -> Result:
@@ -132,7 +140,8 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     Raises BadInputError when the image is no CT.
     """
     known_ct = memory.as_ct(ct)
-    found = pipeline.run(known_ct.image, models or load_models())
+    models = models or load_models()
+    found = pipeline.run(known_ct.image, models)
     measured = measurements.of(found, known_ct.image)
     vertebrae = [
         Vertebra(
@@ -154,6 +163,7 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         numbering=found.vertebrae.numbering,
         curvature=measured.curvature,
         flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
+        engine=models.spine.engine,
     )
 
 
@@ -168,7 +178,9 @@ def save(result: Result, folder: str | Path, name: str) -> list[Path]:
     known = Known(found.spine, found.vertebrae, found.label_map)
     for stage in STAGES:
         case_files.write(known, stage, result.ct, paths.of(stage))
-    report = case_report.done(name, result.ct, found, case_report.Record(name, None))
+    report = case_report.done(
+        name, result.ct, found, case_report.Record(name, None, engine=result.engine)
+    )
     atomic.write_json(report, paths.of("report"))
     return [paths.of(kind) for kind in (*STAGES, "report")]
 

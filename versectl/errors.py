@@ -5,6 +5,18 @@ import errno
 #: No space, no quota, a file longer than is allowed.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+#: Names of exceptions that mean a lack of memory: Python's, TensorFlow's, PyTorch's on a GPU.
+LACKS_MEMORY_NAMES = {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}
+
+#: What other RuntimeErrors say then, as seen under a limit of memory.
+LACKS_MEMORY = (
+    "allocate memory",  # ITK; PyTorch on a CPU
+    "Failed to allocate",  # OpenVINO
+    "RESOURCE_EXHAUSTED",  # JAX
+    "bad allocation",  # C++ behind any of them
+    "bad_alloc",
+)
+
 
 class VersectlError(Exception):
     """Something went wrong that one line can explain: what, where, and what to do."""
@@ -17,7 +29,7 @@ class SetupError(VersectlError):
 
 
 class DeviceError(SetupError):
-    """The device asked for is not there, or TensorFlow is not installed."""
+    """The engine, device or precision asked for is not there."""
 
     exit_code = 2
 
@@ -121,7 +133,7 @@ def _explained(error: Exception) -> VersectlError:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # TensorFlow is not imported here: its error is known by name, ITK's only by its text.
-    names = {cls.__name__ for cls in type(error).__mro__}
-    of_itk = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return bool(names & {"MemoryError", "ResourceExhaustedError"}) or of_itk
+    # Neither engines nor ITK are imported here: their errors are known by name or text.
+    named = {cls.__name__ for cls in type(error).__mro__} & LACKS_MEMORY_NAMES
+    told = isinstance(error, RuntimeError) and any(text in str(error) for text in LACKS_MEMORY)
+    return bool(named) or told

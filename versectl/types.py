@@ -37,16 +37,32 @@ Answer = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
+class Engine:
+    """What computes networks.
+
+    name : "tensorflow", "openvino", "jax" or "torch". version : of that library.
+    device : the GPU's name, or the CPU with its cores. precision : number format.
+    """
+
+    name: str
+    version: str
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
 class Model:
     """What a stage needs to predict.
 
     answer : the network.
     sha256 : of the weights, for the record; empty when there are none.
+    engine : what computes the network; None when it is any function.
     """
 
     config: StageConfig
     answer: Answer
     sha256: str = ""
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)

@@ -1,56 +1,42 @@
-"""Where networks are computed and in which precision."""
+"""What a machine has to compute networks on."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from versectl.errors import DeviceError
 from versectl.networks import device
 
-#: Imports what a program may import, and prints whether the environment is as it was.
-IMPORTS = """
-import os, sys
-before = dict(os.environ)
-import versectl, versectl.cli.main, versectl.networks.device, versectl.networks.loading
-import versectl.networks.weights
-print(before == dict(os.environ), "keras" in sys.modules, "tensorflow" in sys.modules)
-"""
 
-
-def test_importing_versectl_changes_no_environment_and_loads_no_network_library():
-    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
-    assert done.stdout.split() == ["True", "False", "False"], done.stderr
-
-
-def test_the_command_line_chooses_keras_backend_unless_the_user_did(monkeypatch):
+def test_engines_start_quietly_unless_the_user_chose_otherwise(monkeypatch):
     monkeypatch.setattr(os, "environ", {"TF_CPP_MIN_LOG_LEVEL": "0"})
     device.set_environment()
-    assert os.environ["KERAS_BACKEND"] == "tensorflow"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert os.environ["GRPC_VERBOSITY"] == "ERROR"
+    assert "KERAS_BACKEND" not in os.environ
 
 
 @pytest.mark.parametrize(
-    ("asked", "taken"),
-    [("cpu", []), ("gpu", ["a"]), ("gpu:0", ["a"]), ("gpu:1", ["b"])],
+    ("asked", "taken"), [("cpu", None), ("gpu", "a"), ("gpu:0", "a"), ("gpu:1", "b"), ("auto", "a")]
 )
 def test_gpus_are_counted_among_those_that_are_visible(asked, taken):
-    assert device.chosen(asked, ["a", "b"]) == taken
+    assert device.chosen(asked, ["a", "b"], "JAX") == taken
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu():
+    assert device.chosen("auto", [], "JAX") is None
 
 
 @pytest.mark.parametrize(("asked", "there"), [("gpu", 0), ("gpu:0", 0), ("gpu:2", 2)])
 def test_a_gpu_that_is_not_visible_is_refused(asked, there):
-    with pytest.raises(DeviceError, match=f"{asked}: TensorFlow sees {there} GPUs"):
-        device.chosen(asked, range(there))
+    with pytest.raises(DeviceError, match=f"{asked}: PyTorch sees {there} GPUs"):
+        device.chosen(asked, range(there), "PyTorch")
 
 
-def test_preparing_leaves_the_environment_and_a_scheduler_s_choice_alone(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
-    before = dict(os.environ)
-    assert device.prepare("cpu", "float32") == "float32"
-    assert device.prepare("cpu", "float32") == "float32"  # twice is no other choice
-    assert dict(os.environ) == before
+def test_a_limit_of_memory_is_refused_where_there_is_none():
+    device.refuse_limit(None, "JAX")
+    with pytest.raises(DeviceError, match="JAX cannot limit its memory"):
+        device.refuse_limit(4000, "JAX")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +51,8 @@ def test_preparing_leaves_the_environment_and_a_scheduler_s_choice_alone(monkeyp
 )
 def test_auto_takes_the_fastest_the_device_is_good_at(capability, flags, precision):
     assert device.best_precision(capability, frozenset(flags)) == precision
+    assert device.ordered(precision)[0] == precision
+    assert set(device.ordered(precision)) == set(device.PRECISIONS)
 
 
 def test_cpu_flags_are_read_as_linux_names_them(tmp_path):

@@ -1,6 +1,7 @@
 import gc
 import json
 import pickle
+import threading
 import weakref
 from dataclasses import replace
 
@@ -103,10 +104,31 @@ def test_a_network_computes_in_its_own_precision_whatever_keras_is_set_to(folder
 def test_models_are_loaded_once_and_freed_with_their_provider(folder):
     models = loading.Models(folder, device="cpu", precision="float32")
     assert models.spine is models.spine
-    assert pickle.loads(pickle.dumps(models)) == models
-    assert "spine" not in vars(pickle.loads(pickle.dumps(models)))
+    copy = pickle.loads(pickle.dumps(models))
+    assert copy == models
+    assert copy.spine is not models.spine  # another process loads its own
     held = weakref.ref(models.spine.answer)
     models.spine.answer(np.zeros((8, 8, 8, 1), np.float32))
     del models
     gc.collect()
     assert held() is None
+
+
+def test_models_load_ahead_in_another_thread_and_errors_are_raised_at_use(folder, monkeypatch):
+    loaded, load = [], weights.load
+
+    def watched(folder, stage, ready):
+        loaded.append((stage, threading.current_thread() is threading.main_thread()))
+        return load(folder, stage, ready)
+
+    monkeypatch.setattr(weights, "load", watched)
+    models = loading.Models(folder, device="cpu", precision="float32")
+    before = set(threading.enumerate())
+    models.load_ahead(("spine", "vertebrae"))  # the folder holds no vertebrae
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert loaded == [("spine", False), ("vertebrae", False)]
+    assert models.spine.config == TINY
+    assert len(loaded) == 2
+    with pytest.raises(WeightsError, match="missing"):
+        _ = models.vertebrae

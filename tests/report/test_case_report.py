@@ -12,7 +12,16 @@ from versectl.io.volume import CT
 from versectl.report import case_report, provenance
 from versectl.report.case_report import Record
 from versectl.report.provenance import USER, VERSECTL, Certainty, Origin
-from versectl.types import Identity, Numbering, OtherNumbering, Result, Spine, Vertebra, Vertebrae
+from versectl.types import (
+    Engine,
+    Identity,
+    Numbering,
+    OtherNumbering,
+    Result,
+    Spine,
+    Vertebra,
+    Vertebrae,
+)
 
 NUMBERING = Numbering(0.4, OtherNumbering((18, 19, None), None, 0.35), ("last_rib",))
 
@@ -33,6 +42,26 @@ def test_a_report_reads_back(report, tmp_path):
     assert read.vertebrae[0].peak == 0.9
     assert math.isnan(read.vertebrae[0].confidence)
     assert read.files == {"a_ctd.json": "2" * 64}
+
+
+def test_the_engine_and_its_version_are_told_once_networks_were_run(report):
+    assert report["engine"] is None
+    engine = Engine("openvino", "2026.4.1", "CPU, 2 cores", "bfloat16")
+    failed = case_report.failed("a", BadInputError("no"), Record("a.nii", None, engine=engine))
+    assert failed["engine"] == {
+        "name": "openvino",
+        "version": "2026.4.1",
+        "device": "CPU, 2 cores",
+        "precision": "bfloat16",
+    }
+    assert failed["versions"]["openvino"] == "2026.4.1"
+
+
+def test_what_computed_a_result_is_recorded_with_its_file(tmp_path):
+    engine = Engine("jax", "0.10.2", "GPU H100", "bfloat16")
+    origin = Origin("2" * 64, VERSECTL, "1" * 64, Identity("3" * 64, "4" * 64), engine=engine)
+    provenance.write("a", {"a_seg.nii.gz": origin}, tmp_path / "a.json")
+    assert provenance.read(tmp_path / "a.json", tmp_path / "none") == {"a_seg.nii.gz": origin}
 
 
 def test_a_report_has_the_numbering_and_its_flag(report):

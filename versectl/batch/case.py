@@ -135,6 +135,9 @@ class CaseRun:
         self.present = reuse.look(self.case, self.job)
         if reuse.is_finished(self.job, self.paths, self.present):
             return self._kept()
+        self.job.models.load_ahead(
+            [s for s in self.job.command.makes if s not in self.present.stays]
+        )
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         kept = reuse.read(self.job, self.paths, self.present, ct)
         self.steps.begin(WAIT)
@@ -249,6 +252,7 @@ class CaseRun:
                     self.present.input_sha256,
                     self.job.models.identity(stage),
                     preceding,
+                    engine=self.models.engines.get(stage),
                 )
                 if stage == "vertebrae" and known.vertebrae is not None:
                     origin = provenance.with_vertebrae(origin, known.vertebrae)
@@ -293,6 +297,7 @@ class CaseRun:
             self.models.parts,
             self.steps.seconds,
             self.present.unknown,
+            next(iter(self.models.engines.values()), None),
         )
 
     def _recorded(self) -> Origins:

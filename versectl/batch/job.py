@@ -1,6 +1,6 @@
 """What is asked of every case of a batch: a command, its models, and where results go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,9 @@ class IdentifiedModels(Models, Protocol):
 
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by."""
+
+    def load_ahead(self, stages: Sequence[Stage]) -> None:
+        """Begin to load what these stages will use."""
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,10 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
         return Origin(wanted.sha256, USER, input_sha256, corrections=recorded.corrections)
     if recorded.made_by == USER and recorded.input_sha256 is None:  # no CT was at hand
         return replace(recorded, input_sha256=wanted.input_sha256)
-    if recorded.made_by == USER or replace(recorded, certainty={}, numbering=None) == wanted:
+    if (
+        recorded.made_by == USER
+        or replace(recorded, certainty={}, numbering=None, engine=None) == wanted
+    ):
         return recorded
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from versectl.networks.split_inference import Fitting
-from versectl.types import Model, Models, Stage
+from versectl.types import Engine, Model, Models, Stage
 
 #: Steps of a case beside its stages.
 READ, WAIT, LOAD, WRITE = "read", "wait", "load", "write"
@@ -41,11 +41,15 @@ class Steps:
 
 
 class WatchedModels:
-    """Models whose loading and use are steps, and whose networks fit into the memory at hand."""
+    """Models whose loading and use are steps, and whose networks fit into the memory at hand.
+
+    engines : what computed the stages so far.
+    """
 
     def __init__(self, models: Models, steps: Steps) -> None:
         self._models, self._steps = models, steps
         self._fitting: dict[Stage, Fitting] = {}
+        self.engines: dict[Stage, Engine] = {}
 
     @property
     def spine(self) -> Model:
@@ -74,4 +78,6 @@ class WatchedModels:
         self._steps.begin(stage)
         fitting = Fitting(model.answer, model.config.network.divisor)
         self._fitting[stage] = fitting
+        if model.engine is not None:
+            self.engines[stage] = model.engine
         return replace(model, answer=fitting)

@@ -144,7 +144,7 @@ class Process:
     """The other process and the lines to it, one per slot."""
 
     def __init__(self, job: Job) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would share TensorFlow's threads
+        context = multiprocessing.get_context("spawn")  # a fork would share the engine's threads
         pairs = [context.Pipe() for _ in range(SLOTS)]
         self._process = context.Process(
             target=serve, args=(job, [theirs for _, theirs in pairs]), daemon=True

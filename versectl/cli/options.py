@@ -29,6 +29,8 @@ FILE = click.Path(path_type=Path)
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
+ENGINES = ("auto", "tensorflow", "openvino", "jax", "torch")
+
 #: A click command's function, or what click makes of it.
 Command = Callable[..., Any]
 
@@ -44,6 +46,7 @@ class RunOptions:
     """Options of every command that runs networks: which, where, and whether to recompute."""
 
     weights: Path | None
+    engine: str | None
     device: str
     precision: str
     overwrite: bool
@@ -60,7 +63,8 @@ class RunOptions:
         from versectl.batch.job import Job
         from versectl.networks import loading
 
-        models = loading.Models(self.weights, self.device, self.precision, self.gpu_memory_mb)
+        computing = (self.engine, self.device, self.precision, self.gpu_memory_mb)
+        models = loading.Models(self.weights, *computing)
         return Job(out, command, models, self.overwrite, given, extras)
 
 
@@ -175,6 +179,13 @@ VERBOSITY = (
 
 WEIGHTS = option("--weights", type=FILE, help="Folder of weights to use instead of the default.")
 
+ENGINE = option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="Library that computes the networks; auto takes the fastest that is installed. "
+    "Default: TensorFlow if it is installed, otherwise as auto.",
+)
+
 DEVICE = option(
     "--device",
     default="auto",
@@ -203,7 +214,7 @@ OVERWRITE = option(
 )
 
 #: For every command that runs networks on scans; reaches it as `options`.
-RUN = (WEIGHTS, DEVICE, PRECISION, OVERWRITE, GPU_MEMORY, gathered(RunOptions, "options"))
+RUN = (WEIGHTS, ENGINE, DEVICE, PRECISION, OVERWRITE, GPU_MEMORY, gathered(RunOptions, "options"))
 
 SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series.")
 

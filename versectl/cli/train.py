@@ -95,9 +95,9 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
     Writes <stage>.weights.h5 and <stage>.json (for --weights), <stage>.log.csv and a checkpoint.
     With --from the network of these weights is trained further; choose --steps and a low --rate.
     """
-    from versectl.networks import device as machine
+    from versectl.networks.engines import choice
 
-    precision = machine.prepare(device, precision)
+    precision = choice.prepare(choice.for_training(), device, precision).engine.precision
     from versectl.training import run as training_run
 
     training_run.run(stage, options, precision, log.info)
@@ -117,9 +117,9 @@ def cross_validate(device: str, precision: str, options: CrossValidationOptions)
     Each stage is tested from the ground truth of the stage before, as in the paper, and end to end.
     An interrupted run continues where it stopped.
     """
-    from versectl.networks import device as machine
+    from versectl.networks.engines import choice
 
-    precision = machine.prepare(device, precision)
+    precision = choice.prepare(choice.for_training(), device, precision).engine.precision
     from versectl.training import cross_validation
 
     cross_validation.run(options, precision, log.info)

@@ -41,9 +41,9 @@ def weights_list(folder: Path | None, weights: Path | None) -> None:
 @adding(WEIGHTS)
 def weights_verify(folder: Path | None, weights: Path | None) -> None:
     """Load every network; ends with code 6 when a file is missing, damaged or does not fit."""
-    from versectl.networks import device
+    from versectl.networks.engines import choice
 
-    device.prepare("cpu", "float32")
+    choice.prepare(device="cpu", precision="float32")
     from versectl.networks import weights as store
 
     for stage in config.STAGES:
@@ -59,9 +59,9 @@ def weights_import(folder: Path, out: Path) -> None:
 
     FOLDER and the folders below it hold NAME.index and NAME.data-00000-of-00001 for each stage.
     """
-    from versectl.networks import device
+    from versectl.networks.engines import choice
 
-    device.prepare("cpu", "float32")
+    choice.prepare("tensorflow", "cpu", "float32")  # which reads checkpoints
     from versectl.networks import checkpoints
 
     for stage, release in checkpoints.import_folder(folder, out).items():

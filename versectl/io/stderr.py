@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 log = logging.getLogger(__name__)
 
@@ -14,13 +15,15 @@ class _Stderr:
     """The process's stderr, diverted while a block is open in any thread.
 
     There is one stderr for all threads. If each block restored what it had found, a block that
-    began while another was open would restore the diversion and leave it so for good.
+    began while another was open would restore the diversion and leave it so for good. What Python
+    itself prints is shown all the same: another thread may have something to tell.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open_blocks = 0
         self._original = -1
+        self._python: TextIO | None = None
 
     def divert(self) -> None:
         """Open a block; the first one diverts the stream."""
@@ -31,6 +34,9 @@ class _Stderr:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, 2)
                 os.close(nowhere)
+                if _is_stderr(sys.stderr):
+                    self._python = sys.stderr
+                    sys.stderr = os.fdopen(self._original, "w", buffering=1, closefd=False)
             self._open_blocks += 1
 
     def restore(self) -> None:
@@ -38,8 +44,19 @@ class _Stderr:
         with self._lock:
             self._open_blocks -= 1
             if self._open_blocks == 0:
+                if self._python is not None:
+                    sys.stderr.flush()
+                    sys.stderr, self._python = self._python, None
                 os.dup2(self._original, 2)
                 os.close(self._original)
+
+
+def _is_stderr(stream: TextIO) -> bool:
+    """Whether it writes to the process's stderr; a test's or a notebook's does not."""
+    try:
+        return stream.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 _stderr = _Stderr()

@@ -7,6 +7,7 @@ that Keras' global settings are neither used nor changed.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import keras
 from keras import layers, ops
@@ -17,21 +18,28 @@ from versectl.networks.upsampling import Shape, Upsample, resized
 #: chosen: logit that the response for any vertebra starts from: one voxel in fifty has some.
 RARE = -4.0
 
+#: Where the channels of tensors are inside a network. Images and answers have them last.
+Layout = Literal["channels_last", "channels_first"]
 
-def build(config: NetworkConfig, precision: str = "float32") -> keras.Model:
+
+def build(
+    config: NetworkConfig, precision: str = "float32", layout: Layout = "channels_last"
+) -> keras.Model:
     """The network a configuration asks for, with fresh weights; any grid size it divides.
 
     precision : type the layers compute in: float32, bfloat16 or float16; weights are float32.
+    layout : what the engine computes fastest; weights and answers are the same in both.
 
     unet answers logits, or a heatmap, (batch, z, y, x, outputs). scnet answers logarithms of
     heatmaps (batch, z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches; the
     published ones answer heatmaps on the image's grid.
     """
-    blocks = Blocks(config, policy(precision))
+    blocks = Blocks(config, policy(precision), layout)
     shape = (None, None, None, config.inputs)
     image = keras.Input(shape, dtype="float32", name="image")
     folded = Fold(config.patch_vox, dtype=blocks.dtype, name="fold")(image)
-    network = keras.Model(image, KINDS[config.kind](folded, blocks), name=config.kind)
+    answer = KINDS[config.kind](blocks.entered(folded), blocks)
+    network = keras.Model(image, answer, name=config.kind)
     network.dtype_policy = blocks.dtype
     return network
 
@@ -43,10 +51,24 @@ def policy(precision: str) -> keras.DTypePolicy:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What the networks are made of: layers of one configuration that compute in one type."""
+    """What the networks are made of: layers of one configuration, type and layout."""
 
     config: NetworkConfig
     dtype: keras.DTypePolicy
+    layout: Layout = "channels_last"
+
+    @property
+    def channels(self) -> int:
+        """Axis of the channels."""
+        return 4 if self.layout == "channels_last" else 1
+
+    def entered(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """A tensor with channels last in the layout of these layers."""
+        return x if self.layout == "channels_last" else ops.transpose(x, (0, 4, 1, 2, 3))
+
+    def left(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """A tensor in the layout of these layers with channels last."""
+        return x if self.layout == "channels_last" else ops.transpose(x, (0, 2, 3, 4, 1))
 
     def u_shape(
         self, x: keras.KerasTensor, convolutions: int = 2, prefix: str = ""
@@ -84,6 +106,7 @@ class Blocks:
             filters,
             size_vox,
             padding="same",
+            data_format=self.layout,
             kernel_initializer=initial,
             dtype=self.dtype,
             name=name,
@@ -98,6 +121,7 @@ class Blocks:
             channels,
             size_vox or self.config.head_vox,
             padding="same",
+            data_format=self.layout,
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.001),
             bias_initializer=keras.initializers.Constant(bias),
             dtype="float32",
@@ -106,17 +130,18 @@ class Blocks:
 
     def pooled(self, x: keras.KerasTensor, factor: int = 2) -> keras.KerasTensor:
         """Average over cubes of voxels."""
-        return layers.AveragePooling3D(factor, dtype=self.dtype)(x)
+        return layers.AveragePooling3D(factor, data_format=self.layout, dtype=self.dtype)(x)
 
     def doubled(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Twice as many voxels along each side."""
         if self.config.upsampling == "nearest":
-            return layers.UpSampling3D(2, dtype=self.dtype)(x)
-        return Upsample(2, self.config.upsampling, "edge", dtype=self.dtype)(x)
+            return layers.UpSampling3D(2, data_format=self.layout, dtype=self.dtype)(x)
+        upsample = Upsample(2, self.config.upsampling, "edge", dtype=self.dtype)
+        return self.entered(upsample(self.left(x)))
 
     def joined(self, *tensors: keras.KerasTensor) -> keras.KerasTensor:
         """The channels of all."""
-        return layers.Concatenate(dtype=self.dtype)(list(tensors))
+        return layers.Concatenate(self.channels, dtype=self.dtype)(list(tensors))
 
     def dropout(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Dropout where the configuration asks for it."""
@@ -130,7 +155,7 @@ def unet(folded: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     config = blocks.config
     finest = blocks.u_shape(folded)[0]
     logits = blocks.head(finest, config.outputs * config.patch_vox**3, "logits")
-    return Unfold(config.patch_vox, dtype="float32", name="unfold")(logits)
+    return Unfold(config.patch_vox, dtype="float32", name="unfold")(blocks.left(logits))
 
 
 def scnet(folded: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
@@ -150,9 +175,10 @@ def scnet(folded: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
             wide, config.spatial_filters, f"spatial{index}", 5, "glorot_uniform"
         )
     labels = blocks.head(wide, config.outputs, "names")
-    labels = layers.UpSampling3D(2, dtype="float32")(labels)
+    labels = layers.UpSampling3D(2, data_format=blocks.layout, dtype="float32")(labels)
     # The product of the published network, as a sum: logarithms keep what is nearly 0 learnable.
-    return ops.log_sigmoid(local) + ops.log_softmax(labels)
+    shares = ops.log_softmax(labels, axis=blocks.channels)
+    return blocks.left(ops.log_sigmoid(local) + shares)
 
 
 def scnet2019(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
@@ -169,7 +195,7 @@ def scnet2019(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     for index in range(3):
         wide = blocks.convolution(wide, config.spatial_filters, f"spatial{index}", 7)
     spatial = ops.tanh(blocks.head(wide, config.outputs, "spatial", size_vox=7))
-    return local * _cubically_upsampled(spatial, config)
+    return blocks.left(local) * _cubically_upsampled(blocks.left(spatial), config)
 
 
 def scnet2020(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
@@ -185,7 +211,7 @@ def scnet2020(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
         blocks.pooled(local, SPATIAL_FACTOR), convolutions=1, prefix="spatial_"
     )[0]
     spatial = blocks.head(wide, config.outputs, "spatial")
-    return local * ops.tanh(_cubically_upsampled(spatial, config))
+    return blocks.left(local) * ops.tanh(_cubically_upsampled(blocks.left(spatial), config))
 
 
 KINDS: dict[str, Callable[[keras.KerasTensor, Blocks], keras.KerasTensor]] = {

@@ -1,13 +1,11 @@
-"""Where networks are computed and in which precision, for TensorFlow."""
+"""What this machine has to compute networks on: its CPU and its GPUs."""
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from versectl.errors import DeviceError
-from versectl.io import stderr
 
 #: CPU features with which bfloat16 is faster than float32.
 FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
@@ -15,58 +13,71 @@ FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 #: NVIDIA compute capability from which bfloat16 is native (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+
 Gpu = TypeVar("Gpu")
 
 
-def set_environment() -> None:
-    """Have Keras use TensorFlow, without its start-up messages; what is set already stays.
+class Device(NamedTuple):
+    """A device in use.
 
-    Only for processes of our own, the command line's and its workers', before TensorFlow loads.
+    name : for people: the GPU's, or the CPU with its cores. place : as its engine calls it.
+    precisions : what networks can be computed in there, the one that auto takes first.
+    """
+
+    name: str
+    place: str
+    precisions: tuple[str, ...]
+
+
+def set_environment() -> None:
+    """Have engines start quietly and take a GPU's memory as they need it; what is set stays.
+
+    Only for processes of our own, the command line's and its workers', before Keras is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
-def prepare(device: str, precision: str, gpu_memory_mb: int | None = None) -> str:
-    """Have TensorFlow use a device; the precision to compute in.
+def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
+    """Which of these GPUs is meant; None for the CPU.
 
-    device : "auto", "cpu", "gpu" or "gpu:N", counted among the GPUs that this process may see.
-    precision : "auto" or a type's name.
-    gpu_memory_mb : the most to take of the GPU's memory; None takes as much as is needed.
-    Raises DeviceError when the device is not there, or TensorFlow runs on others already.
+    device : "cpu"; "gpu" or "gpu:N"; "auto" takes the first GPU if there is one.
+    engine : who sees these GPUs, for the message. Raises DeviceError when there is no such GPU.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise DeviceError("TensorFlow is not installed: pip install 'versectl[tensorflow]'.")
-    capability = _use(device, gpu_memory_mb)
-    return precision if precision != "auto" else best_precision(capability, cpu_flags())
-
-
-def chosen(device: str, gpus: Sequence[Gpu]) -> list[Gpu]:
-    """Which of these GPUs "gpu" or "gpu:N" means, none for "cpu"; DeviceError if there is none."""
-    if device == "cpu":
-        return []
-    number = int(device.removeprefix("gpu").removeprefix(":") or 0)
+    if device == "cpu" or (device == "auto" and not gpus):
+        return None
+    number = int(device.removeprefix("auto").removeprefix("gpu").removeprefix(":") or 0)
     if number >= len(gpus):
         raise DeviceError(
-            f"--device {device}: TensorFlow sees {len(gpus)} GPUs, counted from 0; "
+            f"--device {device}: {engine} sees {len(gpus)} GPUs, counted from 0; "
             "check nvidia-smi (in a container: --gpus all) and CUDA_VISIBLE_DEVICES, "
             "or use --device cpu."
         )
-    return [gpus[number]]
+    return gpus[number]
 
 
-def in_use() -> str:
-    """What networks run on, after prepare(): the GPU's name, or the CPU with its cores."""
-    import tensorflow as tf
+def refuse_limit(memory_mb: int | None, engine: str) -> None:
+    """DeviceError when a limit of GPU memory is asked of an engine that has none."""
+    if memory_mb is not None:
+        raise DeviceError(
+            f"--gpu-memory-mb: {engine} cannot limit its memory; leave it out, or use "
+            "--engine tensorflow."
+        )
 
-    gpus = tf.config.get_visible_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return f"GPU {details.get('device_name', gpus[0].name)}"
+
+def cpu(precisions: tuple[str, ...] | None = None) -> Device:
+    """The CPU. precisions : None for those of `ordered`, by what the CPU is fast at."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count()
-    return f"CPU, {cores} cores"
+    best = best_precision(None, cpu_flags())
+    return Device(f"CPU, {cores} cores", "cpu", precisions or ordered(best))
+
+
+def ordered(best: str) -> tuple[str, ...]:
+    """All precisions, the best one first."""
+    return (best, *(precision for precision in PRECISIONS if precision != best))
 
 
 def best_precision(capability: tuple[int, int] | None, flags: frozenset[str]) -> str:
@@ -86,45 +97,9 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 
 def visible_gpus(nodes: Path = Path("/dev")) -> tuple[str, ...]:
-    """Numbers or names of the NVIDIA GPUs this process may use, found without TensorFlow."""
+    """Numbers or names of the NVIDIA GPUs this process may use, found without an engine."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return tuple(gpu for gpu in chosen.split(",") if gpu not in ("", "-1"))
     numbers = (node.name.removeprefix("nvidia") for node in nodes.glob("nvidia*"))
     return tuple(sorted((n for n in numbers if n.isdecimal()), key=int))
-
-
-def _use(device: str, memory_mb: int | None) -> tuple[int, int] | None:
-    """Compute capability of the GPU that is used, its memory limited; None on the CPU."""
-    with stderr.suppressed():
-        import tensorflow as tf
-
-    visible = tf.config.get_visible_devices("GPU")
-    is_chosen = device != "auto"
-    gpus = chosen(device, tf.config.list_physical_devices("GPU")) if is_chosen else visible
-    try:
-        if visible != gpus:
-            tf.config.set_visible_devices(gpus, "GPU")
-        for gpu in gpus:
-            _limit_memory(gpu, memory_mb)
-    except RuntimeError as error:
-        raise DeviceError(
-            "TensorFlow runs in this process already, on other devices or with other memory; "
-            "choose them before its first use."
-        ) from error
-    if not gpus:
-        return None
-    return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (7, 0))
-
-
-def _limit_memory(gpu: object, memory_mb: int | None) -> None:
-    """Let TensorFlow take no more than that, or what it needs as it needs it."""
-    import tensorflow as tf
-
-    if memory_mb is None:
-        if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, True)
-    else:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
-        if tf.config.get_logical_device_configuration(gpu) != [limit]:
-            tf.config.set_logical_device_configuration(gpu, [limit])

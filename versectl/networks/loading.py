@@ -1,10 +1,13 @@
-"""The models of a run: loaded when first used, and held as long as this provider is."""
+"""The models of a run: loaded when first used or just before, held as long as this provider is."""
 
-from dataclasses import dataclass
-from functools import cached_property
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from versectl.config import Stage, fingerprint
+from versectl.config import STAGES, Stage, fingerprint
+from versectl.errors import VersectlError
 from versectl.types import Identity, Model
 
 
@@ -13,29 +16,37 @@ class Models:
     """The models of a folder of weights. A process that is handed this loads its own, once.
 
     folder : None for the weights that come with versectl.
-    device, precision, gpu_memory_mb : as device.prepare() takes them.
+    engine, device, precision, gpu_memory_mb : as choice.prepare() takes them.
     Using a model raises WeightsError or DeviceError when it cannot be had.
     """
 
     folder: Path | None = None
+    engine: str | None = None
     device: str = "auto"
     precision: str = "auto"
     gpu_memory_mb: int | None = None
+    _loaded: dict[Stage, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _locks: dict[Stage, threading.Lock] = field(
+        default_factory=lambda: {stage: threading.Lock() for stage in STAGES},
+        init=False,
+        repr=False,
+        compare=False,
+    )
 
-    @cached_property
+    @property
     def spine(self) -> Model:
         """Finds the spine."""
-        return self._load("spine")
+        return self._get("spine")
 
-    @cached_property
+    @property
     def vertebrae(self) -> Model:
         """Finds and labels the vertebrae."""
-        return self._load("vertebrae")
+        return self._get("vertebrae")
 
-    @cached_property
+    @property
     def segmentation(self) -> Model:
         """Finds the voxels of each vertebra."""
-        return self._load("segmentation")
+        return self._get("segmentation")
 
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by, without loading it."""
@@ -44,12 +55,36 @@ class Models:
         described = weights.describe(self.folder, stage)
         return Identity(described.sha256, fingerprint(described.config))
 
+    def load_ahead(self, stages: Sequence[Stage]) -> None:
+        """Load these stages' models in another thread, while this one reads a scan, say.
+
+        What goes wrong is raised when the model is used.
+        """
+        missing = [stage for stage in STAGES if stage in stages and stage not in self._loaded]
+        if missing:
+            threading.Thread(target=self._load_all, args=(missing,)).start()
+
     def __reduce__(self) -> tuple[object, ...]:
         """For another process: what to load, not what was loaded here."""
-        return type(self), (self.folder, self.device, self.precision, self.gpu_memory_mb)
+        return type(self), (self.folder, *self._settings)
+
+    @property
+    def _settings(self) -> tuple[str | None, str, str, int | None]:
+        return self.engine, self.device, self.precision, self.gpu_memory_mb
+
+    def _load_all(self, stages: Sequence[Stage]) -> None:
+        with suppress(VersectlError):
+            for stage in stages:
+                self._get(stage)
+
+    def _get(self, stage: Stage) -> Model:
+        with self._locks[stage]:
+            if stage not in self._loaded:
+                self._loaded[stage] = self._load(stage)
+            return self._loaded[stage]
 
     def _load(self, stage: Stage) -> Model:
-        from versectl.networks import device, weights
+        from versectl.networks import weights
+        from versectl.networks.engines import choice
 
-        precision = device.prepare(self.device, self.precision, self.gpu_memory_mb)
-        return weights.load(self.folder, stage, precision)
+        return weights.load(self.folder, stage, choice.prepare(*self._settings))

@@ -8,16 +8,18 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from versectl import config
 from versectl.config import StageConfig
 from versectl.errors import WeightsError
 from versectl.io import atomic
+from versectl.networks.engines import choice
 from versectl.types import Model
 
 if TYPE_CHECKING:
     import keras
+
+    from versectl.networks.architectures import Layout
+    from versectl.networks.engines.choice import Ready
 
 #: Ways of framing a scan and reading the network's answer that the commands know.
 PROTOCOLS = ("default", "published")
@@ -36,10 +38,10 @@ def default_folder() -> Path:
         ) from error
 
 
-def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
+def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model:
     """A stage's network, checked against its SHA-256, with its configuration.
 
-    precision : type to compute in: float32, bfloat16 or float16.
+    ready : engine, device and precision; None for the default engine, in float32.
     Raises WeightsError when a file is missing, altered, or does not fit, and when the steps before
     and after the network are not known.
     """
@@ -49,13 +51,13 @@ def load(folder: Path | None, stage: str, precision: str = "float32") -> Model:
             f"{described.file} is a network of {described.config.protocol!r}, which no command "
             "runs; in Python, versectl.networks.weights.load_network loads it."
         )
-    network = _filled(verified(described), precision)
-
-    def answer(seen: np.ndarray) -> np.ndarray:
-        out = network.predict_on_batch(seen[None].astype(np.float32))
-        return np.asarray(out[0], np.float32)
-
-    return Model(described.config, answer, described.sha256)
+    ready = ready or choice.prepare(precision="float32")
+    library, engine = ready.library, ready.engine
+    with library.scope(ready.place):
+        mixed = engine.precision if library.MIXED else "float32"
+        network = _filled(verified(described), mixed, library.LAYOUT)
+    answer = library.answering(network, engine.precision, ready.place)
+    return Model(described.config, answer, described.sha256, engine)
 
 
 def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":
@@ -77,7 +79,7 @@ class Described(NamedTuple):
 
 
 def describe(folder: Path | None, stage: str) -> Described:
-    """What a folder says of its weights for a stage, without loading TensorFlow or the arrays.
+    """What a folder says of its weights for a stage, without loading an engine or the arrays.
 
     Raises WeightsError when a file is missing or <stage>.json is damaged.
     """
@@ -124,10 +126,12 @@ def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> Non
     atomic.write_json(content, folder / f"{stage_config.stage}.json")
 
 
-def _filled(described: Described, precision: str) -> "keras.Model":
+def _filled(
+    described: Described, precision: str, layout: "Layout" = "channels_last"
+) -> "keras.Model":
     from versectl.networks import architectures
 
-    network = architectures.build(described.config.network, precision)
+    network = architectures.build(described.config.network, precision, layout)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers it finds no weights for; they would stay random.

@@ -18,7 +18,7 @@ from versectl.io import atomic
 from versectl.report import levels, provenance
 from versectl.report.measures import Curvature, Measurement, Measures, Plates, names, values
 from versectl.report.provenance import Origins
-from versectl.types import Flag, Numbering, Result
+from versectl.types import Engine, Flag, Numbering, Result
 from versectl.version import __version__
 
 if TYPE_CHECKING:  # who reads reports needs no images
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # who reads reports needs no images
 SCHEMA_VERSION = 2
 
 #: Packages whose version can change a result.
-PACKAGES = ("tensorflow", "keras", "SimpleITK", "numpy", "scipy")
+PACKAGES = ("keras", "SimpleITK", "numpy", "scipy")
 
 #: NO_SPINE : done, and the scan shows no vertebra.
 DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
@@ -43,6 +43,7 @@ class Record:
     files : the results' files by name, with what made them. unknown : those of which nobody
         recorded who made them.
     kept : stages whose results were there already. parts : stage -> in how many parts it was run.
+    engine : what computed the networks; None when none was run.
     """
 
     input_file: str
@@ -52,6 +53,7 @@ class Record:
     parts: Mapping[Stage, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    engine: Engine | None = None
 
     def flags(self) -> list[Flag]:
         """What a reader should know of how the results were made."""
@@ -207,12 +209,14 @@ def read_done(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def versions() -> dict[str, str | None]:
-    """versectl, Python and the packages that compute, as installed."""
+def versions(engine: Engine | None = None) -> dict[str, str | None]:
+    """versectl, Python, the packages that compute, as installed, and the engine used."""
     found: dict[str, str | None] = {
         "versectl": __version__,
         "python": platform.python_version(),
     }
+    if engine is not None:
+        found[engine.name] = engine.version
     return found | {package: _version(package) for package in PACKAGES}
 
 
@@ -235,7 +239,8 @@ def _run(record: Record) -> dict[str, Any]:
         "parts": record.parts,
         "seconds": {step: round(value, 2) for step, value in record.seconds.items()},
         "peak_memory_mb": peak_memory_mb(),
-        "versions": versions(),
+        "engine": asdict(record.engine) if record.engine else None,
+        "versions": versions(record.engine),
     }
 
 
@@ -298,9 +303,7 @@ def _number(value: float | None) -> float:
 
 
 def _version(package: str) -> str | None:
-    for name in (package, f"{package}-cpu"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -6,23 +6,24 @@
       "made_by": "versectl",   or "user": made or corrected by hand, or by another program
       "input_sha256": "..",    of the CT
       "weights_sha256": "..", "config_sha256": "..", "made_from_sha256": "..",
+      "engine": {"name": "openvino", "version": "..", "device": "..", "precision": "float32"},
       "vertebrae": {"L1": {"peak": 0.91, "confidence": 0.99}},
       "corrections": [{"by": "relabel", "labels": {"L1": "L2"}, "time": "2026-01-31T09:30:00Z"}]}}}
 
-made_from_sha256 is of the preceding stage's file. The four before "corrections" are null or absent
+made_from_sha256 is of the preceding stage's file. The five before "corrections" are null or absent
 for the user's files. A run that fails leaves this file as it is.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from versectl import labels
 from versectl.io import atomic
 from versectl.report import levels
-from versectl.types import Identity, Numbering, Vertebra, Vertebrae
+from versectl.types import Engine, Identity, Numbering, Vertebra, Vertebrae
 
 #: Version of the file's format.
 SCHEMA_VERSION = 1
@@ -54,7 +55,7 @@ class Origin:
     sha256 : of the file. made_by : "versectl" or "user". input_sha256 : of the CT it belongs to.
     model : what made it; None for the user's. made_from_sha256 : of the preceding stage's file.
     certainty : label -> what the file itself does not hold. numbering : of all vertebrae, likewise.
-    corrections : by commands, the first one first.
+    corrections : by commands, the first one first. engine : what computed the networks.
     """
 
     sha256: str
@@ -65,6 +66,7 @@ class Origin:
     certainty: Mapping[int, Certainty] = field(default_factory=dict)
     numbering: Numbering | None = None
     corrections: tuple[Correction, ...] = ()
+    engine: Engine | None = None
 
 
 Origins = dict[str, Origin]
@@ -123,6 +125,8 @@ def _origin_to_json(origin: Origin) -> dict[str, object]:
         "config_sha256": model.config_sha256 if model else None,
         "made_from_sha256": origin.made_from_sha256,
     }
+    if origin.engine:
+        content["engine"] = asdict(origin.engine)
     if origin.certainty:
         content["vertebrae"] = {
             labels.NAMES[label]: {"peak": sure.peak, "confidence": sure.confidence}
@@ -165,6 +169,7 @@ def _parse_origin(entry: Any) -> Origin:
         certainty,
         levels.from_json(entry.get("numbering")),
         tuple(map(_parse_correction, entry.get("corrections", ()))),
+        Engine(**entry["engine"]) if "engine" in entry else None,
     )
 
 

@@ -1,0 +1,80 @@
+"""OpenVINO: CPUs, and Intel's GPUs where they are asked for. It cannot train.
+
+Networks are compiled here and not by Keras, which would leave the precision to OpenVINO: bfloat16
+on CPUs that have it, whatever was asked for.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import openvino as ov
+from openvino import opset16
+
+from versectl.networks import device as machine
+from versectl.networks.architectures import Layout
+from versectl.networks.device import Device
+
+if TYPE_CHECKING:
+    from versectl.types import Answer
+
+LAYOUT: Layout = "channels_first"
+MIXED = False
+
+#: Precision -> what OpenVINO calls it.
+HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
+
+#: chosen: networks compiled for so many sizes of image are kept; each holds its own memory.
+SIZES = 3
+
+
+def use(device: str, memory_mb: int | None) -> Device:
+    """The device that networks will be compiled for; auto is the CPU."""
+    core = ov.Core()
+    gpus = [name for name in core.available_devices if name.startswith("GPU")]
+    gpu = machine.chosen("cpu" if device == "auto" else device, gpus, "OpenVINO")
+    if gpu is None:
+        cpu = machine.cpu()
+        return Device(cpu.name, "CPU", _possible(core, "CPU", cpu.precisions))
+    machine.refuse_limit(memory_mb, "OpenVINO")
+    name = core.get_property(gpu, "FULL_DEVICE_NAME")
+    return Device(f"GPU {name}", gpu, _possible(core, gpu, machine.ordered("float16")))
+
+
+def scope(_place: str) -> AbstractContextManager[object]:
+    """Nothing: networks are compiled for their device."""
+    return nullcontext()
+
+
+def answering(network: keras.Model, precision: str, place: str) -> "Answer":
+    """The network as a function of one image; compiled for each size when that first comes."""
+    core = ov.Core()
+
+    @lru_cache(maxsize=SIZES)
+    def compiled(shape: tuple[int, ...]) -> ov.CompiledModel:
+        options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+        return core.compile_model(_graph(network, shape), place, options)
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        image = np.ascontiguousarray(seen[None], np.float32)
+        return np.array(compiled(image.shape)([image])[0][0], np.float32)
+
+    return answer
+
+
+def _graph(network: keras.Model, shape: tuple[int, ...]) -> ov.Model:
+    """The network's operations on an image of a shape, as Keras' own `predict` collects them."""
+    image = opset16.parameter(list(shape), dtype=ov.Type.f32)
+    # Keras' own wrapper of an operation's output, which no public name stands for.
+    tensor = type(keras.ops.convert_to_tensor(np.float32(0)))
+    answer = network(tensor(image.output(0)), training=False)
+    return ov.Model([opset16.result(answer.output)], [image])
+
+
+def _possible(core: ov.Core, place: str, precisions: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the precisions that the device computes in."""
+    able = core.get_property(place, "OPTIMIZATION_CAPABILITIES")
+    return tuple(precision for precision in precisions if CAPABILITIES[precision] in able)

@@ -1,0 +1,65 @@
+"""TensorFlow: CPUs, and NVIDIA GPUs through CUDA. Its devices are set for the whole process."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from versectl.errors import DeviceError
+from versectl.networks import device as machine
+from versectl.networks.architectures import Layout
+from versectl.networks.device import Device
+from versectl.networks.engines import calling
+from versectl.types import Answer
+
+if TYPE_CHECKING:
+    import keras
+
+LAYOUT: Layout = "channels_last"
+MIXED = True
+
+
+def use(device: str, memory_mb: int | None) -> Device:
+    """Have TensorFlow use a device."""
+    visible = tf.config.get_visible_devices("GPU")
+    seen = visible if device == "auto" else tf.config.list_physical_devices("GPU")
+    gpu = machine.chosen(device, seen, "TensorFlow")
+    gpus = visible if device == "auto" else [] if gpu is None else [gpu]
+    try:
+        if visible != gpus:
+            tf.config.set_visible_devices(gpus, "GPU")
+        for each in gpus:
+            _limit_memory(each, memory_mb)
+    except RuntimeError as error:
+        raise DeviceError(
+            "TensorFlow runs in this process already, on other devices or with other memory; "
+            "choose them before its first use."
+        ) from error
+    return machine.cpu() if gpu is None else _described(gpu)
+
+
+def scope(_place: str) -> AbstractContextManager[object]:
+    """Nothing: TensorFlow sees no other device."""
+    return nullcontext()
+
+
+def answering(network: "keras.Model", _precision: str, place: str) -> Answer:
+    """The network as a function of one image."""
+    return calling.answering(network, lambda: scope(place))
+
+
+def _described(gpu: tf.config.PhysicalDevice) -> Device:
+    details = tf.config.experimental.get_device_details(gpu)
+    best = machine.best_precision(details.get("compute_capability", (7, 0)), frozenset())
+    return Device(f"GPU {details.get('device_name', gpu.name)}", gpu.name, machine.ordered(best))
+
+
+def _limit_memory(gpu: tf.config.PhysicalDevice, memory_mb: int | None) -> None:
+    """Let TensorFlow take no more than that, or what it needs as it needs it."""
+    if memory_mb is None:
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    else:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=memory_mb)
+        if tf.config.get_logical_device_configuration(gpu) != [limit]:
+            tf.config.set_logical_device_configuration(gpu, [limit])

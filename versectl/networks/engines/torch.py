@@ -1,0 +1,44 @@
+"""PyTorch: CPUs, and NVIDIA GPUs through CUDA."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import keras
+import torch
+
+from versectl.networks import device as machine
+from versectl.networks.architectures import Layout
+from versectl.networks.device import Device
+from versectl.networks.engines import calling
+
+if TYPE_CHECKING:
+    from versectl.types import Answer
+
+LAYOUT: Layout = "channels_first"
+MIXED = True
+
+#: On a CPU it averages over cubes of voxels in float32 only.
+CPU_PRECISIONS = ("float32",)
+
+
+def use(device: str, memory_mb: int | None) -> Device:
+    """The device that networks will be built and called on."""
+    gpu = machine.chosen(device, range(torch.cuda.device_count()), "PyTorch")
+    if gpu is None:
+        return machine.cpu(CPU_PRECISIONS)
+    found = torch.cuda.get_device_properties(gpu)
+    if memory_mb is not None:
+        share = min(memory_mb * 1e6 / found.total_memory, 1.0)
+        torch.cuda.set_per_process_memory_fraction(share, gpu)
+    best = machine.best_precision((found.major, found.minor), frozenset())
+    return Device(f"GPU {found.name}", f"gpu:{gpu}", machine.ordered(best))
+
+
+def scope(place: str) -> AbstractContextManager[object]:
+    """Keras' scope of the device."""
+    return keras.device(place)
+
+
+def answering(network: keras.Model, _precision: str, place: str) -> "Answer":
+    """The network as a function of one image."""
+    return calling.answering(network, lambda: scope(place))
