@@ -97,10 +97,10 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
     """
     from versectl.networks.engines import choice
 
-    precision = choice.prepare(choice.for_training(), device, precision).engine.precision
+    engine = choice.prepare(choice.for_training(), device, precision).engine
     from versectl.training import run as training_run
 
-    training_run.run(stage, options, precision, log.info)
+    training_run.run(stage, options, engine, log.info)
 
 
 @click.command()

@@ -21,22 +21,28 @@ RARE = -4.0
 #: Where the channels of tensors are inside a network. Images and answers have them last.
 Layout = Literal["channels_last", "channels_first"]
 
+#: Voxels of an input along z, y, x; None for any number.
+Sides = tuple[int | None, int | None, int | None]
+
 
 def build(
-    config: NetworkConfig, precision: str = "float32", layout: Layout = "channels_last"
+    config: NetworkConfig,
+    precision: str = "float32",
+    layout: Layout = "channels_last",
+    sides: Sides = (None, None, None),
 ) -> keras.Model:
     """The network a configuration asks for, with fresh weights; any grid size it divides.
 
     precision : type the layers compute in: float32, bfloat16 or float16; weights are float32.
     layout : what the engine computes fastest; weights and answers are the same in both.
+    sides : of the inputs; any by default.
 
     unet answers logits, or a heatmap, (batch, z, y, x, outputs). scnet answers logarithms of
     heatmaps (batch, z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches; the
     published ones answer heatmaps on the image's grid.
     """
     blocks = Blocks(config, policy(precision), layout)
-    shape = (None, None, None, config.inputs)
-    image = keras.Input(shape, dtype="float32", name="image")
+    image = keras.Input((*sides, config.inputs), dtype="float32", name="image")
     folded = Fold(config.patch_vox, dtype=blocks.dtype, name="fold")(image)
     answer = KINDS[config.kind](blocks.entered(folded), blocks)
     network = keras.Model(image, answer, name=config.kind)

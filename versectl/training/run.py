@@ -6,26 +6,32 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 from versectl.config import PRESETS, StageConfig, TrainingOptions
+from versectl.networks import memory
 from versectl.training import loop
 from versectl.training.batches import Source
 from versectl.training.real_scans import RealScans
+from versectl.types import Engine
 
 #: chosen: spacing of built bodies, fine enough for what a stage sees, and quick to build.
 BODY_MM = {"spine": 2.0, "vertebrae": 2.0, "segmentation": 1.25}
 
 
 def run(
-    stage: str, options: TrainingOptions, precision: str, report: Callable[[str], None]
+    stage: str, options: TrainingOptions, engine: Engine, report: Callable[[str], None]
 ) -> None:
-    """Train a stage as chosen; reports a line at every checkpoint."""
+    """Train a stage as chosen; reports a line at every checkpoint.
+
+    Raises OutOfMemoryError before it begins when the training would not fit into memory.
+    """
     config = configured(stage, options)
+    memory.require(config, engine)
     steps = config.training.steps
     here = loop.Run(
         options.out,
         options.seed,
         options.workers,
         options.resume,
-        precision=precision,
+        precision=engine.precision,
         start=options.start,
     )
     loop.train(config, source(config, options), here, lambda done: report(done.line(steps)))
