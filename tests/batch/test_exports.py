@@ -31,11 +31,19 @@ def voxels(path):
 
 def test_a_dicom_folder_has_its_results_in_every_format(run, series, out):
     formats = [
-        word for name in ("dicom-seg", "slicer", "itk-snap", "bids") for word in ("--format", name)
+        word
+        for name in ("dicom-seg", "dicom-sr", "slicer", "itk-snap", "bids")
+        for word in ("--format", name)
     ]
     done = run("run-all", series, out, *formats, "--per-vertebra")
     assert done.exit_code == 0, done.output
-    exported = {"lumbar_seg.dcm", "lumbar_seg_labels.txt", "lumbar_dseg.tsv", *SLICER}
+    exported = {
+        "lumbar_seg.dcm",
+        "lumbar_sr.dcm",
+        "lumbar_seg_labels.txt",
+        "lumbar_dseg.tsv",
+        *SLICER,
+    }
     assert exported | {f"lumbar_seg-{name}_msk.nii.gz" for name in ("T12", "L1", "L2")} < names(out)
     mask = voxels(out / "lumbar_seg.nii.gz")
     np.testing.assert_array_equal(voxels(out / "lumbar_seg.seg.nrrd"), mask)
@@ -43,8 +51,29 @@ def test_a_dicom_folder_has_its_results_in_every_format(run, series, out):
         one = voxels(out / f"lumbar_seg-{name}_msk.nii.gz")
         np.testing.assert_array_equal(one, mask == labels.NUMBERS[name])
     bearing = [path.name for path in out.iterdir() if b"Secret" in path.read_bytes()]
-    assert bearing == ["lumbar_seg.dcm"]
+    assert sorted(bearing) == ["lumbar_seg.dcm", "lumbar_sr.dcm"]
     assert "Secret" not in done.output
+
+
+def test_a_measurement_report_has_the_volumes_of_the_report(run, series, out):
+    import highdicom
+
+    run("run-all", series, out, "--format", "dicom-sr")
+    for words in ((), ("relabel", out, "--shift", "+1", "--ct", series)):
+        if words:
+            assert run(*words).exit_code == 0
+        rows = json.loads((out / "lumbar_report.json").read_text())["vertebrae"]
+        wanted = {r["name"]: r["volume_ml"] for r in rows if r["volume_ml"] is not None}
+        groups = highdicom.sr.srread(
+            out / "lumbar_sr.dcm"
+        ).content.get_volumetric_roi_measurement_groups()
+        found = {
+            group.tracking_identifier: group.get_measurements()[0].value
+            for group in groups
+            if group.get_measurements()[0].unit.value == "cm3"
+        }
+        assert found == wanted
+        assert found
 
 
 def test_a_batch_folder_may_hold_dicom(run, series, ct_file, out):

@@ -25,9 +25,10 @@ from versectl.io import atomic, case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.export.findings import Findings
+from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, provenance, quality
+from versectl.report import case_report, measures, provenance, quality
 from versectl.report.case_report import Record
 from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.stages import pipeline
@@ -220,7 +221,8 @@ class CaseRun:
         exports = self.job.exports.of_nothing if shows_none else self.job.exports
         if not exports:
             return []
-        return list(formats.write(exports, _findings(self.case, known, ct), paths.folder))
+        shown = findings(self.case, known, ct, exports)
+        return list(formats.write(exports, shown, paths.folder))
 
     def _draw(self, ct: CT, known: Known, flags: Sequence[Flag], paths: Paths) -> list[Path]:
         """Draw the picture, if it is asked for; its file."""
@@ -352,12 +354,23 @@ def _flagged(case: Case, job: Job) -> FlaggedError | None:
     )
 
 
-def _findings(case: Case, known: Known, ct: CT) -> Findings:
+def findings(case: Case, known: Known, ct: CT, exports: Exports) -> Findings:
     """What exports show; BadInputError when there are no masks yet."""
     if known.label_map is None:
         raise BadInputError("there are no masks to write in other formats; run segment first.")
     centers_mm = pipeline.centers_mm(known.vertebrae or {})
-    return Findings(case, centers_mm, known.label_map, ct.placement)
+    measures = _measures(known, ct) if exports.hold_measures else {}
+    return Findings(case, centers_mm, known.label_map, ct.placement, measures)
+
+
+def _measures(known: Known, ct: CT) -> dict[int, dict[str, float]]:
+    """Label -> measures by name; none without a spine file."""
+    from versectl.report import measurements
+
+    if known.result is None:
+        return {}
+    rows = measurements.of(known.result, ct.image).vertebrae
+    return {row.label: measures.values(row.measures) for row in rows}
 
 
 def _named(error: VersectlError, case: Case) -> VersectlError:

@@ -287,12 +287,13 @@ def test_a_dicom_seg_has_codes_and_points_to_its_series(tmp_path):
     assert referenced <= {ds.SOPInstanceUID for ds in made}
 
 
-def test_only_the_dicom_seg_bears_the_patient(tmp_path):
+def test_only_dicom_objects_bear_the_patient(tmp_path):
     case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
-    findings = found_in(case, reading.read(case.ct).image)
+    found = found_in(case, reading.read(case.ct).image)
+    findings = replace(found, measures={20: {"volume_ml": 30.0}})
     written = formats.write(Exports(tuple(formats.FORMATS), True), findings, tmp_path / "out")
     bearing = [path.name for path in written if b"Secret" in path.read_bytes()]
-    assert bearing == ["spine_seg.dcm"]
+    assert bearing == ["spine_seg.dcm", "spine_sr.dcm"]
 
 
 def test_a_case_without_masks_has_no_dicom_seg(tmp_path):

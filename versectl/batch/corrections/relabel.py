@@ -5,6 +5,7 @@ these centres; only their numbers change. What is made of the CT, the preview an
 written again if the CT is given, and removed otherwise: a picture must not show former labels.
 """
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import labels
+from versectl.batch import case as case_run
 from versectl.batch import transaction
 from versectl.batch.corrections import centroid_files
 from versectl.batch.transaction import Transaction
@@ -32,7 +34,8 @@ from versectl.io.volume import CT
 from versectl.report import case_report, provenance, quality, relabelling
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
-from versectl.types import Vertebrae
+from versectl.stages import pipeline
+from versectl.types import Known, Spine, Vertebrae
 
 #: From the vertebrae, and all labels of centroids and masks, to the new ones.
 Wanted = Callable[[Vertebrae, Collection[int]], Change]
@@ -160,11 +163,21 @@ class _Former:
             return
         masks = making.of("segmentation")
         nifti.write_renamed(self.paths.of("segmentation"), _table(change), masks)
-        centers_mm = {change[label]: v.center_mm for label, v in self.vertebrae.items()}
-        found = Findings(self.case, centers_mm, volume.read_labels(masks), self.placed)
         exports = self.exports(change)
+        found = self._found(change, volume.read_labels(masks), exports)
         formats.check(exports, self.case)
         formats.write(exports, found, making.folder)
+
+    def _found(self, change: Change, label_map: sitk.Image, exports: Exports) -> Findings:
+        """What exports show, under the new labels."""
+        renamed = {change[label]: vertebra for label, vertebra in self.vertebrae.items()}
+        ordered = {label: renamed[label] for label in labels.ORDER if label in renamed}
+        if self.ct is None:
+            centers_mm = pipeline.centers_mm(ordered)
+            return Findings(self.case, centers_mm, label_map, self.placed)
+        nowhere = Spine(np.full(3, np.nan), math.nan)
+        known = Known(nowhere, Vertebrae(ordered), label_map)
+        return case_run.findings(self.case, known, self.ct, exports)
 
 
 def _write_centroids(source: Path, change: Change, path: Path) -> None:

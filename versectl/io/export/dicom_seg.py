@@ -1,7 +1,7 @@
 """DICOM SEG: the masks as an object of the study that the CT came from.
 
-It bears the patient's name and numbers, as every object of a study must; nothing else that
-versectl writes does.
+It bears the patient's name and numbers, as every object of a study must; of all that versectl
+writes only this and the DICOM SR do.
 """
 
 from collections.abc import Sequence
@@ -104,20 +104,21 @@ def _described(label: int, number: int) -> "SegmentDescription":
     return SegmentDescription(
         segment_number=number,
         segment_label=labels.NAMES[label],
-        segmented_property_category=_coded(CATEGORY),
-        segmented_property_type=_coded(labels.code(label)),
+        segmented_property_category=coded(CATEGORY),
+        segmented_property_type=coded(labels.code(label)),
         algorithm_type="AUTOMATIC",
         algorithm_identification=AlgorithmIdentificationSequence(
             name="versectl",
             family=codes.DCM.ArtificialIntelligence,
             version=__version__,
         ),
-        anatomic_regions=[_coded(region)] if region else None,
+        anatomic_regions=[coded(region)] if region else None,
         display_color=CIELabColor.from_rgb(*labels.rgb(label)),
     )
 
 
-def _coded(code: labels.Code) -> "CodedConcept":
+def coded(code: labels.Code) -> "CodedConcept":
+    """A concept of SNOMED CT, as DICOM objects hold it."""
     from highdicom.sr import CodedConcept
 
     return CodedConcept(code.value, "SCT", code.meaning)

@@ -1,7 +1,7 @@
 """What an export shows: a case's vertebrae and where its CT came from."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,12 +16,14 @@ class Findings:
     """A case, the centres of its vertebrae in the world, and their masks on the CT's grid.
 
     placed : where the CT's file has its voxels; None where they are as the label map's.
+    measures : label -> "volume_ml" and "hu_mean", as far as they are known.
     """
 
     case: Case
     centers_mm: Mapping[int, np.ndarray]
     label_map: sitk.Image
     placed: Placement | None = None
+    measures: Mapping[int, dict[str, float]] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from versectl.errors import BadInputError
 from versectl.io.dicom import sources
-from versectl.io.export import Format, bids, dicom_seg, itksnap, nifti, slicer
+from versectl.io.export import Format, bids, dicom_seg, dicom_sr, itksnap, nifti, slicer
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
 
@@ -25,6 +25,7 @@ DICOM_SEG = "_seg.dcm"
 #: Format -> its files. The NIfTI label map and the JSON files are always written.
 FORMATS: dict[Format, tuple[File, ...]] = {
     "nifti": (),
+    "dicom-sr": (File(DICOM_SEG, dicom_seg.write_labelmap), File("_sr.dcm", dicom_sr.write)),
     "dicom-seg": (File(DICOM_SEG, dicom_seg.write_labelmap),),
     "dicom-seg-binary": (File(DICOM_SEG, dicom_seg.write_binary),),
     "slicer": (
@@ -36,7 +37,7 @@ FORMATS: dict[Format, tuple[File, ...]] = {
 }
 
 #: Formats that need the DICOM series the CT came from.
-NEED_DICOM = ("dicom-seg", "dicom-seg-binary")
+NEED_DICOM = ("dicom-sr", "dicom-seg", "dicom-seg-binary")
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,20 @@ class Exports:
 
     @property
     def endings(self) -> dict[str, File]:
-        """Ending -> file, of all formats."""
-        return {file.ending: file for name in self.formats for file in FORMATS[name]}
+        """Ending -> file, of all formats, in the table's order; of two for an ending the last."""
+        wanted = [name for name in FORMATS if name in self.formats]
+        return {file.ending: file for name in wanted for file in FORMATS[name]}
 
     @property
     def of_nothing(self) -> "Exports":
         """What can be written where there is no vertebra: a DICOM SEG must have a segment."""
         formats = tuple(name for name in self.formats if name not in NEED_DICOM)
         return replace(self, formats=formats, per_vertebra=False)
+
+    @property
+    def hold_measures(self) -> bool:
+        """Whether any of the files holds what is measured of vertebrae."""
+        return "dicom-sr" in self.formats
 
     def __bool__(self) -> bool:
         """Whether anything is to be written."""
@@ -98,7 +105,8 @@ def present(folder: Path, case_name: str) -> Exports:
     """What a folder has of a case beside its NIfTI label map and its JSON files."""
 
     def is_there(name: Format) -> bool:
-        return any((folder / f"{case_name}{file.ending}").exists() for file in FORMATS[name])
+        own = [f for f in FORMATS[name] if f.ending != DICOM_SEG] or FORMATS[name]
+        return any((folder / f"{case_name}{file.ending}").exists() for file in own)
 
     formats = tuple(name for name in FORMATS if FORMATS[name] and is_there(name))
     seg = folder / f"{case_name}{DICOM_SEG}"

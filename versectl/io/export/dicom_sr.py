@@ -1,0 +1,136 @@
+"""DICOM SR: volume and mean attenuation of every vertebra as a measurement report (TID 1500).
+
+Each group of measures refers to its segment in the DICOM SEG beside it, and like that object bears
+the patient's name and numbers.
+"""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from versectl import labels
+from versectl.errors import BadInputError
+from versectl.io import atomic
+from versectl.io.dicom import headers
+from versectl.io.export import dicom_seg
+from versectl.io.export.findings import Findings
+from versectl.version import __version__
+
+if TYPE_CHECKING:
+    from highdicom.sr import (
+        Comprehensive3DSR,
+        Measurement,
+        ObservationContext,
+        VolumetricROIMeasurementsAndQualitativeEvaluations,
+    )
+    from pydicom import Dataset
+
+#: What was reported on.
+PROCEDURE = labels.Code("77477000", "Computed tomography")
+
+
+def write(findings: Findings, path: Path) -> None:
+    """Write <case>_sr.dcm; the DICOM SEG of the case lies beside it already.
+
+    Raises BadInputError when nothing is measured of any vertebra.
+    """
+    with headers.quiet() as pydicom:
+        seg = pydicom.dcmread(path.with_name(path.name.replace("_sr.dcm", "_seg.dcm")))
+        report = _report(findings, seg)
+        with atomic.replacing(path, ".dcm") as temporary:
+            report.save_as(temporary)
+
+
+def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
+    from highdicom import UID
+    from highdicom.sr import Comprehensive3DSR, MeasurementReport
+
+    groups = _groups(findings, seg)
+    if not groups:
+        raise BadInputError("no vertebra is measured; there is nothing to write as DICOM SR.")
+    content = MeasurementReport(_observer(), dicom_seg.coded(PROCEDURE), groups)
+    return Comprehensive3DSR(
+        evidence=[seg],
+        content=content[0],
+        series_instance_uid=UID(),
+        series_number=int(seg.SeriesNumber) + 1,
+        sop_instance_uid=UID(),
+        instance_number=1,
+        manufacturer="versectl",
+        is_complete=True,
+        series_description="Measures of vertebrae (versectl)",
+    )
+
+
+def _groups(
+    findings: Findings, seg: "Dataset"
+) -> list["VolumetricROIMeasurementsAndQualitativeEvaluations"]:
+    """The measures of each vertebra that has a segment and any measure."""
+    numbers = {str(one.SegmentLabel): int(one.SegmentNumber) for one in seg.SegmentSequence}
+    groups = []
+    for label in findings.labels:
+        measures = _measures(findings.measures.get(label, {}))
+        if measures and labels.NAMES[label] in numbers:
+            groups.append(_group(label, measures, (seg, numbers[labels.NAMES[label]])))
+    return groups
+
+
+def _group(
+    label: int, measures: list["Measurement"], segment: tuple["Dataset", int]
+) -> "VolumetricROIMeasurementsAndQualitativeEvaluations":
+    """One vertebra. segment : the DICOM SEG, and the vertebra's number in it."""
+    from highdicom import UID, sr
+
+    seg, number = segment
+    source = sr.SourceSeriesForSegmentation(seg.ReferencedSeriesSequence[0].SeriesInstanceUID)
+    region = labels.region_code(label)
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(UID(), labels.NAMES[label]),
+        referenced_segment=sr.ReferencedSegment(
+            seg.SOPClassUID, seg.SOPInstanceUID, number, source_series=source
+        ),
+        finding_category=dicom_seg.coded(dicom_seg.CATEGORY),
+        finding_type=dicom_seg.coded(labels.code(label)),
+        finding_sites=[sr.FindingSite(dicom_seg.coded(region))] if region else None,
+        algorithm_id=sr.AlgorithmIdentification("versectl", __version__),
+        measurements=measures,
+    )
+
+
+def _measures(known: dict[str, float]) -> list["Measurement"]:
+    """Volume and mean attenuation, as far as they are known."""
+    from highdicom.sr import Measurement
+    from pydicom.sr.codedict import codes
+
+    found = []
+    if math.isfinite(known.get("volume_ml", math.nan)):
+        cubic_cm = codes.UCUM.CubicCentimeter
+        found.append(Measurement(codes.SCT.Volume, round(known["volume_ml"], 3), cubic_cm))
+    if math.isfinite(known.get("hu_mean", math.nan)):
+        found.append(
+            Measurement(
+                codes.DCM.AttenuationCoefficient,
+                round(known["hu_mean"], 1),
+                codes.UCUM.HounsfieldUnit,
+                derivation=codes.SCT.Mean,
+            )
+        )
+    return found
+
+
+def _observer() -> "ObservationContext":
+    """Who measured: this program."""
+    from highdicom import UID
+    from highdicom.sr import (
+        DeviceObserverIdentifyingAttributes,
+        ObservationContext,
+        ObserverContext,
+    )
+    from pydicom.sr.codedict import codes
+
+    device = DeviceObserverIdentifyingAttributes(
+        uid=UID(), name="versectl", manufacturer_name="versectl", model_name=__version__
+    )
+    return ObservationContext(
+        observer_device_context=ObserverContext(codes.DCM.Device, device),
+    )
