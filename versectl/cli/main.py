@@ -6,7 +6,16 @@ import sys
 
 import click
 
-from versectl.cli import challenge, doctor, evaluate, predict, termination, train, weights
+from versectl.cli import (
+    challenge,
+    doctor,
+    evaluate,
+    predict,
+    report,
+    termination,
+    train,
+    weights,
+)
 from versectl.errors import explain, printable
 from versectl.networks import device
 from versectl.version import __version__
@@ -72,6 +81,7 @@ for _command in (
     *(predict.preview, predict.export_results, predict.relabel),
     *(predict.series, predict.status, predict.collect),
     *(train.synth, train.train, train.cross_validate),
+    *(report.report, report.view),
     *(evaluate.evaluate, evaluate.rank),
     *(challenge.challenge, challenge.serve_challenge),
     *(weights.weights, doctor.doctor),

@@ -1,0 +1,204 @@
+"""The pages in a browser: from a file, offline, with viewer, keys, corrections and verdicts."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from phantoms import CENTERS_MM, Phantoms
+
+from versectl import geometry, labels
+from versectl.cli import main as cli
+from versectl.io import atomic, centroids, volume
+
+sys.path.insert(0, str(Path(__file__).parent))
+from chromium import browser, watched
+
+SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
+
+#: Runs if a page does not escape it.
+HOSTILE = "z<script>document.title='run'<script>&'"
+
+NAMES = [labels.NAMES[label] for label in CENTERS_MM]
+
+
+def versectl(*words):
+    done = CliRunner().invoke(cli.main, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def phantom_models():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("versectl.networks.loading.Models", lambda *_settings: Phantoms())
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, phantom, phantom_models):
+    """in/, gt/ and out/ of three cases, reported: lumbar, y without spine, a failed hostile one."""
+    whole = tmp_path_factory.mktemp("report")
+    ct, label_map = phantom
+    volume.write(ct, whole / "in" / "lumbar_ct.nii.gz")
+    volume.write(label_map, whole / "gt" / "lumbar_seg.nii.gz")
+    versectl("run-all", whole / "in", whole / "out")
+    done = json.loads((whole / "out" / "lumbar_report.json").read_text())
+    empty = done | {"status": "no_spine", "vertebrae": [], "numbering": None, "flags": []}
+    atomic.write_json(empty | {"case": "y"}, whole / "out" / "y_report.json")
+    failed = {key: done[key] for key in done if key not in ("vertebrae", "numbering", "flags")}
+    failed |= {"status": "failed", "error": {"message": "<b>odd</b>", "exit_code": 3}}
+    atomic.write_json(failed | {"case": HOSTILE}, whole / "out" / f"{HOSTILE}_report.json")
+    versectl("report", whole / "out", "--ct", whole / "in", "--gt", whole / "gt")
+    return whole
+
+
+@pytest.fixture(scope="module")
+def context():
+    with browser() as running:
+        yield running.new_context(viewport={"width": 1300, "height": 900}, offline=True)
+
+
+@pytest.fixture
+def page(context):
+    made, seen = watched(context)
+    yield made
+    made.close()
+    assert (seen.messages, seen.requests) == ([], [])
+
+
+def opened(page, path):
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.fixture(scope="module")
+def viewer(context, folder):
+    """The page of lumbar, opened once."""
+    made, seen = watched(context)
+    opened(made, folder / "out" / "report" / "lumbar.html")
+    made.locator("#viewer[data-state=ready]").wait_for(timeout=60_000)
+    yield made
+    made.close()
+    assert (seen.messages, seen.requests) == ([], [])
+
+
+def place_mm(page):
+    """Where the crosshair is, x, y, z in LPS."""
+    shown = page.locator("#place").inner_text()
+    return np.array([float(part) for part in shown.split(" mm")[0].split(",")])
+
+
+def test_the_viewer_shows_the_case_and_goes_to_a_vertebra(viewer):
+    case_page(viewer)
+    for name in (NAMES[0], NAMES[2]):
+        viewer.get_by_role("button", name=name, exact=True).first.click()
+        at = CENTERS_MM[labels.NUMBERS[name]]
+        assert np.abs(place_mm(viewer) - at).max() < 2.5, name
+        assert f"near {name}" in viewer.locator("#place").inner_text()
+    viewer.keyboard.press("k")
+    assert f"near {NAMES[1]}" in viewer.locator("#place").inner_text()
+
+
+def test_a_click_on_the_slice_meets_the_point_drawn_there(viewer):
+    """Dots are placed by the page, slices by NiiVue: both agree, and right is at the left."""
+    case_page(viewer)
+    viewer.get_by_role("button", name=NAMES[1], exact=True).first.click()
+    names = viewer.locator("#names")
+    box = names.bounding_box()
+    dot = names.locator("i.here").nth(1).bounding_box()  # the first is sagittal, this one coronal
+    letters = [names.locator("b", has_text=letter).first.bounding_box()["x"] for letter in "RL"]
+    assert letters[0] < letters[1]
+    viewer.mouse.click(dot["x"] - 25, dot["y"] + 3)
+    moved = place_mm(viewer) - CENTERS_MM[labels.NUMBERS[NAMES[1]]]
+    assert moved[0] < -3, "to the left of the picture is to the patient's right"
+    assert box["height"] > 300
+
+
+def test_the_masks_are_seen_and_can_be_hidden(viewer):
+    case_page(viewer)
+    slices = viewer.locator("#slices")
+    shown = slices.screenshot()
+    viewer.keyboard.press("m")
+    hidden = slices.screenshot()
+    viewer.keyboard.press("m")
+    assert shown != hidden
+    assert len(shown) > 5_000
+
+
+def test_keys_judge_and_the_index_exports_the_verdicts(page, folder):
+    opened(page, folder / "out" / "report" / "y.html")
+    page.keyboard.press("f")
+    assert page.locator("[data-verdict=fail]").get_attribute("aria-pressed") == "true"
+    page.locator("#comment").fill("puff")
+    page.locator("#comment").press("u")  # letters typed there are no keys
+    page.locator("#comment").blur()
+    page.keyboard.press("n")
+    page.wait_for_url("**/z*.html")
+    page.keyboard.press("p")
+    page.locator("#index").click()
+    assert page.locator("td.verdict").all_inner_texts()[1].startswith("fail")
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    content = json.loads(download.value.path().read_text())
+    schema = json.loads((SCHEMAS / "verdicts.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(content)
+    assert {v["case"]: (v["verdict"], v["comment"]) for v in content["verdicts"]} == {
+        "y": ("fail", "puffu"),
+        HOSTILE: ("pass", ""),
+    }
+
+
+def test_shifted_labels_are_saved_and_segment_goes_on_from_them(viewer, folder, tmp_path):
+    viewer.locator("[data-shift='1']").click()
+    assert viewer.locator("#command").inner_text().endswith("--case lumbar --shift +1")
+    with viewer.expect_download() as download:
+        viewer.locator("#save").click()
+    assert download.value.suggested_filename == "lumbar_ctd.json"
+    path = tmp_path / "lumbar_ctd.json"
+    download.value.save_as(path)
+    given = centroids.read(folder / "out" / "lumbar_ctd.json")
+    saved = centroids.read(path)
+    assert saved.direction == given.direction
+    assert list(saved.points_vox) == [label + 1 for label in given.points_vox]
+    assert list(saved.points_vox.values()) == list(given.points_vox.values())
+    ct = folder / "in" / "lumbar_ct.nii.gz"
+    versectl("segment", ct, tmp_path / "again", "--centroids", path)
+    masks = volume.read_labels(tmp_path / "again" / "lumbar_seg.nii.gz")
+    found = set(np.unique(geometry.to_array(masks))) - {0}
+    assert found == set(saved.points_vox)
+
+
+def test_a_label_given_twice_cannot_be_saved(viewer):
+    viewer.locator("#reset").click()
+    choices = viewer.locator("#renames select")
+    choices.nth(0).select_option(label="L1")
+    assert viewer.locator("#save").is_disabled()
+    assert "L1" in viewer.locator("#clash").inner_text()
+    choices.nth(1).select_option(label="L6")
+    assert viewer.locator("#save").is_enabled()
+    assert viewer.locator("#command").inner_text().endswith("--set T12=L1 --set L1=L6")
+
+
+def test_a_hostile_name_and_message_are_text(page, folder):
+    opened(page, folder / "out" / "report.html")
+    page.get_by_role("link", name=HOSTILE).click()
+    page.wait_for_url("**/z*.html")
+    assert page.locator("h1").inner_text() == HOSTILE
+    assert page.title() == f"{HOSTILE}: report"
+    assert "<b>odd</b>" in page.locator("#main").inner_text()
+
+
+def test_the_index_sorts_filters_and_plots(page, folder):
+    opened(page, folder / "out" / "report.html")
+    page.get_by_role("button", name="Status").click()
+    assert page.locator("#cases tbody th").all_inner_texts() == ["lumbar", HOSTILE, "y"]
+    page.locator("#find").fill("lumb")
+    assert page.locator("#cases tbody tr:visible").count() == 1
+    assert page.locator("#measures circle").count() == len(NAMES)
+    assert page.locator("#accuracy circle").count() == len(NAMES)
+    page.locator("#measures circle").first.click(force=True)
+    page.wait_for_url("**/report/lumbar.html", wait_until="commit")

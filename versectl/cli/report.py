@@ -1,0 +1,96 @@
+"""Commands that show results in a browser."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from versectl.cli.options import FILE, SERIES, VERBOSITY, adding, option
+
+if TYPE_CHECKING:
+    from versectl.io.layout import Case
+
+log = logging.getLogger("versectl")
+
+CT = option(
+    "--ct",
+    "cts",
+    type=FILE,
+    multiple=True,
+    help="CTs of the results: a file, folder or tree; may be given several times. Without it, the "
+    "viewer shows the masks alone.",
+)
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=FILE)
+@option("--gt", type=FILE, help="Ground truth, a folder or one file: adds the evaluation.")
+@adding(CT, SERIES, *VERBOSITY)
+def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None) -> None:
+    """Write OUT/report.html: all cases at a glance, and a page for each with a viewer.
+
+    The pages need no network. In them you look at masks and labels, judge cases (keys p, f, u) and
+    correct labels. CTs are found as run-all finds them; those of the ground truth's folder count.
+    """
+    from versectl.report import summary
+    from versectl.report.page import writing
+
+    found = _found(out, cts, series)
+    if gt is not None:
+        found = {**_beside(gt), **found}
+    sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
+    with click.progressbar(length=len(summary.read(out).reports), label="pages") as bar:
+        path = writing.write(out, sources, lambda _name: bar.update(1))
+    log.info("Open %s", path)
+
+
+@click.command()
+@click.argument("case", metavar="CASE", type=FILE)
+@option("--gt", type=FILE, help="Ground truth, a folder or one file: adds the evaluation.")
+@option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@adding(CT, SERIES, *VERBOSITY)
+def view(
+    case: Path, gt: Path | None, no_browser: bool, cts: tuple[Path, ...], series: str | None
+) -> None:
+    """Open the report page of one case in the browser, until Ctrl-C.
+
+    CASE is OUT/<case>, or one of its files: results/scan or results/scan_seg.nii.gz. The page comes
+    from this computer (127.0.0.1) and is not written.
+    """
+    from versectl.report.page import serving, writing
+
+    out, name = writing.find_case(case)
+    found = {**({} if gt is None else _beside(gt)), **_found(out, cts, series)}
+    if len(found) == 1 and len(cts) == 1:
+        found = {name: next(iter(found.values()))}  # whatever the file is called
+    sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
+    html = writing.page(out, name, sources)
+    serving.serve(html, lambda address: _show(address, no_browser))
+
+
+def _show(address: str, no_browser: bool) -> None:
+    click.echo(f"{address}   (Ctrl-C ends)")
+    if not no_browser and click.launch(address):
+        log.warning("No browser could be opened; open the address yourself.")
+
+
+def _found(out: Path, cts: tuple[Path, ...], series: str | None) -> "dict[str, Case]":
+    """Case name -> CT, as run-all finds them."""
+    from versectl.batch import selection
+
+    return {case.name: case for case in selection.find_cases(cts, out, series)} if cts else {}
+
+
+def _beside(gt: Path) -> "dict[str, Case]":
+    """CTs that lie with the ground truth."""
+    from versectl.io import layout
+
+    return {name: case for name, case in layout.find(gt, ("ct",)).items()}
+
+
+def _evaluation(out: Path, gt: Path) -> dict[str, Any]:
+    """The comparison with the ground truth, as versectl evaluate --json prints it."""
+    from versectl.evaluation import report as evaluation
+
+    return evaluation.to_json(evaluation.evaluate(out, gt))

@@ -1,0 +1,89 @@
+"""Numbers of vertebrae as the page shows them: their names, units, and values over all cases."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from versectl import labels
+from versectl.report.page.case import CaseView
+
+#: How keys end -> unit.
+UNITS = {"_ml": "ml", "_mm": "mm", "_hu": "HU", "_deg": "°", "_mm2": "mm²"}
+
+#: What a key alone does not tell.
+TITLES = {
+    "confidence": "Confidence of the label",
+    "peak": "Peak of the heatmap",
+    "dice": "Dice",
+    "hd_mm": "Hausdorff distance",
+    "point_error_mm": "Point error",
+}
+
+#: Shown last: of the finding, not of the bone.
+CERTAINTY = ("confidence", "peak")
+
+#: Of a comparison with the ground truth: key of a record there.
+ACCURACY = ("dice", "hd_mm", "point_error_mm")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number per vertebra. points : place of the case, label, value, 1 where it is cut, or 0."""
+
+    key: str
+    title: str
+    unit: str
+    points: Sequence[tuple[int, int, float, int]]
+
+
+def title(key: str) -> tuple[str, str]:
+    """A key's name and unit: "volume_ml" is ("Volume", "ml")."""
+    unit = next((end for end in sorted(UNITS, key=len, reverse=True) if key.endswith(end)), "")
+    words = key.removesuffix(unit).replace("_", " ")
+    name = TITLES.get(key, words[:1].upper() + words[1:]).replace(" hu", " HU")
+    return name, UNITS.get(unit, "")
+
+
+def keys(cases: Iterable[CaseView]) -> list[str]:
+    """What is known of the vertebrae of any case, measures of bone first."""
+    found = dict.fromkeys(key for case in cases for v in case.vertebrae for key in v.measures)
+    return [k for k in found if k not in CERTAINTY] + [k for k in CERTAINTY if k in found]
+
+
+def over(cases: Sequence[CaseView]) -> list[Measure]:
+    """Every measure over all cases."""
+    return [
+        _measure(
+            key,
+            (
+                (place, vertebra.label, vertebra.measures.get(key), vertebra.at_border)
+                for place, case in enumerate(cases)
+                for vertebra in case.vertebrae
+            ),
+        )
+        for key in keys(cases)
+    ]
+
+
+def accuracy(records: Iterable[Mapping[str, Any]], places: Mapping[str, int]) -> list[Measure]:
+    """The figures of a comparison with the ground truth. places : case there -> place here."""
+    kept = [record for record in records if record["case"] in places]
+    return [
+        _measure(key, ((places[r["case"]], r["label"], r[key], r["at_border"]) for r in kept))
+        for key in ACCURACY
+    ]
+
+
+def levels(measures: Iterable[Measure]) -> list[tuple[int, str]]:
+    """Label and name of every vertebra that has a value, head to foot."""
+    found = {label for measure in measures for _, label, _, _ in measure.points}
+    return [(label, labels.NAMES[label]) for label in labels.ORDER if label in found]
+
+
+def _measure(key: str, points: Iterable[tuple[int, int, float | None, bool | None]]) -> Measure:
+    known = [
+        (case, label, round(float(value), 4), int(bool(is_cut)))
+        for case, label, value, is_cut in points
+        if value is not None
+    ]
+    return Measure(key, *title(key), known)
