@@ -93,7 +93,6 @@ def place_mm(page):
 
 
 def test_the_viewer_shows_the_case_and_goes_to_a_vertebra(viewer):
-    case_page(viewer)
     for name in (NAMES[0], NAMES[2]):
         viewer.get_by_role("button", name=name, exact=True).first.click()
         at = CENTERS_MM[labels.NUMBERS[name]]
@@ -105,7 +104,6 @@ def test_the_viewer_shows_the_case_and_goes_to_a_vertebra(viewer):
 
 def test_a_click_on_the_slice_meets_the_point_drawn_there(viewer):
     """Dots are placed by the page, slices by NiiVue: both agree, and right is at the left."""
-    case_page(viewer)
     viewer.get_by_role("button", name=NAMES[1], exact=True).first.click()
     names = viewer.locator("#names")
     box = names.bounding_box()
@@ -119,7 +117,6 @@ def test_a_click_on_the_slice_meets_the_point_drawn_there(viewer):
 
 
 def test_the_masks_are_seen_and_can_be_hidden(viewer):
-    case_page(viewer)
     slices = viewer.locator("#slices")
     shown = slices.screenshot()
     viewer.keyboard.press("m")

@@ -7,13 +7,26 @@ from typing import Any
 from versectl import labels
 from versectl.report.page.case import CaseView
 
-#: How keys end -> unit.
-UNITS = {"_ml": "ml", "_mm": "mm", "_hu": "HU", "_deg": "°", "_mm2": "mm²"}
+#: How keys end -> unit, and how many decimals are worth reading.
+UNITS = {"_ml": ("ml", 1), "_mm": ("mm", 1), "_deg": ("°", 1)}
 
-#: What a key alone does not tell.
+#: Names that a key alone does not tell.
 TITLES = {
     "confidence": "Confidence of the label",
     "peak": "Peak of the heatmap",
+    "hu_mean": "Mean HU",
+    "hu_median": "Median HU",
+    "hu_sd": "SD of HU",
+    "height_front_mm": "Front height",
+    "height_middle_mm": "Middle height",
+    "height_back_mm": "Back height",
+    "front_to_back": "Front / back height",
+    "middle_to_back": "Middle / back height",
+    "angle_to_next_deg": "Angle to the next",
+    "sagittal_angle_to_next_deg": "Sagittal angle to the next",
+    "kyphosis_t4_t12_deg": "Kyphosis T4 to T12",
+    "lordosis_l1_l5_deg": "Lordosis L1 to L5",
+    "lordosis_c2_c7_deg": "Lordosis C2 to C7",
     "dice": "Dice",
     "hd_mm": "Hausdorff distance",
     "point_error_mm": "Point error",
@@ -38,10 +51,17 @@ class Measure:
 
 def title(key: str) -> tuple[str, str]:
     """A key's name and unit: "volume_ml" is ("Volume", "ml")."""
-    unit = next((end for end in sorted(UNITS, key=len, reverse=True) if key.endswith(end)), "")
-    words = key.removesuffix(unit).replace("_", " ")
-    name = TITLES.get(key, words[:1].upper() + words[1:]).replace(" hu", " HU")
-    return name, UNITS.get(unit, "")
+    ending = _ending(key)
+    words = key.removesuffix(ending).replace("_", " ")
+    return TITLES.get(key, words[:1].upper() + words[1:]), UNITS.get(ending, ("", 0))[0]
+
+
+def written(key: str, value: float | None) -> str:
+    """A value with the decimals that are worth reading; a dash where it is not known."""
+    if value is None:
+        return "\N{EN DASH}"
+    decimals = 0 if key.startswith("hu_") else UNITS.get(_ending(key), ("", 2))[1]
+    return f"{value:.{decimals}f}"
 
 
 def keys(cases: Iterable[CaseView]) -> list[str]:
@@ -78,6 +98,10 @@ def levels(measures: Iterable[Measure]) -> list[tuple[int, str]]:
     """Label and name of every vertebra that has a value, head to foot."""
     found = {label for measure in measures for _, label, _, _ in measure.points}
     return [(label, labels.NAMES[label]) for label in labels.ORDER if label in found]
+
+
+def _ending(key: str) -> str:
+    return next((ending for ending in UNITS if key.endswith(ending)), "")
 
 
 def _measure(key: str, points: Iterable[tuple[int, int, float | None, bool | None]]) -> Measure:

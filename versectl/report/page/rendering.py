@@ -193,6 +193,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.globals["written"] = measures.written
     return environment
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import os
 import shlex
 import tempfile
@@ -23,8 +24,9 @@ from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.report import preview, summary
 from versectl.report.page import accuracy, case, pictures, rendering, volumes
-from versectl.report.page.case import CaseView
+from versectl.report.page.case import CaseView, VertebraView
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Looks, Overview
+from versectl.types import Vertebra, Vertebrae
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +167,14 @@ def _pictures(
 
 
 def _draw(ct: sitk.Image, view: CaseView, label_map: sitk.Image, path: Path) -> None:
-    centers_mm = {v.label: np.array(v.center_mm) for v in view.vertebrae}
-    preview.write(ct, centers_mm, label_map, path)
+    vertebrae = Vertebrae({v.label: _vertebra(v) for v in view.vertebrae}, view.numbering)
+    preview.write(ct, label_map, preview.Shown(view.name, vertebrae, view.flags), path)
+
+
+def _vertebra(shown: VertebraView) -> Vertebra:
+    peak, confidence = (shown.measures.get(key) for key in ("peak", "confidence"))
+    known = [math.nan if value is None else value for value in (peak, confidence)]
+    return Vertebra(np.array(shown.center_mm), *known)
 
 
 def _link(name: str) -> str:

@@ -1,0 +1,99 @@
+"""Pages without a browser: what they say, and that nothing in them reaches out."""
+
+import json
+import re
+
+import pytest
+
+from versectl.io import atomic
+from versectl.report.page import measures, viewer, writing
+
+
+@pytest.fixture
+def done(run, ct_file, out):
+    assert run("run-all", ct_file, out).exit_code == 0
+    return out
+
+
+def html(out, name="lumbar"):
+    return (out / "report" / f"{name}.html").read_text()
+
+
+def test_the_policy_allows_no_network_and_no_script_but_ours(run, ct_file, done):
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    nonces = set()
+    for text in (html(done), (done / "report.html").read_text()):
+        policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
+        assert policy.startswith("default-src &#39;none&#39;; ")
+        assert not re.search(r"https?:|connect-src|unsafe-eval|\*", policy)
+        nonce = re.search(r"nonce-([\w-]+)", policy)[1]
+        assert text.count(f'<script nonce="{nonce}">') == text.count("<script nonce=") > 0
+        assert not re.search(r'<(?:script|img|link|iframe)[^>]+(?:src|href)="(?!data:)', text)
+        nonces.add(nonce)
+    assert len(nonces) == 2
+
+
+def test_without_the_viewer_the_page_has_pictures_and_says_what_to_install(
+    run, ct_file, done, monkeypatch
+):
+    missing = viewer.Viewer(problem="Install it: pip install 'versectl[report]'.")
+    monkeypatch.setattr(viewer, "load", lambda: missing)
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    text = html(done)
+    assert "versectl[report]" in text
+    assert '<img src="data:image/webp;base64,' in text
+    assert 'id="viewer"' not in text
+
+
+def test_without_the_ct_the_masks_are_shown_alone(run, done):
+    assert run("report", done).exit_code == 0
+    assert "--ct IN" in html(done)
+    assert "Hounsfield" not in html(done)
+
+
+def test_another_ct_is_said(run, ct_file, done, label_map):
+    path = done / "lumbar_report.json"
+    content = json.loads(path.read_text())
+    content["input"]["sha256"] = "0" * 64
+    atomic.write_json(content, path)
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    assert "is not the file that the results were made from" in html(done)
+
+
+def test_a_case_without_masks_has_a_page_that_says_so(run, ct_file, done):
+    (done / "lumbar_seg.nii.gz").unlink()
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    assert "The scan cannot be shown" in html(done)
+    assert "lumbar" in (done / "report.html").read_text()
+
+
+def test_an_unreadable_report_is_listed(run, done):
+    (done / "odd_report.json").write_text("{")
+    assert run("report", done).exit_code == 0
+    assert "odd" in (done / "report.html").read_text()
+
+
+def test_a_folder_without_results_is_refused_and_nothing_is_written(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused = run("report", tmp_path / "empty")
+    assert refused.exit_code == 3
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_case_is_found_by_its_name_and_by_its_files(done, tmp_path):
+    for name in ("lumbar", "lumbar_report.json", "lumbar_seg.nii.gz"):
+        assert writing.find_case(done / name) == (done, "lumbar")
+    with pytest.raises(writing.BadInputError, match="is no case"):
+        writing.find_case(done / "thoracic")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("volume_ml", ("Volume", "ml")),
+        ("kyphosis_t4_t12_deg", ("Kyphosis T4 to T12", "°")),
+        ("confidence", ("Confidence of the label", "")),
+    ],
+)
+def test_names_and_units_of_measures(key, said):
+    assert measures.title(key) == said
