@@ -6,9 +6,9 @@ import sys
 
 STUCK = """
 import time
-from versectl.cli import termination
-termination.GRACE_S = 0.2
-termination.install()
+from versectl.cli import main
+main.GRACE_S = 0.2
+main.leave_on_sigterm()
 print("stuck", flush=True)
 while True:
     try:
@@ -19,8 +19,8 @@ while True:
 
 LEAVING = """
 import sys, time
-from versectl.cli import termination
-termination.install()
+from versectl.cli import main
+main.leave_on_sigterm()
 try:
     print("busy", flush=True)
     time.sleep(100)

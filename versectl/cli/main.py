@@ -1,8 +1,12 @@
 """The command line: its commands, its exit codes, and how it speaks."""
 
 import logging
+import os
 import signal
 import sys
+import threading
+import time
+from types import FrameType
 
 import click
 
@@ -12,7 +16,6 @@ from versectl.cli import (
     evaluate,
     predict,
     report,
-    termination,
     train,
     weights,
 )
@@ -22,13 +25,16 @@ from versectl.version import __version__
 
 log = logging.getLogger("versectl")
 
+#: chosen: what a command may take to leave in good order; schedulers kill after 10 s and more.
+GRACE_S = 8.0
+
 
 class Main(click.Group):
     """Shows every failure as one line and ends with its exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; the only place that turns exceptions into exit codes."""
-        termination.install()
+        leave_on_sigterm()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
@@ -74,6 +80,29 @@ def main() -> None:
     log.handlers = [Echo()]
     log.setLevel(logging.INFO)
     device.set_environment()
+
+
+def leave_on_sigterm() -> None:
+    """Have SIGTERM leave through every `finally`; what does not leave by then is ended."""
+    if signal.signal(signal.SIGTERM, _leave) is _leave:
+        return  # installed before, in the same process
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    # The interpreter writes there at once, also while the main thread computes in C.
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    threading.Thread(target=_end_after_grace, args=(readable,), daemon=True).start()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """Leave through every `finally`, so that no file is left half-written."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _end_after_grace(readable: int) -> None:
+    while signal.SIGTERM not in os.read(readable, 1):
+        pass
+    time.sleep(GRACE_S)
+    os._exit(128 + signal.SIGTERM)  # files are whole or not there: they are renamed when whole
 
 
 for _command in (
