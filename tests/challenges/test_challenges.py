@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from phantoms import CENTERS_MM, PROGRAM, Phantoms, dice, draw, oblique
 
 from versectl import geometry
@@ -108,6 +109,24 @@ def test_an_invocation_takes_the_scan_and_leaves_the_results(sockets, ct, label_
     assert dice(found, label_map, 20) > 0.9
     assert json.loads((sockets.output / "told.json").read_text())["status"] == "done"
     assert len(json.loads((sockets.output / "centres.json").read_text())) == 4
+
+
+def without_bone(ct):
+    return sitk.Cast(sitk.Clamp(ct, sitk.sitkInt16, -1000, 200), sitk.sitkInt16)
+
+
+def test_a_scan_without_a_spine_has_empty_results(run, sockets, ct, tmp_path):
+    """Platforms want every file; an empty one is right where there is nothing."""
+    volume.write(without_bone(ct), sockets.input / "images" / "ct" / "5f-1.mha")
+    assert ask(sockets, "POST", "/invoke")[0] == HTTPStatus.CREATED
+    assert not geometry.to_array(
+        volume.read_labels(sockets.output / "images" / "masks" / "5f-1.mha")
+    ).any()
+    assert len(json.loads((sockets.output / "centres.json").read_text())) == 1
+    volume.write(without_bone(ct), tmp_path / "in" / "a.nii.gz")
+    done = run("challenge", tmp_path / "in", tmp_path / "out", "--layout", "verse2019")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "out" / "a_ctd.json").read_text()) == []
 
 
 def test_a_failing_call_leaves_no_results_of_an_earlier_one(sockets, ct):
