@@ -190,10 +190,42 @@ def test_a_bar_is_shown_on_a_terminal_only(caplog, monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     caplog.set_level("INFO", batch_run.log.name)  # and back afterwards
     with batch_run.Progress(2) as progress:
-        progress.over(1)
+        progress.over(Outcome(CASES[0].name, outcome.DONE, ""))
         progress.step(CASES[1], "segmentation")
         assert progress.bar.n == pytest.approx(1.3)
-    assert "b: segmentation" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "b: segmentation" in shown
+    assert "left  b" in shown
+
+
+def test_a_bar_never_goes_back_and_counts_all_cases_in_work():
+    progress = batch_run.Progress(3)
+    shares = []
+    for case, step in (
+        (0, "vertebrae"),
+        (1, "read"),
+        (0, "segmentation"),
+        (1, "load"),
+        (0, "load"),
+    ):
+        progress.step(CASES[case], step)
+        shares.append(progress.done)
+    assert shares == sorted(shares)
+    progress.step(CASES[1], "vertebrae")
+    assert progress.done == pytest.approx(0.35)
+
+
+def test_the_time_left_is_told_by_cases_that_were_computed():
+    progress = batch_run.Progress(6)
+    assert progress.left_s(10.0) is None
+    for status in (outcome.KEPT, outcome.KEPT):
+        progress.over(Outcome("a", status, ""))
+        assert progress.left_s(10.0) is None
+    progress.over(Outcome("b", outcome.DONE, ""))
+    assert progress.left_s(10.0) == pytest.approx(30.0)
+    for name in "cde":
+        progress.over(Outcome(name, outcome.DONE, ""))
+    assert progress.left_s(40.0) is None
 
 
 def test_status_and_collect_tell_of_all_reports(run, scans, out):

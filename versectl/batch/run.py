@@ -65,7 +65,7 @@ def run_cases(
             closing(outcomes(todo, job, wanted, progress.step)) as done,
         ):
             for number, one in enumerate(done, 1):
-                progress.over(number)
+                progress.over(one)
                 report(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
                 found.add(one)
     finally:
@@ -160,14 +160,15 @@ class Progress:
     """A bar on a terminal; nothing elsewhere, where lines say enough."""
 
     def __init__(self, total_cases: int) -> None:
-        self.total_cases, self.done = total_cases, 0
+        self.total_cases, self.ended, self.kept = total_cases, 0, 0
+        self.shares: dict[str, float] = {}  # case in work -> how much of it is done
         self.bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             from tqdm import tqdm
 
-            form = "{percentage:3.0f} % {bar:30} {elapsed} gone, {remaining} left  {desc}"
+            form = "{percentage:3.0f} % {bar:30} {elapsed} gone{desc}"
             self.bar = tqdm(total=self.total_cases, bar_format=form, leave=False)
         return self
 
@@ -175,18 +176,36 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def over(self, done: int) -> None:
-        """So many cases have ended."""
-        self.done = done
-        self._show("", done)
+    def over(self, one: Outcome) -> None:
+        """A case has ended."""
+        self.ended += 1
+        self.kept += one.status == outcome.KEPT
+        self.shares.pop(one.name, None)
+        self._show("")
 
     def step(self, case: Case, step: str) -> None:
         """A step of a case begins."""
         log.debug("%s: %s", case.name, step)
-        self._show(f"{case.name}: {step}", self.done + BEGINS.get(step, 0.0))
+        share = max(BEGINS.get(step, 0.0), self.shares.get(case.name, 0.0))
+        self.shares[case.name] = share
+        self._show(f"  {case.name}: {step}")
 
-    def _show(self, text: str, done: float) -> None:
-        if self.bar is not None:
-            self.bar.set_description_str(text, refresh=False)
-            self.bar.n = done
-            self.bar.refresh()
+    @property
+    def done(self) -> float:
+        """Cases done, those in work by their shares."""
+        return self.ended + sum([*self.shares.values()])  # other threads may add to them
+
+    def _show(self, text: str) -> None:
+        if self.bar is None:
+            return
+        self.bar.n = self.done
+        left_s = self.left_s(self.bar.format_dict["elapsed"])
+        left = "" if left_s is None else f", about {self.bar.format_interval(left_s)} left"
+        self.bar.set_description_str(f"{left}{text}", refresh=False)
+        self.bar.refresh()
+
+    def left_s(self, elapsed_s: float) -> float | None:
+        """Seconds that the other cases will take, if none of them is kept; None until one ended."""
+        if not self.kept < self.ended < self.total_cases:
+            return None
+        return elapsed_s / (self.done - self.kept) * (self.total_cases - self.done)
