@@ -1,8 +1,8 @@
-"""Draws the figures of docs/how-it-works.md, docs/coordinates.md and docs/measurements.md.
+"""Draws the figures of how-it-works.md, coordinates.md, measurements.md and files.md in docs.
 
 python docs/tools/figures.py   draws a synthetic scan, runs the default networks, writes
-docs/pictures/{spine,vertebrae,segmentation,coordinates,measurements}.png.
-python docs/tools/figures.py measurements   that figure alone; it needs no network.
+docs/pictures/{spine,vertebrae,segmentation,coordinates,measurements,preview}.png.
+python docs/tools/figures.py measurements   (or preview) that figure alone; it needs no network.
 """
 
 import sys
@@ -18,15 +18,19 @@ from scipy.special import expit
 
 from versectl import geometry, labels
 from versectl.networks.loading import Models
+from versectl.report import preview, quality
 from versectl.report.measurements import attenuation, bodies, masks, shape
 from versectl.stages import segmentation, spine, vertebrae
 from versectl.synth import dataset
-from versectl.types import Vertebra, Vertebrae
+from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 
 #: chosen: a body and a piece of it that show T9 to L5.
 SEED = (1000, 12)
+
+#: chosen: a body and a piece of it that show T10 to L2, T13 included.
+PREVIEW_SEED = (1000, 11)
 
 #: Network input values shown black and white: -250 and 900 HU.
 GREY = {"cmap": "gray", "vmin": -0.12, "vmax": 0.44, "origin": "lower"}
@@ -37,6 +41,10 @@ INK = "#334"
 
 def main(only: str = "") -> None:
     """All figures, or one that needs no network."""
+    if only != "measurements":
+        draw_preview()
+    if only == "preview":
+        return
     rng = np.random.default_rng(SEED)
     scan = dataset.scan(dataset.parametric(rng), rng)
     draw_measurements(scan.ct, scan.labels, scan.centroids_mm)
@@ -47,6 +55,22 @@ def main(only: str = "") -> None:
     draw_vertebrae(scan.ct, center_mm, models)
     draw_segmentation(scan.ct, scan.centroids_mm, models)
     draw_coordinates()
+
+
+def draw_preview() -> None:
+    """A preview with every mark: a scan's true masks, and invented doubts."""
+    rng = np.random.default_rng(PREVIEW_SEED)
+    scan = dataset.scan(dataset.parametric(rng), rng)
+    confidence, peaks = {labels.T12: 0.58}, {labels.L1: 0.31}
+    found = {
+        label: Vertebra(np.asarray(at_mm), peaks.get(label, 0.9), confidence.get(label, 0.97))
+        for label, at_mm in scan.centroids_mm.items()
+    }
+    lower = tuple(labels.ORDER[labels.ORDER.index(label) + 1] for label in found)
+    vertebrae = Vertebrae(found, Numbering(0.58, OtherNumbering(lower, None, 0.37), ("last_rib",)))
+    shown = preview.Shown("example", vertebrae, tuple(quality.of_vertebrae(vertebrae, scan.ct)))
+    masks_found = geometry.keep_labels(scan.labels, found)
+    preview.write(scan.ct, masks_found, shown, PICTURES / "preview.png")
 
 
 def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:

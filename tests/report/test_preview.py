@@ -164,6 +164,11 @@ def test_doubtful_vertebrae_are_marked_by_shape_and_by_colour():
     assert [line.text[0] for line in said.legend] == ["■", "▲", "◆"]
 
 
+def test_marks_of_sentences_are_explained_too():
+    said = words.of(Shown("a", found(), (flag("error"), flag("note"))))
+    assert [line.text[0] for line in said.legend] == ["■"]
+
+
 def test_centres_from_a_file_are_not_doubtful():
     said = words.of(Shown("a", found(confidence=float("nan"))))
     assert (said.marks, said.legend) == ({}, ())

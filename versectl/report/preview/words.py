@@ -79,9 +79,8 @@ def of(shown: Shown) -> Words:
     """The words for what is known of a case."""
     found = shown.vertebrae or Vertebrae({})
     marks = {label: marks_of(label, vertebra, shown.flags) for label, vertebra in found.items()}
-    used = [
-        mark for mark in (ERROR, WARNING, DOUBT) if any(mark in each for each in marks.values())
-    ]
+    used = {mark for each in marks.values() for mark in each}
+    used |= {BY_SEVERITY[flag.severity] for flag in shown.flags}
     return Words(
         shown.case,
         described(shown.vertebrae),
