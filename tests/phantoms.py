@@ -108,6 +108,8 @@ class Phantoms(dict):
     Can be handed to another process, as the real ones can.
     """
 
+    fast = False
+
     def __init__(self) -> None:
         spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))
         vertebrae_config = replace(config.DEFAULT["vertebrae"], size_vox=(64, 64, 96))

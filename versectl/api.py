@@ -118,6 +118,8 @@ def load_models(
     device: str = "auto",
     precision: str = "auto",
     engine: str | None = None,
+    *,
+    fast: bool = False,
 ) -> Models:
     """The networks of the three stages; each is loaded when it is first used.
 
@@ -125,9 +127,11 @@ def load_models(
     device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto", "float32", "bfloat16", "float16".
     engine : "tensorflow", "openvino", "jax", "torch"; "auto", the fastest that is installed; None,
         TensorFlow if it is installed, otherwise as "auto". A process can use one engine.
+    fast : look less closely, as --fast.
     Using them raises WeightsError or DeviceError when they cannot be had.
     """
-    return Models(None if weights is None else Path(weights), engine, device, precision)
+    folder = None if weights is None else Path(weights)
+    return Models(folder, engine, device, precision, None, fast)
 
 
 def run(ct: Image, models: types.Models | None = None) -> Result:

@@ -254,6 +254,7 @@ def slow(voxels, forms, path, extension=None):
 
 class Fake:
     def __init__(self, *_): pass
+    fast = False
     spine = Model(config.DEFAULT["spine"], None)
     def identity(self, stage): return Identity("", "")
     def load_ahead(self, stages): pass

@@ -1,6 +1,7 @@
 import json
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from versectl import config
@@ -50,3 +51,41 @@ def test_an_unknown_field_is_named():
 def test_boxes_can_be_halved_as_often_as_the_network_does(stage):
     chosen = config.DEFAULT[stage]
     assert all(n % chosen.network.divisor == 0 for n in chosen.size_vox)
+
+
+@pytest.mark.parametrize("stage", config.STAGES)
+def test_fast_boxes_fit_the_network_and_lie_within_the_trained_one(stage):
+    trained = config.DEFAULT[stage]
+    fast = config.fast(trained)
+    assert fast.size_vox == trained.size_vox  # training is not concerned
+    assert bool(fast.boxes) == (stage == "segmentation")
+    for box in fast.boxes:
+        assert all(n % trained.network.divisor == 0 for n in box.size_vox)
+        assert np.all(np.array(box.size_vox) * box.spacing_mm <= trained.size_vox)
+    assert not fast.looks_again
+
+
+def test_every_level_has_its_box_and_other_levels_the_trained_one():
+    box = config.LevelBox(8, 28, (96, 96, 64), 0.9)
+    chosen = replace(config.DEFAULT["segmentation"], boxes=(box,))
+    for label in (8, 13, 19, 28):  # T1, T6, T12, T13
+        assert (chosen.at(label).size_vox, chosen.at(label).spacing_mm) == ((96, 96, 64), 0.9)
+    for label in (7, 20):  # C7, L1
+        assert (chosen.at(label).size_vox, chosen.at(label).spacing_mm) == ((128, 128, 96), 1.0)
+
+
+def test_boxes_read_back_and_damaged_ones_are_refused():
+    fast = config.fast(config.DEFAULT["segmentation"])
+    content = json.loads(json.dumps(config.to_json(fast)))
+    assert config.from_json(content) == fast
+    assert config.fingerprint(fast) != config.fingerprint(config.DEFAULT["segmentation"])
+    for boxes in ({}, [3], [{"first": 1}]):
+        with pytest.raises(WeightsError):
+            config.from_json({**content, "boxes": boxes})
+
+
+def test_weights_of_another_box_keep_it_and_published_ones_are_refused():
+    wide = replace(config.DEFAULT["segmentation"], size_vox=(144, 128, 96))
+    assert config.fast(wide).boxes == wide.boxes
+    with pytest.raises(WeightsError, match="without --fast"):
+        config.fast(config.PAPER["segmentation"])

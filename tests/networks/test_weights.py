@@ -101,6 +101,14 @@ def test_a_network_computes_in_its_own_precision_whatever_keras_is_set_to(folder
     assert np.array_equal(np.asarray(network(seen)), np.asarray(again(seen)))
 
 
+def test_fast_models_have_an_identity_of_their_own_and_keep_it_in_another_process(folder):
+    fast = loading.Models(folder, device="cpu", fast=True)
+    assert fast.identity("spine") != loading.Models(folder, device="cpu").identity("spine")
+    again = pickle.loads(pickle.dumps(fast))
+    assert again.fast
+    assert again.identity("spine") == fast.identity("spine")
+
+
 def test_models_are_loaded_once_and_freed_with_their_provider(folder):
     models = loading.Models(folder, device="cpu", precision="float32")
     assert models.spine is models.spine

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import CENTERS_MM
+from phantoms import CENTERS_MM, pointed_at
 
 from versectl import config, geometry
 from versectl.stages import segmentation
@@ -72,6 +74,44 @@ def test_only_the_largest_piece_answers(phantom):
     beside, within = (tuple(np.rint(found.grid.to_vox(mm)[::-1]).astype(int)) for mm in at_mm)
     assert found.response[beside] == 0
     assert found.response[within] > 0.99
+
+
+def small_box(size_vox):
+    return replace(CONFIG, boxes=(config.LevelBox(20, 20, size_vox, 1.0),))
+
+
+def counting(answer):
+    """A network, and the sizes (x, y, z) of what it was given."""
+    sizes = []
+
+    def counted(seen):
+        sizes.append(seen.shape[2::-1])
+        return answer(seen)
+
+    return counted, sizes
+
+
+def test_the_box_of_a_level_is_used_for_that_level_alone(phantom):
+    answer, sizes = counting(pointed_at)
+    segmentation.predict(phantom[0], CENTERS_MM, Model(small_box((80, 96, 64)), answer))
+    assert sizes == [(128, 128, 96), (80, 96, 64), (128, 128, 96)]
+
+
+@pytest.mark.parametrize("size_vox", [(32, 96, 64), (80, 96, 16)], ids=["across", "along"])
+def test_a_vertebra_that_its_box_cuts_is_seen_again_in_the_trained_one(phantom, size_vox):
+    ct, truth = phantom
+    answer, sizes = counting(pointed_at)
+    found = segmentation.predict(ct, {20: CENTERS_MM[20]}, Model(small_box(size_vox), answer))
+    assert sizes == [size_vox, (128, 128, 96)]
+    assert dice(geometry.to_array(found) == 20, geometry.to_array(truth) == 20) > 0.9
+
+
+def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):
+    ct, _ = phantom
+    cut = geometry.crop(ct, [-99, -99, CENTERS_MM[20][2]], [99, 99, 99])
+    answer, sizes = counting(pointed_at)
+    segmentation.predict(cut, {20: CENTERS_MM[20]}, Model(small_box((80, 96, 64)), answer))
+    assert len(sizes) == 1
 
 
 def test_where_nothing_answers_nothing_is_found(phantom):

@@ -84,6 +84,18 @@ def test_a_scan_is_looked_at_again_in_the_mirror_where_its_levels_are_undecided(
     assert network.shapes == [(64, 96, 96, 1)] * looks
 
 
+def test_a_single_look_is_all_that_fast_takes(phantom):
+    ct, _ = phantom
+    shapes = []
+
+    def undecided(seen):
+        shapes.append(seen.shape)
+        return np.full((*np.array(seen.shape[:3]) // 2, 26), -9.0)
+
+    vertebrae.predict(ct, geometry.center(ct), Model(config.fast(CONFIG), undecided))
+    assert shapes == [(64, 96, 96, 1)]
+
+
 def test_a_place_that_no_vertebra_explains_asks_for_another_look():
     named = {20: np.array([0.0, 0.0, 40.0]), 21: np.array([0.0, 8.0, 5.0])}
     places = [Candidate(center_mm, 0.9, {label: 0.9}) for label, center_mm in named.items()]

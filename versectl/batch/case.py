@@ -300,6 +300,7 @@ class CaseRun:
             self.steps.seconds,
             self.present.unknown,
             next(iter(self.models.engines.values()), None),
+            self.job.models.fast,
         )
 
     def _recorded(self) -> Origins:

@@ -20,6 +20,10 @@ Compute = Callable[[sitk.Image, Models, Known], Known]
 class IdentifiedModels(Models, Protocol):
     """Models whose weights are known without loading them; plain, to be handed to a process."""
 
+    @property
+    def fast(self) -> bool:
+        """Whether they look less closely."""
+
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by."""
 

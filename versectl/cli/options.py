@@ -51,6 +51,7 @@ class RunOptions:
     precision: str
     overwrite: bool
     gpu_memory_mb: int | None
+    fast: bool
 
     def job(
         self,
@@ -64,7 +65,7 @@ class RunOptions:
         from versectl.networks import loading
 
         computing = (self.engine, self.device, self.precision, self.gpu_memory_mb)
-        models = loading.Models(self.weights, *computing)
+        models = loading.Models(self.weights, *computing, self.fast)
         return Job(out, command, models, self.overwrite, given, extras)
 
 
@@ -213,8 +214,23 @@ OVERWRITE = option(
     "--overwrite", is_flag=True, help="Recompute existing results instead of keeping them."
 )
 
+FAST = option(
+    "--fast",
+    is_flag=True,
+    help="Look less closely: several times faster, with slightly worse labels and masks.",
+)
+
 #: For every command that runs networks on scans; reaches it as `options`.
-RUN = (WEIGHTS, ENGINE, DEVICE, PRECISION, OVERWRITE, GPU_MEMORY, gathered(RunOptions, "options"))
+RUN = (
+    WEIGHTS,
+    ENGINE,
+    DEVICE,
+    PRECISION,
+    FAST,
+    OVERWRITE,
+    GPU_MEMORY,
+    gathered(RunOptions, "options"),
+)
 
 SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series.")
 

@@ -1,11 +1,12 @@
 """Every number of the three stages once, with its source: what can be set, and the presets."""
 
 from versectl.config.options import CrossValidationOptions, TrainingOptions
-from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY
+from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY, fast
 from versectl.config.schema import (
     FORMER_NAMES,
     SPATIAL_FACTOR,
     STAGES,
+    LevelBox,
     NetworkConfig,
     Ranges,
     Stage,
@@ -27,12 +28,14 @@ __all__ = [
     "STAGES",
     "TINY",
     "CrossValidationOptions",
+    "LevelBox",
     "NetworkConfig",
     "Ranges",
     "Stage",
     "StageConfig",
     "TrainingConfig",
     "TrainingOptions",
+    "fast",
     "fingerprint",
     "from_json",
     "to_json",

@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import partial
 
 from versectl import labels
-from versectl.config.schema import NetworkConfig, Ranges, StageConfig, TrainingConfig
+from versectl.config.schema import LevelBox, NetworkConfig, Ranges, StageConfig, TrainingConfig
+from versectl.errors import WeightsError
 
 #: Size in voxels and spacing in mm of each stage's network input: sections 2.1 to 2.3.
 _SPINE = partial(StageConfig, "spine", (64, 64, 128), 8.0)
@@ -43,6 +44,8 @@ DEFAULT = {
         threshold=0.5,  # section 2.3
         network=NetworkConfig("unet", inputs=2, outputs=1, filters=(48, 64, 96, 128)),
         training=TrainingConfig(steps=18900),
+        # chosen on real and synthetic CT: small vertebrae on a finer grid, at the same cost
+        boxes=(LevelBox(labels.NUMBERS["C1"], labels.NUMBERS["T3"], (128, 128, 96), 0.8),),
     ),
 }
 
@@ -253,5 +256,28 @@ TINY = {
     "vertebrae": _tiny("vertebrae", (32, 32, 48), 6.0),
     "segmentation": _tiny("segmentation", (32, 32, 24), 4.0),
 }
+
+#: chosen on real and synthetic CT, docs/performance.md: less context for networks trained in
+#: DEFAULT's box, 0.26 to 0.44 of its volume.
+FAST_BOXES = (
+    LevelBox(labels.NUMBERS["C1"], labels.NUMBERS["C2"], (96, 96, 64), 1.0),
+    LevelBox(labels.NUMBERS["C3"], labels.NUMBERS["C7"], (80, 80, 64), 1.0),
+    LevelBox(labels.NUMBERS["T1"], labels.NUMBERS["T13"], (96, 96, 64), 1.0),
+    LevelBox(labels.NUMBERS["L1"], labels.NUMBERS["L6"], (112, 96, 64), 1.0),
+)
+
+
+def fast(config: StageConfig) -> StageConfig:
+    """The same with less context and fewer looks, for --fast; WeightsError for published ones."""
+    if config.protocol != "default":
+        raise WeightsError(
+            "--fast is for weights of versectl's own method, and these follow the published one; "
+            "run without --fast."
+        )
+    ours = DEFAULT["segmentation"]
+    sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))
+    boxes = FAST_BOXES if len(set(sizes)) == 1 else config.boxes
+    return replace(config, boxes=boxes, looks_again=False)
+
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, TypeVar
 
+from versectl import labels
 from versectl.errors import WeightsError
 
 Stage = Literal["spine", "vertebrae", "segmentation"]
@@ -143,6 +144,19 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class LevelBox:
+    """A network input of another size than the one trained with, for vertebrae of some levels.
+
+    first, last : labels, head to foot.
+    """
+
+    first: int
+    last: int
+    size_vox: tuple[int, int, int]
+    spacing_mm: float
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """What the network of a stage is given and answers; sizes are x, y, z.
 
@@ -160,6 +174,8 @@ class StageConfig:
     posterior_mm : how far the middle of the input lies behind the vertebral body's centre
         (segmentation).
     connectivity : voxels of one piece share a face (1), an edge (2) or a corner (3; segmentation).
+    boxes : network inputs of other sizes than in training, by level (segmentation).
+    looks_again : a scan whose levels are unclear at first is looked at again (vertebrae).
     """
 
     stage: str
@@ -177,6 +193,16 @@ class StageConfig:
     padding: float = -0.5  # air
     posterior_mm: float = 20.0  # released: the processes lie behind the body
     connectivity: int = 3
+    boxes: tuple[LevelBox, ...] = ()
+    looks_again: bool = True
+
+    def at(self, label: int) -> "StageConfig":
+        """The same for a vertebra of that level: with the size and spacing of its box."""
+        level = labels.ORDER.index(label)
+        for box in self.boxes:
+            if labels.ORDER.index(box.first) <= level <= labels.ORDER.index(box.last):
+                return replace(self, size_vox=box.size_vox, spacing_mm=box.spacing_mm, boxes=())
+        return replace(self, boxes=())
 
     @property
     def works_upright(self) -> bool:
@@ -203,13 +229,14 @@ def from_json(content: object) -> StageConfig:
         parts = {
             "network": _build(NetworkConfig, stage["network"]),
             "training": _build(TrainingConfig, {**training, "ranges": ranges}),
+            "boxes": tuple(_build(LevelBox, box) for box in _listed(stage.get("boxes", []))),
         }
         return _build(StageConfig, {**stage, **parts})
     except (KeyError, TypeError) as error:
         raise WeightsError(f"The weights' configuration does not fit: {error}.") from error
 
 
-Record = TypeVar("Record", NetworkConfig, Ranges, TrainingConfig, StageConfig)
+Record = TypeVar("Record", LevelBox, NetworkConfig, Ranges, TrainingConfig, StageConfig)
 
 
 def _build(kind: type[Record], content: object) -> Record:
@@ -220,6 +247,12 @@ def _build(kind: type[Record], content: object) -> Record:
         raise TypeError(f"unknown field {sorted(unknown)[0]}")
     build: Callable[..., Record] = kind  # a field of the wrong type is found where it is used
     return build(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def _listed(content: object) -> list[object]:
+    if not isinstance(content, list):
+        raise TypeError(f"{content!r} is not a list")
+    return content
 
 
 def _entries(content: object) -> Mapping[str, object]:

@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from versectl.config import STAGES, Stage, fingerprint
+from versectl import config
+from versectl.config import STAGES, Stage, StageConfig
 from versectl.errors import VersectlError
 from versectl.types import Identity, Model
 
@@ -17,6 +18,7 @@ class Models:
 
     folder : None for the weights that come with versectl.
     engine, device, precision, gpu_memory_mb : as choice.prepare() takes them.
+    fast : look less closely, as config.fast() has it.
     Using a model raises WeightsError or DeviceError when it cannot be had.
     """
 
@@ -25,6 +27,7 @@ class Models:
     device: str = "auto"
     precision: str = "auto"
     gpu_memory_mb: int | None = None
+    fast: bool = False
     _loaded: dict[Stage, Model] = field(default_factory=dict, init=False, repr=False, compare=False)
     _locks: dict[Stage, threading.Lock] = field(
         default_factory=lambda: {stage: threading.Lock() for stage in STAGES},
@@ -53,7 +56,7 @@ class Models:
         from versectl.networks import weights
 
         described = weights.describe(self.folder, stage)
-        return Identity(described.sha256, fingerprint(described.config))
+        return Identity(described.sha256, config.fingerprint(self._used(described.config)))
 
     def load_ahead(self, stages: Sequence[Stage]) -> None:
         """Load these stages' models in another thread, while this one reads a scan, say.
@@ -66,11 +69,14 @@ class Models:
 
     def __reduce__(self) -> tuple[object, ...]:
         """For another process: what to load, not what was loaded here."""
-        return type(self), (self.folder, *self._settings)
+        return type(self), (self.folder, *self._settings, self.fast)
 
     @property
     def _settings(self) -> tuple[str | None, str, str, int | None]:
         return self.engine, self.device, self.precision, self.gpu_memory_mb
+
+    def _used(self, trained: StageConfig) -> StageConfig:
+        return config.fast(trained) if self.fast else trained
 
     def _load_all(self, stages: Sequence[Stage]) -> None:
         with suppress(VersectlError):
@@ -87,4 +93,5 @@ class Models:
         from versectl.networks import weights
         from versectl.networks.engines import choice
 
-        return weights.load(self.folder, stage, choice.prepare(*self._settings))
+        model = weights.load(self.folder, stage, choice.prepare(*self._settings))
+        return replace(model, config=self._used(model.config))

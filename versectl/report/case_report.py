@@ -43,7 +43,8 @@ class Record:
     files : the results' files by name, with what made them. unknown : those of which nobody
         recorded who made them.
     kept : stages whose results were there already. parts : stage -> in how many parts it was run.
-    engine : what computed the networks; None when none was run.
+    engine : what computed the networks; None when none was run. fast : whether --fast was given;
+        None where it is not known.
     """
 
     input_file: str
@@ -54,6 +55,7 @@ class Record:
     seconds: Mapping[str, float] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     engine: Engine | None = None
+    fast: bool | None = None
 
     def flags(self) -> list[Flag]:
         """What a reader should know of how the results were made."""
@@ -237,6 +239,7 @@ def _run(record: Record) -> dict[str, Any]:
         "files": provenance.to_json(record.files),
         "kept": record.kept,
         "parts": record.parts,
+        "fast": record.fast,
         "seconds": {step: round(value, 2) for step, value in record.seconds.items()},
         "peak_memory_mb": peak_memory_mb(),
         "engine": asdict(record.engine) if record.engine else None,

@@ -60,11 +60,34 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
     merged = Merged(ct, model.config.threshold)
     for label, center_mm in centers_mm.items():
-        found = one(ct, center_mm, frame(center_mm, model.config), model)
+        found = whole(ct, center_mm, label, model)
         if found is not None:
             response = closed(found.response, model.config.threshold)
             merged.add(label, place(found._replace(response=response), ct))
     return merged.label_map
+
+
+def whole(ct: sitk.Image, center_mm: np.ndarray, label: int, model: Model) -> Found | None:
+    """What is found of a vertebra in the box of its level; in the trained one if that is too small.
+
+    It is too small when it shows nothing, or a mask that it cuts.
+    """
+    chosen, trained = (frame(center_mm, each) for each in (model.config.at(label), model.config))
+    found = one(ct, center_mm, chosen, model)
+    if chosen == trained or (found and not is_cut(found, chosen, ct, model.config.threshold)):
+        return found
+    return one(ct, center_mm, trained, model)
+
+
+def is_cut(found: Found, grid: Grid, ct: sitk.Image, threshold: float) -> bool:
+    """Whether a mask reaches a face of its box, a grid, inside the scan."""
+    voxels = np.argwhere(found.response > threshold)[:, ::-1]
+    first_mm, last_mm = found.grid.to_mm([voxels.min(axis=0), voxels.max(axis=0)])
+    step_mm = np.array(grid.spacing_mm)
+    low_mm, high_mm = geometry.extent(ct)
+    below = (first_mm < grid.origin_mm + step_mm / 2) & (first_mm - step_mm > low_mm)
+    above = (last_mm > grid.last_mm - step_mm / 2) & (last_mm + step_mm < high_mm)
+    return bool(np.any(below | above))
 
 
 def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Found | None:

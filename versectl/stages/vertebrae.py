@@ -60,7 +60,7 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """The vertebrae of a scan from head to foot, given the centre of its spine.
 
     The scan is looked at once; again, in the mirror and by more tiles, where that leaves its levels
-    undecided.
+    undecided, unless --fast was asked for.
     """
     low_mm, high_mm = geometry.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
@@ -78,7 +78,7 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     seen = tiling.follow(corridor, center_mm, look, config)
     places = _within(ct, seen, config)
     read = numbering.read(places, float(low_mm[2]))
-    if not is_clear(read, places):
+    if config.looks_again and not is_clear(read, places):
         tiles = [each.grid.refined(patch_vox) for each in seen]
         between = tiling.between(tiles, patch_vox)
         seen += [*map(look, between), *map(look_in_the_mirror, [*tiles, *between])]
