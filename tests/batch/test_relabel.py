@@ -195,6 +195,14 @@ def test_wrong_usage_is_told(run, done, words, says):
     assert says in result.stderr
 
 
+def test_the_ct_of_another_case_is_refused(run, done, ct, tmp_path):
+    before = contents(done)
+    volume.write(ct[:, :, 1:], tmp_path / "other_ct.nii.gz")
+    result = relabel(run, done, "--shift", "+1", "--ct", tmp_path / "other_ct.nii.gz")
+    assert (result.exit_code, "is not the CT of lumbar" in result.stderr) == (3, True)
+    assert contents(done) == before
+
+
 def test_the_only_case_need_not_be_named(run, done):
     assert "lumbar: T12..L2 are now L1..L3" in run("relabel", done, "--shift", "1").stdout
     shutil.copy(done / "lumbar_ctd.json", done / "other_ctd.json")

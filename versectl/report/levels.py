@@ -27,7 +27,10 @@ _VARIANTS = {
 #: Neighbours where there is no T12, if they are as near as neighbours are.
 _NO_T12 = (labels.T11, labels.L1)
 
-_COUNT = "Count the levels from a landmark: C2, the first rib, the last rib or the sacrum."
+_COUNT = (
+    "Count the levels from a landmark: C2, the first rib, the last rib or the sacrum; "
+    "versectl relabel corrects them."
+)
 
 
 def flags(vertebrae: Vertebrae) -> list[Flag]:

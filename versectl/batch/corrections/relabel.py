@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from versectl import labels
+from versectl import geometry, labels
 from versectl.batch import case as case_run
 from versectl.batch import transaction
 from versectl.batch.corrections import centroid_files
@@ -130,6 +130,8 @@ class _Former:
             centroid_files.take_over(paths, placed.own)
         vertebrae = case_files.read_vertebrae(placed.own, paths.of("vertebrae"))
         label_map = volume.read_labels(masks) if masks.exists() else None
+        if ct is not None and label_map is not None and not geometry.same_grid(label_map, ct.image):
+            raise BadInputError(f"{case.ct} is not the CT of {case.name}: its masks lie elsewhere.")
         return cls(paths, case, ct, placed, vertebrae, label_map)
 
     @property
