@@ -6,7 +6,8 @@ from matplotlib.image import imread
 from phantoms import BONE, CENTERS_MM, FAT, LPS, PIR, draw, oblique
 
 from versectl import geometry, labels
-from versectl.report import preview
+from versectl.io import atomic
+from versectl.report import case_report, preview
 from versectl.report.preview import drawing, layout, planes, words
 from versectl.report.preview.words import ERROR, WARNING, Shown
 from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
@@ -256,3 +257,51 @@ def test_the_command_draws_what_is_there(run, ct_file, out):
     (out / "lumbar_preview.png").unlink()
     assert "lumbar_preview.png" in run("run-all", ct_file, out, "--preview").stdout
     assert (out / "lumbar_preview.png").read_bytes() == with_masks
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What each picture was drawn of, in place of the pictures."""
+    seen = []
+
+    def write(_ct, _label_map, shown, path):
+        seen.append(shown)
+        path.write_bytes(b"a picture")
+
+    monkeypatch.setattr(preview, "write", write)
+    return seen
+
+
+def test_pictures_have_the_flags_and_the_certainty_of_the_report(run, ct_file, out, drawn):
+    run("run-all", ct_file, out, "--preview")
+    run("preview", ct_file, out)
+    report = case_report.read(out / "lumbar_report.json")
+    for shown in drawn:
+        assert shown.flags == report.flags
+        rows = [(row.peak, row.confidence) for row in report.vertebrae]
+        assert [(v.peak, v.confidence) for v in shown.vertebrae.values()] == rows
+    assert len(drawn) == 2
+    assert drawn[0].vertebrae.numbering == drawn[1].vertebrae.numbering is not None
+
+
+def test_corrected_centroids_are_drawn_without_former_doubts(run, ct_file, out, drawn):
+    run("run-all", ct_file, out)
+    path = out / "lumbar_ctd.json"
+    axes, _, *others = atomic.read_json(path)
+    atomic.write_json([axes, *others], path)
+    run("preview", ct_file, out)
+    (shown,) = drawn
+    assert [*shown.vertebrae] == [L1, L2]
+    assert np.isnan([v.confidence for v in shown.vertebrae.values()]).all()
+    assert shown.vertebrae.numbering is None
+    assert "cut_at_border" not in [flag.code for flag in shown.flags]
+
+
+def test_a_corrected_level_is_drawn_with_the_flags_of_the_new_labels(run, ct_file, out, drawn):
+    run("run-all", ct_file, out, "--preview")
+    result = run("relabel", out, "--case", "lumbar", "--set", "L2=L4", "--ct", ct_file)
+    assert result.exit_code == 0, result.output
+    shown = drawn[-1]
+    assert [labels.NAMES[label] for label in shown.vertebrae] == ["T12", "L1", "L4"]
+    assert shown.flags == case_report.read(out / "lumbar_report.json").flags
+    assert "gap" in [flag.code for flag in shown.flags]
