@@ -84,7 +84,7 @@ def run_of(name: str, centers_mm: Centers, image: sitk.Image, folder: Path) -> R
         list(right.values()),
         [ours.certainty[label].confidence for label in right],
         numbering.probability,
-        all(right.values()) and _all_found(found_mm, centers_mm),
+        all(right.values()) and all_found(found_mm, centers_mm),
         bool(levels.levels_may_be_shifted(numbering)),
     )
 
@@ -206,7 +206,8 @@ def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
     return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > last
 
 
-def _all_found(found_mm: Centers, centers_mm: Centers) -> bool:
+def all_found(found_mm: Centers, centers_mm: Centers) -> bool:
+    """Whether every true centre has a place of its label within 20 mm."""
     return all(
         label in found_mm and np.linalg.norm(found_mm[label] - center_mm) < IDENTIFIED_MM
         for label, center_mm in centers_mm.items()

@@ -195,7 +195,7 @@ def draw_side(pane: Axes, form: shape.Form) -> None:
         measure(pane, (y, ends[0]), (y, ends[1]))
         pane.text(y, ends[1] + 3, place, color="white", ha="center", fontsize=8)
     for which, surface, color in (("upper", form.upper, "cyan"), ("lower", form.lower, "cyan")):
-        normal = shape.plate(form, which)
+        normal, _ = shape.plate(form, which)
         middle = (sum(form.y) / 2, float(np.nanmean(surface[:, columns])))
         ends = [middle[1] - normal[1] / normal[2] * (y - middle[0]) for y in form.y]
         pane.plot(form.y, ends, color=color, linewidth=1.5)

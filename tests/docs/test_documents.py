@@ -196,9 +196,9 @@ def test_every_file_that_the_pages_name_exists():
 
 
 def test_every_quality_flag_has_a_section():
-    from versectl.report import levels, quality
+    from versectl.report import anatomy, levels, quality
 
-    told = source(quality) + source(levels)
+    told = source(quality) + source(levels) + source(anatomy)
     codes = re.findall(r'"([a-z_]+)",\s+"(?:note|warning|error)"', told)
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "quality.md").read_text(), re.M)
     assert codes

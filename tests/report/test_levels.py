@@ -43,13 +43,13 @@ def test_usual_distances_have_no_flag_in_a_small_person_either():
 
 
 def test_one_vertebra_taken_for_two_is_flagged():
-    assert codes(spine(T7=110, T8=87, T9=75, T10=50, T11=23)) == ["unusual_distance"]
+    assert codes(spine(T7=110, T8=87, T9=75, T10=50, T11=23)) == ["taken_for_two"]
 
 
 def test_two_centres_in_one_vertebra_while_the_next_has_none_are_flagged():
     flags = levels.flags(spine(C3=83, C4=66, C5=57, C6=33, C7=16))
     assert [(flag.code, flag.vertebra) for flag in flags] == [
-        ("unusual_distance", "C4"),
+        ("taken_for_two", "C5"),
         ("unusual_distance", "C5"),
     ]
 

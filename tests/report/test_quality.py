@@ -53,10 +53,11 @@ def test_anatomical_variants_are_no_gap(above, below):
     assert quality.gaps({label: Vertebra(CENTERS_MM[20], 1.0) for label in (above, below)}) == []
 
 
-def test_a_low_peak_is_flagged_and_an_unknown_one_is_not(result, flagged):
+def test_faint_peaks_are_no_flag_as_long_as_most_are_not(result, flagged):
+    """On held-out cases every other right result has faint peaks, beside certain labels."""
     result.vertebrae.found[19] = Vertebra(CENTERS_MM[19], 0.11)
     result.vertebrae.found[20] = Vertebra(CENTERS_MM[20], float("nan"))
-    assert flagged(result) == [("low_peak", "T12", "T12 is uncertain: its heatmap's peak is 0.11.")]
+    assert flagged(result) == []
 
 
 @pytest.mark.parametrize("face", [0, -1])

@@ -184,7 +184,6 @@ def test_a_report_keeps_its_measures_and_loses_the_doubts_that_were_answered():
         "numbering": {"probability": 0.6},
         "flags": [
             flag("levels_may_be_shifted", None, "Labels may be shifted.", "error"),
-            flag("low_peak", "L1", "L1 is uncertain."),
             flag("cut_at_border", None, "T12 and L2 touch the border.", "note"),
             flag("collapse", "L1", "L1 is lower than T12 and L2."),
         ],

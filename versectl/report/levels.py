@@ -18,6 +18,9 @@ LEAST_PROBABILITY = 0.75
 #: Of 193 calibration runs one, a right one, has others.
 USUAL = (0.75, 1.3)
 
+#: Nearer than this share of the usual distance, one vertebra is likely taken for two.
+TWICE = 0.65
+
 #: Variants that show as a label, and how often VerSe's 374 scans have them.
 _VARIANTS = {
     labels.T13: "T13 was found; 18 of 374 VerSe scans have one.",
@@ -65,23 +68,36 @@ def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
 
 def lacks_t12(vertebrae: Mapping[int, Vertebra]) -> bool:
     """Whether L1 follows T11 as near as neighbours lie."""
-    return _relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]
+    return relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]
 
 
 def unusual_distances(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     """Neighbours nearer to or farther from one another than the others of the scan suggest."""
     return [
-        Flag(
-            "unusual_distance",
-            "warning",
-            labels.NAMES[above],
-            f"{labels.NAMES[above]} and {labels.NAMES[below]} are {ratio:.1f} times as far apart "
-            "as usual.",
-            "Check both centroids: one vertebra may be taken for two, or one be passed over.",
-        )
-        for (above, below), ratio in _relative_distances(vertebrae).items()
+        _unusual(above, below, ratio)
+        for (above, below), ratio in relative_distances(vertebrae).items()
         if not USUAL[0] < ratio < USUAL[1] and (above, below) != _NO_T12
     ]
+
+
+def _unusual(above: int, below: int, ratio: float) -> Flag:
+    both = f"{labels.NAMES[above]} and {labels.NAMES[below]}"
+    what = f"{both} are {ratio:.1f} times as far apart as usual"
+    if ratio < TWICE:
+        return taken_for_two(below, what)
+    advice = "Check both centroids: one may be misplaced, or a vertebra between be passed over."
+    return Flag("unusual_distance", "warning", labels.NAMES[above], f"{what}.", advice)
+
+
+def taken_for_two(label: int, what: str) -> Flag:
+    """One vertebra seems to have two centroids, this one's among them."""
+    return Flag(
+        "taken_for_two",
+        "warning",
+        labels.NAMES[label],
+        f"{what}: one vertebra may have been taken for two.",
+        "If so, delete one centroid from the _ctd.json, correct the labels, and run again.",
+    )
 
 
 def to_json(numbering: Numbering | None) -> dict[str, Any] | None:
@@ -113,7 +129,7 @@ def from_json(content: Any) -> Numbering | None:
     return Numbering(float(content["probability"]), other, evidence)
 
 
-def _relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:
+def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:
     """Upper and lower label -> their distance, as a share of the usual one for such a person."""
     ratios = {
         (above, below): float(

@@ -36,6 +36,7 @@ class Measures:
     depth_mm: float = math.nan
     angle_to_next_deg: float = math.nan
     sagittal_angle_to_next_deg: float = math.nan
+    gap_to_next_mm: float = math.nan
     not_measured: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,23 +55,32 @@ class Curvature:
 
 @dataclass(frozen=True, eq=False)
 class Plates:
-    """Normals (3,) of a vertebra's endplates in the world, towards the head; None: not measured.
+    """A vertebra's endplates in the world; None is what is not measured.
 
+    upper, lower : their normals (3,), towards the head. upper_mm, lower_mm : their middles (3,).
     left : the vertebra's own axis (3,) to the patient's left; None where its body is not known.
     """
 
     upper: Array | None = None
     lower: Array | None = None
+    upper_mm: Array | None = None
+    lower_mm: Array | None = None
     left: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """One vertebra, measured. at_border : more of its mask may lie outside of the scan."""
+    """One vertebra, measured.
+
+    has_mask : it has a voxel. at_border : more of its mask may lie outside of the scan.
+    stray_ml : what is apart from the largest piece of its mask. metal_ml : as dense as metal.
+    """
 
     label: int
     has_mask: bool
     at_border: bool
+    stray_ml: float
+    metal_ml: float
     measures: Measures
     plates: Plates
 
@@ -93,8 +103,8 @@ def values(kind: Measures | Curvature) -> dict[str, float]:
 #: Measures of a vertebra by what they are measured from.
 VOLUME = ("volume_ml",)
 ATTENUATION = ("hu_mean", "hu_median", "hu_sd")
-ANGLES = ("angle_to_next_deg", "sagittal_angle_to_next_deg")
-SIZES = tuple(n for n in names(Measures) if n not in (*VOLUME, *ATTENUATION, *ANGLES))
+TO_NEXT = ("angle_to_next_deg", "sagittal_angle_to_next_deg", "gap_to_next_mm")
+SIZES = tuple(n for n in names(Measures) if n not in (*VOLUME, *ATTENUATION, *TO_NEXT))
 
 
 class Sheet:

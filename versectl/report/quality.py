@@ -7,11 +7,11 @@ import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.config import Stage
-from versectl.report import levels
+from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
 from versectl.types import Flag, Result, Vertebra, Vertebrae
 
-#: A heatmap's response below this deserves a look.
+#: chosen: a heatmap's response below this is faint.
 LOW_PEAK = 0.4
 
 #: chosen: a scan that is longer must show more vertebrae than SPARSE; five of the thoracic spine,
@@ -32,18 +32,19 @@ def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
     return [
         *header_may_be_flipped(vertebrae, float(high_mm[2] - low_mm[2])),
         *levels.flags(vertebrae),
-        *low_peaks(vertebrae),
         *gaps(vertebrae),
     ]
 
 
 def of_result(result: Result, measured: Measured, ct: sitk.Image) -> list[Flag]:
     """Flags of a whole result."""
-    return [
+    found = [
         *of_vertebrae(result.vertebrae, ct),
         *centres_without_mask(measured.vertebrae),
+        *anatomy.flags(measured.vertebrae),
         *cut_at_border(measured.vertebrae),
     ]
+    return [*{(flag.code, flag.vertebra): flag for flag in reversed(found)}.values()][::-1]
 
 
 def no_spine() -> list[Flag]:
@@ -91,21 +92,6 @@ def _are_faint(vertebrae: Vertebrae) -> bool:
     return share > MOST or (len(faint) > SPARSE and unlikely and share >= HALF)
 
 
-def low_peaks(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
-    """The network hardly responds where it is."""
-    return [
-        Flag(
-            "low_peak",
-            "warning",
-            labels.NAMES[label],
-            f"{labels.NAMES[label]} is uncertain: its heatmap's peak is {vertebra.peak:.2f}.",
-            "Check its centroid; correct it in the _ctd.json and run again.",
-        )
-        for label, vertebra in vertebrae.items()
-        if vertebra.peak < LOW_PEAK
-    ]
-
-
 def gaps(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     """Two neighbours of which one is no anatomical successor of the other."""
     return [
@@ -147,7 +133,7 @@ def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
             "cut_at_border",
             "note",
             None,
-            f"{_listed(names)} {touch} the border of the scan and may be cut.",
+            f"{anatomy.listed(names)} {touch} the border of the scan and may be cut.",
             "Leave volumes and heights of these vertebrae out.",
         )
     ]
@@ -193,8 +179,3 @@ def made_by_nobody_knows(files: Sequence[str]) -> list[Flag]:
         )
         for file in files
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names in words: "T11", "T11 and L5", "C7, T1 and T2"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -15,7 +15,7 @@ from versectl import labels
 from versectl.errors import BadInputError
 from versectl.report import case_report, levels, quality
 from versectl.report.measurements import Plates, curvature
-from versectl.report.measures import ANGLES, Sheet
+from versectl.report.measures import TO_NEXT, Sheet
 from versectl.types import Flag, Vertebra
 
 #: Label -> new label, of every vertebra of a case.
@@ -25,8 +25,8 @@ Change = Mapping[int, int]
 #: largest usual distance of neighbours, 37 mm, and some more for points in processes.
 ANCHOR_MM = 25.0
 
-#: Flags of the network's doubts about labels: a correction by hand answers them.
-ANSWERED = ("levels_may_be_shifted", "low_peak")
+#: Flags of doubts about labels: a correction by hand answers them.
+ANSWERED = ("levels_may_be_shifted",)
 
 #: Flags that follow from labels and centres alone.
 RECOMPUTED = ("rare_variant", "unusual_distance", "gap")
@@ -183,10 +183,10 @@ def _angles(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _with_angles(row: Mapping[str, Any], plates: Mapping[int, Plates]) -> dict[str, Any]:
     sheet = Sheet()
-    sheet.add(ANGLES, partial(curvature.to_next, row["label"], plates))
+    sheet.add(TO_NEXT, partial(curvature.to_next, row["label"], plates))
     former = row.get("not_measured", {})
-    reasons = {name: why for name, why in former.items() if name not in ANGLES} | sheet.reasons
-    return {**row, **dict.fromkeys(ANGLES), **sheet.values, "not_measured": reasons}
+    reasons = {name: why for name, why in former.items() if name not in TO_NEXT} | sheet.reasons
+    return {**row, **dict.fromkeys(TO_NEXT), **sheet.values, "not_measured": reasons}
 
 
 def _vertebra(center_mm: Sequence[float]) -> Vertebra:
@@ -203,6 +203,8 @@ def _flags(
         for flag in flags
         if flag["code"] not in (*ANSWERED, *RECOMPUTED)
     ]
+    known = {(flag.code, flag.vertebra) for flag in recomputed}
+    kept = [flag for flag in kept if (flag["code"], flag["vertebra"]) not in known]
     return [*map(_as_json, recomputed), *kept]
 
 

@@ -22,7 +22,7 @@ from versectl import geometry
 from versectl.report import measurements
 from versectl.report.measurements import bodies
 from versectl.report.measures import ATTENUATION, SIZES, names
-from versectl.types import Result, Spine, Vertebrae
+from versectl.types import Result, Spine, Vertebra, Vertebrae
 
 PIR = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
 
@@ -150,6 +150,7 @@ def test_bending_forwards_is_positive_and_backwards_negative(name, sign):
     for vertebra in ("T12", "L1"):
         assert found[vertebra].sagittal_angle_to_next_deg == pytest.approx(12 * sign, abs=1), name
         assert found[vertebra].angle_to_next_deg == pytest.approx(12, abs=1)
+        assert found[vertebra].gap_to_next_mm == pytest.approx(32 - 24, abs=1)
 
 
 def test_bending_aside_is_no_sagittal_angle():
@@ -265,3 +266,23 @@ def test_the_label_map_of_bodies_holds_bodies_alone():
 def test_nothing_found_is_nothing_measured(label_map, ct):
     nothing = Result(Spine(np.zeros(3), 0.1), Vertebrae({}), label_map)
     assert measurements.of(nothing, ct).vertebrae == ()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_mask_gives_measures_or_reasons(seed):
+    """Random voxels, planes, rods and crumbs round three centroids."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(5, 40, 3))
+    array = np.zeros(shape, np.uint8)
+    for label in (1, 2, 3, 19, 20, 21):
+        low = rng.integers(0, np.array(shape) - 2)
+        box = tuple(slice(a, a + n) for a, n in zip(low, rng.integers(1, 20, 3), strict=True))
+        array[box] = np.where(rng.random(array[box].shape) < rng.choice([0.05, 0.6, 1]), label, 0)
+    label_map = sitk.GetImageFromArray(array)
+    label_map.SetSpacing(rng.uniform(0.4, 5, 3).tolist())
+    low_mm, high_mm = geometry.extent(label_map)
+    found = {n: Vertebra(rng.uniform(low_mm, high_mm), 0.5) for n in (1, 2, 3, 19, 20, 21)}
+    whole = Result(Spine(low_mm, 0.5), Vertebrae(found), label_map)
+    for row in measurements.of(whole, sitk.Cast(label_map, sitk.sitkFloat32)).vertebrae:
+        known = set(names(measurements.Measures)) - set(row.measures.not_measured)
+        assert all(math.isfinite(getattr(row.measures, name)) for name in known)

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from versectl.report.measurements import bodies, curvature, masks
 from versectl.report.measurements.vertebra import Vertebra
-from versectl.report.measures import ANGLES, Curvature, Measurement, Measures, Plates
+from versectl.report.measures import TO_NEXT, Curvature, Measurement, Measures, Plates
 from versectl.types import Result
 
 __all__ = ["Curvature", "Measured", "Measurement", "Measures", "Plates", "of"]
@@ -33,8 +33,20 @@ def of(result: Result, ct: sitk.Image) -> Measured:
     rows = []
     for label, vertebra in seen.items():
         sheet = vertebra.sheet(ct)
-        sheet.add(ANGLES, partial(curvature.to_next, label, plates))
+        sheet.add(TO_NEXT, partial(curvature.to_next, label, plates))
         measures = Measures(**sheet.values, not_measured=sheet.reasons)
-        there = vertebra.mask is not None
-        rows.append(Measurement(label, there, vertebra.at_border, measures, plates[label]))
+        rows.append(_row(vertebra, measures, plates[label], ct))
     return Measured(tuple(rows), curvature.of_spine(plates))
+
+
+def _row(vertebra: Vertebra, measures: Measures, plates: Plates, ct: sitk.Image) -> Measurement:
+    mask = vertebra.mask
+    return Measurement(
+        vertebra.label,
+        has_mask=mask is not None,
+        at_border=vertebra.at_border,
+        stray_ml=mask.stray_ml if mask else 0.0,
+        metal_ml=vertebra.metal_ml(ct),
+        measures=measures,
+        plates=plates,
+    )

@@ -102,7 +102,7 @@ def _level(seen: Seen, own: Array) -> Array:
     if seen.label == C2:
         return own
     try:
-        up = shape.plate(seen.form, "upper") + shape.plate(seen.form, "lower")
+        up = shape.plate(seen.form, "upper")[0] + shape.plate(seen.form, "lower")[0]
     except NotMeasured:
         return own
     return axes.orthogonal(seen.body.frame.direction @ up, own[:, 1])

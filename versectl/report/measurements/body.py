@@ -104,16 +104,23 @@ def _walls(solid: Mask) -> tuple[tuple[float, float], int]:
     heights = np.flatnonzero(strip[:, y].sum(axis=1) > reach)
     if not strip[z, y].any():
         raise NotMeasured("its centroid lies outside its mask")
-    if not len(heights):
+    rows = _central(heights)
+    if not len(rows):
         raise NotMeasured("its body is too small")
-    low, high = np.percentile(heights, WALL_PART)
-    rows = heights[(heights >= low) & (heights <= high)]
     back = y + np.quantile(_run(strip[rows, y:]), LEAK_QUANTILE, axis=1)
     front = y + 1 - np.median(_run(strip[rows, y::-1]))
     wall = _line(rows.astype(float), back - 0.5)
     if np.median(back) >= solid.shape[1] - 1 or abs(wall[1]) > STEEPEST:
         raise NotMeasured("no spinal canal is seen behind its body")
     return wall, int(front)
+
+
+def _central(heights: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those in WALL_PART of all."""
+    if not len(heights):
+        return heights
+    low, high = np.percentile(heights, WALL_PART)
+    return heights[(heights >= low) & (heights <= high)]
 
 
 def _run(strip: Mask) -> NDArray[np.intp]:

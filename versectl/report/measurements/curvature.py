@@ -52,13 +52,16 @@ def to_next(above: int, plates: Mapping[int, Plates]) -> dict[str, float]:
 
 
 def between(above: Plates, below: Plates) -> dict[str, float]:
-    """Between the lower endplate of a vertebra and the upper one of the next."""
+    """Angles, and the gap in the middle, between a lower endplate and the next upper one."""
     upper = _known(above.lower, "its lower")
-    lower = _known(below.upper, "the next vertebra's upper")
+    next_one = "the next vertebra's upper"
+    lower = _known(below.upper, next_one)
     cosine = float(np.clip(upper @ lower, -1.0, 1.0))
+    apart_mm = _known(above.lower_mm, "its lower") - _known(below.upper_mm, next_one)
     return {
         "angle_to_next_deg": float(np.degrees(np.arccos(cosine))),
         "sagittal_angle_to_next_deg": sagittal_deg(upper, lower, _leftwards(above, below)),
+        "gap_to_next_mm": float(apart_mm @ (upper + lower) / np.linalg.norm(upper + lower)),
     }
 
 

@@ -13,6 +13,9 @@ from versectl.geometry import Frame
 
 Array = NDArray[np.float64]
 
+#: Voxels that share a corner are connected.
+CONNECTED = np.ones((3, 3, 3))
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -35,9 +38,21 @@ class Mask:
         return ((self.index == 0) | (self.index == last)).any(axis=1)
 
     @property
+    def stray_ml(self) -> float:
+        """What is not connected with the largest piece."""
+        pieces, count = ndimage.label(sitk.GetArrayViewFromImage(self.image) > 0.5, CONNECTED)
+        sizes = np.bincount(pieces.ravel())[1:] if count > 1 else np.zeros(1)
+        return float(sizes.sum() - sizes.max()) * self.voxel_ml
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel."""
+        return float(np.prod(self.image.GetSpacing())) / 1000.0
+
+    @property
     def volume_ml(self) -> float:
         """Voxels times their volume."""
-        return len(self.index) * float(np.prod(self.image.GetSpacing())) / 1000.0
+        return len(self.index) * self.voxel_ml
 
 
 def of(label_map: sitk.Image, labels: Sequence[int]) -> dict[int, Mask]:

@@ -78,8 +78,11 @@ def sizes(found: Form) -> dict[str, float]:
     }
 
 
-def plate(found: Form, which: Literal["upper", "lower"]) -> Array:
-    """Normal (3,) of an endplate along the body's own axes, towards the head; unit length."""
+def plate(found: Form, which: Literal["upper", "lower"]) -> tuple[Array, Array]:
+    """An endplate's normal, (3,), unit length, towards the head, and its middle in voxels, (3,).
+
+    Both along the body's own axes.
+    """
     x, y = slice(*_part(found.x, PLATE_WIDTH)), slice(*_part(found.y, PLATE_DEPTH))
     surface = (found.upper if which == "upper" else found.lower)[y, x]
     at_y, at_x = np.nonzero(np.isfinite(surface))
@@ -90,7 +93,8 @@ def plate(found: Form, which: Literal["upper", "lower"]) -> Array:
     if np.abs(slopes).max() > STEEPEST:
         raise NotMeasured("its endplates are not seen")
     normal = np.array([-slopes[0], -slopes[1], 1.0])
-    return normal / np.linalg.norm(normal)
+    middle = np.array([sum(found.x) / 2, sum(found.y) / 2, np.nanmedian(surface)])
+    return normal / np.linalg.norm(normal), middle
 
 
 def _plane(points: Array, z: Array) -> Array:

@@ -8,11 +8,17 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from versectl import geometry
 from versectl.report.measurements import attenuation, shape
 from versectl.report.measurements.bodies import C2, Part
 from versectl.report.measurements.masks import Mask
 from versectl.report.measurements.shape import Form
 from versectl.report.measures import ATTENUATION, SIZES, VOLUME, NotMeasured, Plates, Sheet
+
+Array = NDArray[np.float64]
+
+#: chosen: the densest bone is below 2000; metal is beyond 3000 where it fills whole voxels.
+METAL_HU = 2500.0
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,19 @@ class Vertebra:
     @property
     def plates(self) -> Plates:
         """Its endplates in the world, as far as they are measured."""
-        left = None if isinstance(self.part, NotMeasured) else self.part.body.frame.direction[:, 0]
-        return Plates(self._plate("upper"), self._plate("lower"), left)
+        if isinstance(self.part, NotMeasured):
+            return Plates()
+        upper, upper_mm = self._plate("upper")
+        lower, lower_mm = self._plate("lower")
+        left = self.part.body.frame.direction[:, 0]
+        return Plates(upper, lower, upper_mm, lower_mm, left)
+
+    def metal_ml(self, ct: sitk.Image) -> float:
+        """How much of its mask is as dense as metal; ct : as sheet()."""
+        if self.mask is None:
+            return 0.0
+        values_hu = sitk.GetArrayViewFromImage(ct)[tuple(self.mask.index.T)]
+        return float((values_hu > METAL_HU).mean()) * self.mask.volume_ml
 
     @property
     def _body(self) -> Part:
@@ -74,11 +91,13 @@ class Vertebra:
             raise NotMeasured("the dens leaves C2 without an upper endplate")
         return shape.sizes(form)
 
-    def _plate(self, which: Literal["upper", "lower"]) -> NDArray[np.float64] | None:
-        """An endplate's normal in the world; the dens of C2 stands where its upper one would be."""
+    def _plate(self, which: Literal["upper", "lower"]) -> tuple[Array | None, Array | None]:
+        """An endplate's normal and middle; the dens of C2 stands where its upper one would be."""
         if self.label == C2 and which == "upper":
-            return None
+            return None, None
         try:
-            return self._body.body.frame.direction @ shape.plate(self._form, which)
+            frame = self._body.body.frame
+            normal, middle_vox = shape.plate(self._form, which)
         except NotMeasured:
-            return None
+            return None, None
+        return frame.direction @ normal, geometry.to_mm(frame, middle_vox)
