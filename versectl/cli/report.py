@@ -33,6 +33,7 @@ def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None
     The pages need no network. In them you look at masks and labels, judge cases (keys p, f, u) and
     correct labels. CTs are found as run-all finds them; those of the ground truth's folder count.
     """
+    from versectl.batch.run import Progress
     from versectl.report import summary
     from versectl.report.page import writing
 
@@ -40,8 +41,8 @@ def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None
     if gt is not None:
         found = {**_beside(gt), **found}
     sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
-    with click.progressbar(length=len(summary.read(out).reports), label="pages") as bar:
-        path = writing.write(out, sources, lambda _name: bar.update(1))
+    with Progress(len(summary.read(out).reports)) as progress:
+        path = writing.write(out, sources, progress.over)
     log.info("Open %s", path)
 
 

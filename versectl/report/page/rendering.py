@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from versectl import labels
+from versectl.report import levels
 from versectl.report.page import accuracy, correction, measures, viewer
 from versectl.report.page.accuracy import CaseAccuracy
 from versectl.report.page.case import LANDMARKS, SEVERITIES, CaseView
@@ -194,6 +195,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = _number
     environment.globals["written"] = measures.written
+    environment.globals["least"] = levels.LEAST_PROBABILITY
     return environment
 
 

@@ -22,7 +22,7 @@ from versectl.io import layout, volume
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import preview, summary
+from versectl.report import case_report, preview, summary
 from versectl.report.page import accuracy, case, pictures, rendering, volumes
 from versectl.report.page.case import CaseView, VertebraView
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Looks, Overview
@@ -47,8 +47,8 @@ class Sources:
     evaluation: Mapping[str, Any] | None = None
 
 
-def write(out: Path, sources: Sources, on_case: Callable[[str], None]) -> Path:
-    """Write the index and all pages; where the index is.
+def write(out: Path, sources: Sources, on_done: Callable[[int], None]) -> Path:
+    """Write the index and all pages; where the index is. on_done : is told how many cases are.
 
     A case of which nothing can be shown has a page that says why.
     Raises BadInputError where the folder holds no report.
@@ -60,8 +60,9 @@ def write(out: Path, sources: Sources, on_case: Callable[[str], None]) -> Path:
     batch = describe(out)
     entries = []
     for place, name in enumerate(names):
-        on_case(name)
-        entries.append(_write_case(batch, out, sources, names[max(place - 1, 0) : place + 2], name))
+        beside = names[max(place - 1, 0) : place + 2]
+        entries.append(_write_case(batch, out, sources, beside, name))
+        on_done(place + 1)
     index = Overview(entries, overview.unreadable, sources.evaluation)
     _write_text(rendering.index(batch, index), out / INDEX)
     return out / INDEX
@@ -124,7 +125,7 @@ def _read(out: Path, name: str, sources: Sources) -> CasePage:
 def _looks(out: Path, view: CaseView, source: Case | None) -> Looks:
     """What can be shown of a case; where something cannot, why."""
     paths = Paths(out, view.name)
-    if not view.vertebrae:
+    if view.status == case_report.FAILED:
         return Looks()
     try:
         label_map = volume.read_labels(paths.of("segmentation"))

@@ -41,7 +41,8 @@ function draw(id, measure, levels) {
   const { width, height, left, right, top, bottom } = SIZE;
   const step = (width - left - right) / levels.length;
   const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${measure.title} of every vertebra by level` });
+  const many = measure.points.length > 2000 ? "many" : "";
+  const svg = shape("svg", { class: many, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${measure.title} of every vertebra by level` });
   for (const tick of ticks(low, high)) {
     svg.append(shape("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick) }));
     svg.append(shape("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));

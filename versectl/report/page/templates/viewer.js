@@ -127,7 +127,7 @@ async function volume(NVImage, id, settings) {
 async function slices({ Niivue, NVImage }) {
   const nv = new Niivue({
     isRadiologicalConvention: true, sagittalNoseLeft: true, isSliceMM: true, backColor: [0, 0, 0, 1], crosshairColor: [1, 0.85, 0.2, 0.7],
-    crosshairWidth: 1, crosshairGap: 6, isColorbar: false, dragAndDropEnabled: false, show3Dcrosshair: true, isOrientationTextVisible: false, loadingText: "", logLevel: "silent",
+    crosshairWidth: 0.25, crosshairWidthUnit: "percent", crosshairGap: 6, isColorbar: false, dragAndDropEnabled: false, show3Dcrosshair: true, isOrientationTextVisible: false, loadingText: "", logLevel: "silent",
   });
   await nv.attachToCanvas(byId("slices"));
   nv.addVolume(await volume(NVImage, "ct", { colormap: "gray", cal_min: -300, cal_max: 1100 }));
