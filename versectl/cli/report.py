@@ -1,6 +1,7 @@
 """Commands that show results in a browser."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,17 @@ def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None
     The pages need no network. In them you look at masks and labels, judge cases (keys p, f, u) and
     correct labels. CTs are found as run-all finds them; those of the ground truth's folder count.
     """
-    from versectl.batch.run import Progress
-    from versectl.report import summary
+    from tqdm import tqdm
+
     from versectl.report.page import writing
 
     found = _found(out, cts, series)
     if gt is not None:
         found = {**_beside(gt), **found}
     sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
-    with Progress(len(summary.read(out).reports)) as progress:
-        path = writing.write(out, sources, progress.over)
+    is_shown = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
+    with tqdm(unit="page", leave=False, disable=not is_shown) as bar:
+        path = writing.write(out, sources, bar)
     log.info("Open %s", path)
 
 

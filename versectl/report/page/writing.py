@@ -6,11 +6,11 @@ import math
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import numpy as np
@@ -27,6 +27,9 @@ from versectl.report.page import accuracy, case, pictures, rendering, volumes
 from versectl.report.page.case import CaseView, VertebraView
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Looks, Overview
 from versectl.types import Vertebra, Vertebrae
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +50,8 @@ class Sources:
     evaluation: Mapping[str, Any] | None = None
 
 
-def write(out: Path, sources: Sources, on_done: Callable[[int], None]) -> Path:
-    """Write the index and all pages; where the index is. on_done : is told how many cases are.
+def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
+    """Write the index and all pages; where the index is. bar : shows how far it is.
 
     A case of which nothing can be shown has a page that says why.
     Raises BadInputError where the folder holds no report.
@@ -59,10 +62,11 @@ def write(out: Path, sources: Sources, on_done: Callable[[int], None]) -> Path:
         raise BadInputError(f"{out} holds no <case>{summary.ENDING}; give the OUT of run-all.")
     batch = describe(out)
     entries = []
+    bar.reset(len(names))
     for place, name in enumerate(names):
         beside = names[max(place - 1, 0) : place + 2]
         entries.append(_write_case(batch, out, sources, beside, name))
-        on_done(place + 1)
+        bar.update()
     index = Overview(entries, overview.unreadable, sources.evaluation)
     _write_text(rendering.index(batch, index), out / INDEX)
     return out / INDEX

@@ -38,6 +38,10 @@ const LAYOUTS = {
   axial: [["axial", [0, 0, 1, 1]]],
   solid: [],
 };
+
+// Width of the crosshair where planes are smallest; thinner lines vanish between pixels.
+const LINE_PX = 1.3;
+
 const PLANES = { axial: 0, coronal: 1, sagittal: 2 };
 
 // Names stand beside the bone: so far anterior in sagittal, to the left in coronal planes.
@@ -127,7 +131,7 @@ async function volume(NVImage, id, settings) {
 async function slices({ Niivue, NVImage }) {
   const nv = new Niivue({
     isRadiologicalConvention: true, sagittalNoseLeft: true, isSliceMM: true, backColor: [0, 0, 0, 1], crosshairColor: [1, 0.85, 0.2, 0.7],
-    crosshairWidth: 0.25, crosshairWidthUnit: "percent", crosshairGap: 6, isColorbar: false, dragAndDropEnabled: false, show3Dcrosshair: true, isOrientationTextVisible: false, loadingText: "", logLevel: "silent",
+    crosshairWidthUnit: "mm", crosshairGap: 6, isColorbar: false, dragAndDropEnabled: false, show3Dcrosshair: true, isOrientationTextVisible: false, loadingText: "", logLevel: "silent",
   });
   await nv.attachToCanvas(byId("slices"));
   nv.addVolume(await volume(NVImage, "ct", { colormap: "gray", cal_min: -300, cal_max: 1100 }));
@@ -160,6 +164,8 @@ function lay(nv) {
   const layout = byId("layout").value;
   byId("viewer").dataset.layout = layout;
   nv.setCustomLayout(LAYOUTS[layout].map(([plane, position]) => ({ sliceType: PLANES[plane], position })));
+  const scales = nv.screenSlices.map((slice) => Math.abs(slice.fovMM[0] / slice.leftTopWidthHeight[2]));
+  if (scales.length) nv.setCrosshairWidth(LINE_PX * Math.max(...scales));
 }
 
 function setWindow(nv) {
