@@ -27,8 +27,11 @@ CT = option(
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
 @option("--gt", type=FILE, help="Ground truth, a folder or one file: adds the evaluation.")
+@option("--overwrite", is_flag=True, help="Write pages again that show the same already.")
 @adding(CT, SERIES, *VERBOSITY)
-def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None) -> None:
+def report(
+    out: Path, gt: Path | None, overwrite: bool, cts: tuple[Path, ...], series: str | None
+) -> None:
     """Write OUT/report.html: all cases at a glance, and a page for each with a viewer.
 
     The pages need no network. In them you look at masks and labels, judge cases (keys p, f, u) and
@@ -38,10 +41,8 @@ def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None
 
     from versectl.report.page import writing
 
-    found = _found(out, cts, series)
-    if gt is not None:
-        found = {**_beside(gt), **found}
-    sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
+    found = {**({} if gt is None else _beside(gt)), **_found(out, cts, series)}
+    sources = writing.Sources(found, None if gt is None else _evaluation(out, gt), overwrite)
     is_shown = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
     with tqdm(unit="page", leave=False, disable=not is_shown) as bar:
         path = writing.write(out, sources, bar)
@@ -50,12 +51,9 @@ def report(out: Path, gt: Path | None, cts: tuple[Path, ...], series: str | None
 
 @click.command()
 @click.argument("case", metavar="CASE", type=FILE)
-@option("--gt", type=FILE, help="Ground truth, a folder or one file: adds the evaluation.")
 @option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
 @adding(CT, SERIES, *VERBOSITY)
-def view(
-    case: Path, gt: Path | None, no_browser: bool, cts: tuple[Path, ...], series: str | None
-) -> None:
+def view(case: Path, no_browser: bool, cts: tuple[Path, ...], series: str | None) -> None:
     """Open the report page of one case in the browser, until Ctrl-C.
 
     CASE is OUT/<case>, or one of its files: results/scan or results/scan_seg.nii.gz. The page comes
@@ -64,11 +62,10 @@ def view(
     from versectl.report.page import serving, writing
 
     out, name = writing.find_case(case)
-    found = {**({} if gt is None else _beside(gt)), **_found(out, cts, series)}
-    if len(found) == 1 and len(cts) == 1:
+    found = _found(out, cts, series)
+    if len(found) == 1:
         found = {name: next(iter(found.values()))}  # whatever the file is called
-    sources = writing.Sources(found, None if gt is None else _evaluation(out, gt))
-    html = writing.page(out, name, sources)
+    html = writing.page(out, name, writing.Sources(found))
     serving.serve(html, lambda address: _show(address, no_browser))
 
 

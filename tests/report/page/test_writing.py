@@ -73,6 +73,21 @@ def test_an_unreadable_report_is_listed(run, done):
     assert "odd" in (done / "report.html").read_text()
 
 
+def test_a_page_is_written_again_only_when_it_would_show_something_else(run, ct_file, done):
+    def written(*words):
+        assert run("report", done, "--ct", ct_file, *words).exit_code == 0
+        return html(done)
+
+    first = written()
+    index = (done / "report.html").read_text()
+    assert written() == first
+    assert (done / "report.html").read_text().count("data:image/webp") == 1
+    assert index.count("data:image/webp") == 1
+    assert written("--overwrite") != first
+    assert run("relabel", done, "--case", "lumbar", "--shift", "+1").exit_code == 0
+    assert "L3" in written()
+
+
 def test_a_folder_without_results_is_refused_and_nothing_is_written(run, tmp_path):
     (tmp_path / "empty").mkdir()
     refused = run("report", tmp_path / "empty")

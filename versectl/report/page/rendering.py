@@ -1,11 +1,13 @@
 """Pages as HTML: the templates filled in, with a policy that allows no network."""
 
+import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -16,8 +18,8 @@ from versectl.report import levels
 from versectl.report.page import accuracy, correction, measures, viewer
 from versectl.report.page.accuracy import CaseAccuracy
 from versectl.report.page.case import LANDMARKS, SEVERITIES, CaseView
+from versectl.report.page.looks import Looks
 from versectl.report.page.measures import Measure
-from versectl.report.page.volumes import Volumes
 from versectl.types import Flag, OtherNumbering
 from versectl.version import __version__
 
@@ -64,16 +66,6 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What is shown of a case's voxels. problem : why there is no viewer."""
-
-    volumes: Volumes | None = None
-    picture: str = ""
-    thumbnail: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class Entry:
     """A case in the index."""
 
@@ -93,13 +85,14 @@ class Overview:
 
 @dataclass(frozen=True)
 class CasePage:
-    """A case's page. command : of relabel, for this case."""
+    """A case's page. command : of relabel, for this case. made_from : a hash of what it shows."""
 
     case: CaseView
     looks: Looks
     links: Links = field(default_factory=Links)
     accuracy: CaseAccuracy | None = None
     command: str = ""
+    made_from: str = ""
 
 
 def index(batch: Batch, overview: Overview) -> str:
@@ -153,6 +146,8 @@ def case(batch: Batch, page: CasePage) -> str:
         case=shown,
         links=page.links,
         volumes=volumes,
+        made_from=page.made_from,
+        thumbnail=looks.thumbnail,
         picture=looks.picture,
         problem=looks.problem or (niivue.problem if looks.volumes else ""),
         viewer=niivue,
@@ -182,6 +177,14 @@ def _render(template: str, batch: Batch, data: Mapping[str, Any], **shown: Any) 
             **shown,
         )
     )
+
+
+@cache
+def fingerprint() -> str:
+    """A hash of the version and of everything in this folder, which pages are made by."""
+    files = sorted(Path(str(resources.files(__package__))).rglob("*.*"))
+    content = [file.read_bytes() for file in files if file.suffix != ".pyc"]
+    return hashlib.sha256(b"".join([__version__.encode(), *content])).hexdigest()
 
 
 @cache

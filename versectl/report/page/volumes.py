@@ -27,6 +27,9 @@ MARGIN_MM = np.array([65.0, 75.0, 45.0])
 #: What the 8 bits span, in Hounsfield units: beyond lie lung, air, and metal.
 RANGE_HU = (-300.0, 1200.0)
 
+#: chosen: twice as fast as the best, and hardly larger.
+PACKING = 6
+
 #: Where a NIfTI header has its slope and intercept.
 SLOPE_BYTE = 112
 
@@ -86,4 +89,4 @@ def _to_nifti(values: NDArray[np.uint8], grid: Grid, scaling: tuple[float, float
     image = nibabel.Nifti1Image(np.ascontiguousarray(values[:, ::-1, ::-1].T), affine)
     written = bytearray(image.to_bytes())  # it resets slope and intercept
     struct.pack_into("<ff", written, SLOPE_BYTE, *scaling)
-    return base64.b64encode(gzip.compress(bytes(written), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(bytes(written), PACKING, mtime=0)).decode()

@@ -2,10 +2,9 @@
 
 import hashlib
 import logging
-import math
 import os
+import re
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -13,20 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
-import numpy as np
-import SimpleITK as sitk
-
-from versectl import geometry
-from versectl.errors import BadInputError, explain
-from versectl.io import layout, volume
+from versectl.errors import BadInputError
+from versectl.io import atomic, layout
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import case_report, preview, summary
-from versectl.report.page import accuracy, case, pictures, rendering, volumes
-from versectl.report.page.case import CaseView, VertebraView
-from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Looks, Overview
-from versectl.types import Vertebra, Vertebrae
+from versectl.report import summary
+from versectl.report.page import accuracy, case, looks, rendering, viewer
+from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Overview
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -36,7 +29,14 @@ log = logging.getLogger(__name__)
 #: The index, and the folder of the cases' pages beside it.
 INDEX, FOLDER = "report.html", "report"
 
-NO_CT = "No CT was given: the masks are shown alone. Give it by: versectl report OUT --ct IN"
+#: Files of a case that its page shows.
+SHOWN = ("report", "vertebrae", "segmentation", "preview")
+
+#: How a page begins: what it was made from, and its thumbnail; within so many characters.
+KEPT = re.compile(
+    r'<meta name="made-from" content="(\w+)">\s*<meta name="thumbnail" content="([^"]*)">'
+)
+HEAD = 100_000
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,12 @@ class Sources:
     """What the pages are made from beside the results.
 
     cts : case name -> its CT. evaluation : JSON content of a comparison with the ground truth.
+    overwrite : write pages again that show the same already.
     """
 
     cts: Mapping[str, Case]
     evaluation: Mapping[str, Any] | None = None
+    overwrite: bool = False
 
 
 def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
@@ -110,9 +112,36 @@ def _write_case(
         previous=_link(around[place - 1]) if place else "",
         next=_link(around[place + 1]) if around[place + 1 :] else "",
     )
-    made = replace(_read(out, name, sources), links=links)
-    _write_text(rendering.case(batch, made), out / FOLDER / f"{name}.html")
-    return Entry(made.case, f"{FOLDER}/{_link(name)}", made.looks.thumbnail)
+    path, link = out / FOLDER / f"{name}.html", f"{FOLDER}/{_link(name)}"
+    made_from = _made_from(out, name, sources, links)
+    kept = None if sources.overwrite else kept_thumbnail(path, made_from)
+    if kept is not None:
+        return Entry(case.read(out, name), link, kept)
+    made = replace(_read(out, name, sources), links=links, made_from=made_from)
+    _write_text(rendering.case(batch, made), path)
+    return Entry(made.case, link, made.looks.thumbnail)
+
+
+def kept_thumbnail(path: Path, made_from: str) -> str | None:
+    """The thumbnail within a page that was made from the same; None where there is no such page."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8", errors="replace") as page_file:
+        match = KEPT.search(page_file.read(HEAD))
+    return match[2] if match and match[1] == made_from else None
+
+
+def _made_from(out: Path, name: str, sources: Sources, links: Links) -> str:
+    """A hash of everything that a case's page shows, and of what shows it."""
+    paths, source = Paths(out, name), sources.cts.get(name)
+    files = [paths.of(kind) for kind in SHOWN]
+    parts = [
+        *(atomic.sha256(file) if file.exists() else "" for file in files),
+        layout.sha256(source) if source and source.ct else "",
+        *map(repr, (source, links, out, accuracy.of_case(sources.evaluation, name))),
+        *(rendering.fingerprint(), viewer.load().version, viewer.load().problem),
+    ]
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
 def _read(out: Path, name: str, sources: Sources) -> CasePage:
@@ -120,66 +149,10 @@ def _read(out: Path, name: str, sources: Sources) -> CasePage:
     view = case.read(out, name)
     return CasePage(
         case=view,
-        looks=_looks(out, view, sources.cts.get(name)),
+        looks=looks.of(out, view, sources.cts.get(name)),
         accuracy=accuracy.of_case(sources.evaluation, name),
         command=_command(out, name),
     )
-
-
-def _looks(out: Path, view: CaseView, source: Case | None) -> Looks:
-    """What can be shown of a case; where something cannot, why."""
-    paths = Paths(out, view.name)
-    if view.status == case_report.FAILED:
-        return Looks()
-    try:
-        label_map = volume.read_labels(paths.of("segmentation"))
-        ct, problem = _read_ct(view, source, label_map)
-        picture, thumbnail = _pictures(paths, view, ct, label_map)
-        embedded = volumes.embed(ct, label_map, [v.center_mm for v in view.vertebrae])
-    except Exception as error:
-        log.debug("Details", exc_info=True)
-        return Looks(problem=f"The scan cannot be shown: {explain(error)}")
-    return Looks(embedded, picture, thumbnail, problem)
-
-
-def _read_ct(
-    view: CaseView, source: Case | None, label_map: sitk.Image
-) -> tuple[sitk.Image | None, str]:
-    """The CT of a case, if it is the one of the results, and what a reader should know of it."""
-    if source is None or source.ct is None:
-        return None, NO_CT
-    ct = volume.read_ct(source.ct, source.series).image
-    if not geometry.same_grid(ct, label_map):
-        return None, f"{source.ct} is another scan: it does not lie where the masks do."
-    if layout.sha256(source) != view.input_sha256:
-        return ct, f"{source.ct} is not the file that the results were made from, or was changed."
-    return ct, ""
-
-
-def _pictures(
-    paths: Paths, view: CaseView, ct: sitk.Image | None, label_map: sitk.Image
-) -> tuple[str, str]:
-    """The preview and its thumbnail as addresses; empty where there is no picture and no CT."""
-    present = paths.of("preview")
-    if present.exists():
-        return pictures.whole(present), pictures.thumbnail(present)
-    if ct is None:
-        return "", ""
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = Path(folder) / present.name
-        _draw(ct, view, label_map, drawn)
-        return pictures.whole(drawn), pictures.thumbnail(drawn)
-
-
-def _draw(ct: sitk.Image, view: CaseView, label_map: sitk.Image, path: Path) -> None:
-    vertebrae = Vertebrae({v.label: _vertebra(v) for v in view.vertebrae}, view.numbering)
-    preview.write(ct, label_map, preview.Shown(view.name, vertebrae, view.flags), path)
-
-
-def _vertebra(shown: VertebraView) -> Vertebra:
-    peak, confidence = (shown.measures.get(key) for key in ("peak", "confidence"))
-    known = [math.nan if value is None else value for value in (peak, confidence)]
-    return Vertebra(np.array(shown.center_mm), *known)
 
 
 def _link(name: str) -> str:

@@ -1,0 +1,120 @@
+"""What is shown of a case's voxels: volumes for the viewer, the preview, and a small picture."""
+
+import base64
+import io
+import logging
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from PIL import Image
+
+from versectl import geometry
+from versectl.errors import explain
+from versectl.io import layout, volume
+from versectl.io.case_files import Paths
+from versectl.io.layout import Case
+from versectl.report import case_report, preview
+from versectl.report.page import volumes
+from versectl.report.page.case import CaseView, VertebraView
+from versectl.report.page.volumes import Volumes
+from versectl.types import Vertebra, Vertebrae
+
+log = logging.getLogger(__name__)
+
+#: chosen: rows of the index stay low; about 2 kB a case, so that 1000 cases load at once.
+THUMBNAIL_PX = (150, 84)
+
+#: chosen: no artefact is seen, at a fifth of the PNG's size.
+QUALITY = 82
+
+NO_CT = "No CT was given: the masks are shown alone. Give it by: versectl report OUT --ct IN"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is shown of a case's voxels. problem : why there is no viewer."""
+
+    volumes: Volumes | None = None
+    picture: str = ""
+    thumbnail: str = ""
+    problem: str = ""
+
+
+def of(out: Path, view: CaseView, source: Case | None) -> Looks:
+    """What can be shown of a case; where something cannot, why."""
+    paths = Paths(out, view.name)
+    if view.status == case_report.FAILED:
+        return Looks()
+    try:
+        label_map = volume.read_labels(paths.of("segmentation"))
+        ct, problem = _read_ct(view, source, label_map)
+        picture, small = _pictures(paths, view, ct, label_map)
+        embedded = volumes.embed(ct, label_map, [v.center_mm for v in view.vertebrae])
+    except Exception as error:
+        log.debug("Details", exc_info=True)
+        return Looks(problem=f"The scan cannot be shown: {explain(error)}")
+    return Looks(embedded, picture, small, problem)
+
+
+def _read_ct(
+    view: CaseView, source: Case | None, label_map: sitk.Image
+) -> tuple[sitk.Image | None, str]:
+    """The CT of a case, if it is the one of the results, and what a reader should know of it."""
+    if source is None or source.ct is None:
+        return None, NO_CT
+    ct = volume.read_ct(source.ct, source.series).image
+    if not geometry.same_grid(ct, label_map):
+        return None, f"{source.ct} is another scan: it does not lie where the masks do."
+    if layout.sha256(source) != view.input_sha256:
+        return ct, f"{source.ct} is not the file that the results were made from, or was changed."
+    return ct, ""
+
+
+def _pictures(
+    paths: Paths, view: CaseView, ct: sitk.Image | None, label_map: sitk.Image
+) -> tuple[str, str]:
+    """The preview and its thumbnail as addresses; empty where there is no picture and no CT."""
+    present = paths.of("preview")
+    if present.exists():
+        return _whole(present), _thumbnail(present)
+    if ct is None:
+        return "", ""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / present.name
+        _draw(ct, view, label_map, drawn)
+        return _whole(drawn), _thumbnail(drawn)
+
+
+def _draw(ct: sitk.Image, view: CaseView, label_map: sitk.Image, path: Path) -> None:
+    vertebrae = Vertebrae({v.label: _vertebra(v) for v in view.vertebrae}, view.numbering)
+    preview.write(ct, label_map, preview.Shown(view.name, vertebrae, view.flags), path)
+
+
+def _vertebra(shown: VertebraView) -> Vertebra:
+    peak, confidence = (shown.measures.get(key) for key in ("peak", "confidence"))
+    known = [math.nan if value is None else value for value in (peak, confidence)]
+    return Vertebra(np.array(shown.center_mm), *known)
+
+
+def _whole(path: Path) -> str:
+    """A picture as address within a page."""
+    with Image.open(path) as picture:
+        return _address(picture.convert("RGB"), QUALITY)
+
+
+def _thumbnail(path: Path) -> str:
+    """A small copy of a picture as address within a page."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail(THUMBNAIL_PX)
+    return _address(small, 60)
+
+
+def _address(picture: Image.Image, quality: int) -> str:
+    written = io.BytesIO()
+    picture.save(written, "WEBP", quality=quality)
+    return f"data:image/webp;base64,{base64.b64encode(written.getvalue()).decode()}"
