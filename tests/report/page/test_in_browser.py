@@ -1,21 +1,18 @@
 """The pages in a browser: from a file, offline, with viewer, keys, corrections and verdicts."""
 
 import json
-import sys
 from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+from chromium import browser, watched
 from click.testing import CliRunner
 from phantoms import CENTERS_MM, Phantoms
 
 from versectl import geometry, labels
 from versectl.cli import main as cli
 from versectl.io import atomic, centroids, volume
-
-sys.path.insert(0, str(Path(__file__).parent))
-from chromium import browser, watched
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 
@@ -125,6 +122,17 @@ def test_the_masks_are_seen_and_can_be_hidden(viewer):
     viewer.keyboard.press("m")
     assert shown != hidden
     assert shown == viewer.screenshot(clip=around)
+
+
+def test_the_window_and_the_opacity_change_the_picture(viewer):
+    middle = viewer.locator("#names i.here").first.bounding_box()
+    around = {"x": middle["x"] - 40, "y": middle["y"] - 40, "width": 40, "height": 80}
+    before = viewer.screenshot(clip=around)
+    viewer.locator("#preset").select_option(label="soft tissue")
+    assert viewer.locator("#width-hu").inner_text() == "400 HU"
+    soft = viewer.screenshot(clip=around)
+    viewer.locator("#opacity").fill("0.9")
+    assert len({before, soft, viewer.screenshot(clip=around)}) == 3
 
 
 def test_keys_judge_and_the_index_exports_the_verdicts(page, folder):

@@ -22,6 +22,7 @@ TITLES = {
     "height_back_mm": "Back height",
     "front_to_back": "Front / back height",
     "middle_to_back": "Middle / back height",
+    "gap_to_next_mm": "Gap to the next",
     "angle_to_next_deg": "Angle to the next",
     "sagittal_angle_to_next_deg": "Sagittal angle to the next",
     "kyphosis_t4_t12_deg": "Kyphosis T4 to T12",

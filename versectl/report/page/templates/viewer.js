@@ -50,6 +50,9 @@ const NEAR_MM = 14;
 
 const swizzled = ([x, y, z], plane) => (plane === 1 ? [x, z, y] : plane === 2 ? [y, z, x] : [x, y, z]);
 
+// Names keep so far within their plane.
+const EDGE_PX = 15;
+
 // Where a point (RAS, mm) lies on a drawn plane, in pixels of the page, and how far off it is.
 function onPlane(slice, point, at, ratio) {
   const [across, up, along] = swizzled(point, slice.axCorSag);
@@ -63,7 +66,8 @@ function onPlane(slice, point, at, ratio) {
   const x = (left + fraction * width) / ratio;
   const y = (top + (1 - (up - slice.leftTopMM[1]) / slice.fovMM[1]) * height) / ratio;
   const inside = x >= left / ratio && x <= (left + width) / ratio && y >= top / ratio && y <= (top + height) / ratio;
-  return { x, y, inside, away: Math.abs(along - swizzled(at, slice.axCorSag)[2]) };
+  const within = Math.min(Math.max(x, left / ratio + EDGE_PX), (left + width) / ratio - EDGE_PX);
+  return { x, y, inside, within, away: Math.abs(along - swizzled(at, slice.axCorSag)[2]) };
 }
 
 // Letters at both ends of each plane's horizontal axis, the lower end (RAS) first.
@@ -100,9 +104,8 @@ function drawNames(nv) {
       const mark = make("i", { className: kind });
       Object.assign(mark.style, { left: `${dot.x}px`, top: `${dot.y}px`, background: `rgb(${vertebra.rgb})` });
       const name = make("span", { className: kind, textContent: vertebra.name });
-      Object.assign(name.style, { left: `${text.x}px`, top: `${dot.y}px`, color: `rgb(${vertebra.rgb.map((part) => Math.round(110 + part * 0.57))})` });
-      shown.push(mark);
-      if (text.inside) shown.push(name);
+      Object.assign(name.style, { left: `${text.within}px`, top: `${dot.y}px`, color: `rgb(${vertebra.rgb.map((part) => Math.round(110 + part * 0.57))})` });
+      shown.push(mark, name);
     });
   }
   byId("names").replaceChildren(...(byId("show-names").checked ? shown : []), ...directions(nv, at, ratio));
