@@ -150,7 +150,6 @@ def test_no_module_runs_what_it_reads():
 
 
 def test_the_package_asks_no_network():
+    network = r"(requests|urllib(?!\.parse)|http\.client|socket)\b"
     for path in (Path(__file__).parents[1] / "versectl").rglob("*.py"):
-        assert not re.search(
-            r"^\s*(import|from) (requests|urllib|http\.client|socket)\b", path.read_text(), re.M
-        )
+        assert not re.search(rf"^\s*(import|from) {network}", path.read_text(), re.M), path.name

@@ -63,7 +63,8 @@ class Trouble:
 
     harm: str
     spine, segmentation = Phantoms().spine, Phantoms().segmentation
-    identity = Phantoms().identity
+    identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
+    fast = Phantoms().fast
 
     @property
     def vertebrae(self) -> Model:
@@ -252,7 +253,8 @@ class Faults:
     def segmentation(self) -> Model:
         return Phantoms().segmentation
 
-    identity = Phantoms().identity
+    identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
+    fast = Phantoms().fast
 
 
 #: Where a case can fail: claiming, looking, reading, computing, writing, reporting, moving in.
