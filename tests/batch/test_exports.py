@@ -48,7 +48,10 @@ def test_a_dicom_folder_has_its_results_in_every_format(run, series, out):
     mask = voxels(out / "lumbar_seg.nii.gz")
     np.testing.assert_array_equal(voxels(out / "lumbar_seg.seg.nrrd"), mask)
     for name in ("T12", "L1", "L2"):
+        body = voxels(out / f"lumbar_seg-{name}-body_msk.nii.gz")
         one = voxels(out / f"lumbar_seg-{name}_msk.nii.gz")
+        assert body.any()
+        assert not (body & ~one).any()
         np.testing.assert_array_equal(one, mask == labels.NUMBERS[name])
     bearing = [path.name for path in out.iterdir() if b"Secret" in path.read_bytes()]
     assert sorted(bearing) == ["lumbar_seg.dcm", "lumbar_sr.dcm"]

@@ -76,7 +76,8 @@ def test_every_file_of_the_case_has_the_new_labels(run, done):
     assert [point["label"] for point in markup["controlPoints"]] == ["L1", "L2", "L3"]
     np.testing.assert_array_equal(voxels(done / "lumbar_seg.seg.nrrd"), after)
     single = sorted(path.name for path in done.glob("*_msk.nii.gz"))
-    assert single == [f"lumbar_seg-{name}_msk.nii.gz" for name in ("L1", "L2", "L3")]
+    parts = [f"{name}{part}" for name in ("L1", "L2", "L3") for part in ("-body", "")]
+    assert single == [f"lumbar_seg-{part}_msk.nii.gz" for part in parts]
     assert {"lumbar_seg_labels.txt", "lumbar_dseg.tsv"} < {path.name for path in done.iterdir()}
 
 

@@ -357,11 +357,15 @@ def _flagged(case: Case, job: Job) -> FlaggedError | None:
 
 def findings(case: Case, known: Known, ct: CT, exports: Exports) -> Findings:
     """What exports show; BadInputError when there are no masks yet."""
+    from versectl.report.measurements import bodies
+
     if known.label_map is None:
         raise BadInputError("there are no masks to write in other formats; run segment first.")
     centers_mm = pipeline.centers_mm(known.vertebrae or {})
     measures = _measures(known, ct) if exports.hold_measures else {}
-    return Findings(case, centers_mm, known.label_map, ct.placement, measures)
+    wanted = exports.per_vertebra and known.vertebrae
+    alone = bodies.alone(wanted, known.label_map) if wanted else None
+    return Findings(case, centers_mm, known.label_map, ct.placement, measures, alone)
 
 
 def _measures(known: Known, ct: CT) -> dict[int, dict[str, float]]:

@@ -324,7 +324,11 @@ EXPORTS = (
         multiple=True,
         help="Also write the results in this format; may be given several times.",
     ),
-    option("--per-vertebra", is_flag=True, help="Also write a mask of each vertebra, as NIfTI."),
+    option(
+        "--per-vertebra",
+        is_flag=True,
+        help="Also write masks of each vertebra and of its body alone, as NIfTI.",
+    ),
     option(
         "--vertebrae",
         metavar="FROM-TO",

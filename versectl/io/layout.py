@@ -26,7 +26,7 @@ SUFFIXES = (*NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 #: What follows the case's name in a file's name, and the kind of such a file. First match wins.
 ENDINGS = (
     (r"\.seg", (".nrrd",), "other"),  # what 3D Slicer reads
-    (r"_seg-[CTL]\d+_msk", SUFFIXES, "other"),  # one vertebra alone
+    (r"_seg-[CTL]\d+(?:-body)?_msk", SUFFIXES, "other"),  # one vertebra, or its body, alone
     (r"_seg-vert_msk|_seg|_msk|_labels", SUFFIXES, "labels"),
     (r"_seg-(?:subreg|vb|vert)_ctd|_iso-ctd|_ctd", (".json",), "centroids"),
     (r"_ctd", (".mrk.json",), "markups"),  # the same, as 3D Slicer has them

@@ -254,7 +254,7 @@ def test_coarse_voxels_leave_no_inside_of_a_small_body():
 def test_the_label_map_of_bodies_holds_bodies_alone():
     vertebrae = column(arched(box(44, 30, 26), 30, 26), (5, -5, 10))
     label_map = draw(vertebrae, around(vertebrae, (0.9, 1.1, 1.4), PIR))
-    alone = geometry.to_array(bodies.alone(result(vertebrae, label_map)))
+    alone = geometry.to_array(bodies.alone(result(vertebrae, label_map).vertebrae, label_map))
     only = geometry.to_array(
         draw(column(box(44, 30, 26), (5, -5, 10)), geometry.Frame.of(label_map))
     )

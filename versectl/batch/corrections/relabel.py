@@ -32,6 +32,7 @@ from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 from versectl.io.volume import CT
 from versectl.report import case_report, provenance, quality, relabelling
+from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
 from versectl.stages import pipeline
@@ -176,7 +177,10 @@ class _Former:
         ordered = {label: renamed[label] for label in labels.ORDER if label in renamed}
         if self.ct is None:
             centers_mm = pipeline.centers_mm(ordered)
-            return Findings(self.case, centers_mm, label_map, self.placed)
+            found = Findings(self.case, centers_mm, label_map, self.placed)
+            wanted = exports.per_vertebra
+            alone = bodies.alone(Vertebrae(ordered), label_map) if wanted else None
+            return replace(found, bodies=alone)
         nowhere = Spine(np.full(3, np.nan), math.nan)
         known = Known(nowhere, Vertebrae(ordered), label_map)
         return case_run.findings(self.case, known, self.ct, exports)

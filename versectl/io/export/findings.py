@@ -17,6 +17,7 @@ class Findings:
 
     placed : where the CT's file has its voxels; None where they are as the label map's.
     measures : label -> "volume_ml" and "hu_mean", as far as they are known.
+    bodies : the label map with vertebral bodies only, as far as they are known; None: not wanted.
     """
 
     case: Case
@@ -24,15 +25,22 @@ class Findings:
     label_map: sitk.Image
     placed: Placement | None = None
     measures: Mapping[int, dict[str, float]] = field(default_factory=dict)
+    bodies: sitk.Image | None = None
 
     @property
     def labels(self) -> list[int]:
         """The labels that have voxels, from head to foot."""
-        counts = geometry.label_counts(sitk.GetArrayViewFromImage(self.label_map))
-        return [label for label in labels.ORDER if counts[label]]
+        return present(self.label_map)
 
     def limited_to(self, only: Collection[int]) -> "Findings":
         """Of these labels, those that were found."""
         centers_mm = {label: at for label, at in self.centers_mm.items() if label in only}
         label_map = geometry.keep_labels(self.label_map, only)
-        return replace(self, centers_mm=centers_mm, label_map=label_map)
+        bodies = self.bodies and geometry.keep_labels(self.bodies, only)
+        return replace(self, centers_mm=centers_mm, label_map=label_map, bodies=bodies)
+
+
+def present(label_map: sitk.Image) -> list[int]:
+    """The labels that have voxels, from head to foot."""
+    counts = geometry.label_counts(sitk.GetArrayViewFromImage(label_map))
+    return [label for label in labels.ORDER if counts[label]]

@@ -12,9 +12,12 @@ from versectl.errors import BadInputError
 from versectl.io import volume
 from versectl.io.atomic import replacing
 from versectl.io.export import label_table
-from versectl.io.export.findings import Findings
+from versectl.io.export.findings import Findings, present
 from versectl.io.images import nifti as images_nifti
 from versectl.io.images.placement import Placement
+
+#: In the name of a mask that holds a vertebra's body alone.
+BODY = "-body"
 
 
 def write_labels(label_map: sitk.Image, path: Path, placed: Placement | None = None) -> None:
@@ -37,18 +40,34 @@ def write_renamed(source: Path, table: NDArray[np.uint8], path: Path) -> None:
 
 
 def write_each(findings: Findings, folder: Path) -> list[Path]:
-    """Write a mask of 0 and 1 for every vertebra that has voxels, <case>_seg-L1_msk.nii.gz."""
-    voxels = sitk.GetArrayViewFromImage(findings.label_map)
+    """Write a mask of 0 and 1 for every vertebra that has voxels, and one of its body alone.
+
+    <case>_seg-L1_msk.nii.gz and <case>_seg-L1-body_msk.nii.gz, as far as bodies are known.
+    """
+    written = _write_masks(findings, findings.label_map, (folder, ""))
+    if findings.bodies is not None:
+        written += _write_masks(findings, findings.bodies, (folder, BODY))
+    return written
+
+
+def _write_masks(findings: Findings, label_map: sitk.Image, to: tuple[Path, str]) -> list[Path]:
+    """Write a mask for every label; to : the folder, and what follows the vertebra's name."""
+    folder, part = to
+    voxels = sitk.GetArrayViewFromImage(label_map)
     written = []
-    for label in findings.labels:
-        mask = geometry.from_array((voxels == label).astype(np.uint8), findings.label_map)
-        path = folder / f"{findings.case.name}_seg-{labels.NAMES[label]}_msk.nii.gz"
-        volume.write(mask, path, findings.placed)
-        written.append(path)
+    for label in present(label_map):
+        mask = geometry.from_array((voxels == label).astype(np.uint8), label_map)
+        written.append(folder / _mask_name(findings.case.name, f"{labels.NAMES[label]}{part}"))
+        volume.write(mask, written[-1], findings.placed)
     return written
 
 
 def each_of(folder: Path, case_name: str) -> list[Path]:
-    """The masks of single vertebrae that write_each() wrote for a case."""
-    names = [f"{case_name}_seg-{name}_msk.nii.gz" for name in labels.NUMBERS]
-    return [folder / name for name in names if (folder / name).exists()]
+    """The masks of single vertebrae and bodies that write_each() wrote for a case."""
+    parts = [f"{name}{part}" for part in ("", BODY) for name in labels.NUMBERS]
+    paths = [folder / _mask_name(case_name, part) for part in parts]
+    return [path for path in paths if path.exists()]
+
+
+def _mask_name(case_name: str, part: str) -> str:
+    return f"{case_name}_seg-{part}_msk.nii.gz"

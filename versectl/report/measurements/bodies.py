@@ -13,7 +13,7 @@ from versectl.report.measurements.body import Body
 from versectl.report.measurements.masks import Mask
 from versectl.report.measurements.shape import Form
 from versectl.report.measures import NotMeasured
-from versectl.types import Result, Vertebrae
+from versectl.types import Vertebrae
 
 Array = NDArray[np.float64]
 
@@ -60,14 +60,14 @@ def of(vertebrae: Vertebrae, found: Mapping[int, Mask]) -> dict[int, Part | NotM
     }
 
 
-def alone(result: Result) -> sitk.Image:
+def alone(vertebrae: Vertebrae, label_map: sitk.Image) -> sitk.Image:
     """The label map with the voxels of bodies only; vertebrae whose body is not known have none."""
-    values = np.zeros(result.label_map.GetSize()[::-1], np.uint8)
-    found = masks.of(result.label_map, [*result.vertebrae])
-    for label, part in of(result.vertebrae, found).items():
+    values = np.zeros(label_map.GetSize()[::-1], np.uint8)
+    found = masks.of(label_map, [*vertebrae])
+    for label, part in of(vertebrae, found).items():
         if isinstance(part, Part):
             values[tuple(part.index.T)] = label
-    return geometry.from_array(values, result.label_map)
+    return geometry.from_array(values, label_map)
 
 
 def _look(
