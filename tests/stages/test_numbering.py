@@ -116,5 +116,47 @@ def test_the_sacrum_is_in_view_only_where_the_scan_goes_on(lowest_mm, evidence):
     assert read(places, lowest_mm).numbering.evidence == evidence
 
 
+def test_the_first_rib_tells_which_of_two_numberings_it_is():
+    heights = dict(zip(("C6", "C7", "T1", "T2", "T3"), (77.0, 60.0, 41.0, 21.0, 0.0), strict=True))
+    doubtful = [
+        candidate(z, **{name: 0.55, below: 0.45})
+        for (name, z), below in zip(heights.items(), ("C7", "T1", "T2", "T3", "T4"), strict=True)
+    ]
+    asked = []
+
+    def rib_at(height_mm):
+        def look(centers_mm):
+            asked.append([center_mm[2] for center_mm in centers_mm])
+            return height_mm
+
+        return look
+
+    alone = read(doubtful)
+    assert names(alone) == list(heights)
+    found = numbering.read(doubtful, -100.0, rib_at(heights["T1"] + 9))
+    assert names(found) == list(heights)
+    assert found.numbering.probability > alone.numbering.probability + 0.1
+    moved = numbering.read(doubtful, -100.0, rib_at(heights["C7"] + 9))
+    assert names(moved) == ["C7", "T1", "T2", "T3", "T4"]
+    assert asked == [list(heights.values())] * 2
+
+
+@pytest.mark.parametrize("height_mm", [50.0, 170.0])
+def test_a_rib_that_cannot_be_the_first_says_nothing(height_mm):
+    found = numbering.read(levels(*THORAX), -100.0, lambda _: height_mm)
+    assert found.numbering == read(levels(*THORAX)).numbering
+
+
+def test_what_is_counted_from_the_dens_needs_no_rib():
+    def look(centers_mm):
+        raise AssertionError("it was looked for")
+
+    neck = [
+        candidate(z, **{name: 1})
+        for name, z in (("C1", 74), ("C2", 55), ("C3", 37), ("C4", 19), ("C5", 2))
+    ]
+    assert names(numbering.read(neck, -100.0, look)) == ["C1", "C2", "C3", "C4", "C5"]
+
+
 def test_no_candidate_gives_no_reading():
     assert numbering.read([], 0.0) is None

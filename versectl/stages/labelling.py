@@ -72,6 +72,10 @@ class Graph:
         """The same without the nodes (places, labels) that are not allowed."""
         return replace(self, weights=np.where(allowed, self.weights, -np.inf))
 
+    def weighed(self, place: int, log_weights: np.ndarray) -> "Graph":
+        """The same with log weights (labels,) added to those of one vertebra's places."""
+        return replace(self, weights=self.weights + self.near(place)[:, None] * log_weights)
+
     def near(self, place: int) -> np.ndarray:
         """Places (places,) that are the same vertebra as one of them."""
         near: np.ndarray = self.distances_mm[place] < SAME_MM

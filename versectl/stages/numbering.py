@@ -4,13 +4,13 @@ Two labellings are one numbering when they give the vertebrae found the same lab
 make of other places.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from versectl import labels
-from versectl.stages import labelling, spacing
+from versectl.stages import labelling, ribs, spacing
 from versectl.stages.labelling import Candidate, Graph, Node, Posterior
 from versectl.types import Landmark, Numbering, OtherNumbering
 
@@ -20,6 +20,13 @@ WORTH_A_LOOK = 0.05
 #: chosen: below a last lumbar vertebra the sacrum is in view if the scan goes on by this share of
 #: the usual distance to a next one.
 SACRUM_SHARE = 0.8
+
+#: chosen: from this probability on a numbering that begins at the dens needs no rib.
+COUNTED = 0.9
+
+#: chosen: a rib that begins beside a vertebra that looks like none of these is no first rib: two
+#: levels off at most.
+MAY_BE_T1 = tuple(labels.NUMBERS[name] for name in ("C6", "C7", "T1", "T2", "T3"))
 
 #: Landmark -> pairs of neighbours it lies between.
 _BETWEEN: dict[Landmark, tuple[tuple[int, int], ...]] = {
@@ -44,25 +51,60 @@ class Reading:
     numbering: Numbering
 
 
-def read(candidates: Sequence[Candidate], lowest_mm: float) -> Reading | None:
+def read(
+    candidates: Sequence[Candidate],
+    lowest_mm: float,
+    first_rib_mm: Callable[[Sequence[np.ndarray]], float | None] = lambda _: None,
+) -> Reading | None:
     """The most probable numbering of the candidates; None without any.
 
     lowest_mm : height of the scan's lower border, which tells whether the sacrum is in view.
+    first_rib_mm : height of the first rib beside these centres, None where it is not in view.
     """
     if not candidates:
         return None
     graph = Graph.of(candidates)
-    found = labelling.posterior(graph)
-    rivals = _rivals(graph, found, labelling.best(graph, int(found.sizes.argmax())))
-    if rivals.other_probability > rivals.probability:
-        swapped = _rivals(graph, found, rivals.other)
-        rivals = max(rivals, swapped, key=lambda each: each.probability)
+    rivals = _most_probable(graph)
+    if not _is_counted_from_above(rivals):
+        centers_mm = [graph.places[place].center_mm for place, _ in rivals.path]
+        graph = _with_first_rib(graph, rivals.path, first_rib_mm(centers_mm))
+        rivals = _most_probable(graph)
     places = {labels.ORDER[label]: graph.places[place] for place, label in rivals.path}
     confidence = dict(zip(places, rivals.confidence, strict=True))
     evidence = landmarks(places, lowest_mm)
     return Reading(
         places, confidence, Numbering(rivals.probability, _second(graph, rivals), evidence)
     )
+
+
+def _most_probable(graph: Graph) -> "_Rivals":
+    """The heaviest path, or the other numbering where that has more probability."""
+    found = labelling.posterior(graph)
+    rivals = _rivals(graph, found, labelling.best(graph, int(found.sizes.argmax())))
+    if rivals.other_probability > rivals.probability:
+        swapped = _rivals(graph, found, rivals.other)
+        rivals = max(rivals, swapped, key=lambda each: each.probability)
+    return rivals
+
+
+def _is_counted_from_above(rivals: "_Rivals") -> bool:
+    """Whether the numbering is sure because it begins at the dens."""
+    named = {labels.ORDER[label] for _, label in rivals.path}
+    return labels.NUMBERS["C2"] in named and rivals.probability >= COUNTED
+
+
+def _with_first_rib(graph: Graph, path: list[Node], first_rib_mm: float | None) -> Graph:
+    """The graph with what the first rib says of the vertebra beside it, if it may be that rib."""
+    if first_rib_mm is None:
+        return graph
+    away_mm = [
+        abs(graph.places[place].center_mm[2] - ribs.t1_mm(first_rib_mm)) for place, _ in path
+    ]
+    place, label = path[int(np.argmin(away_mm))]
+    if min(away_mm) > ribs.FAR_MM or labels.ORDER[label] not in MAY_BE_T1:
+        return graph
+    height_mm = float(graph.places[place].center_mm[2])
+    return graph.weighed(place, ribs.log_weights(height_mm, first_rib_mm))
 
 
 def landmarks(places: Mapping[int, Candidate], lowest_mm: float) -> tuple[Landmark, ...]:

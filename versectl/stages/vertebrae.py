@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.config import StageConfig
 from versectl.geometry import Grid
-from versectl.stages import heatmap, numbering, tiling
+from versectl.stages import heatmap, numbering, ribs, tiling
 from versectl.stages.labelling import Candidate
 from versectl.stages.numbering import Reading
 from versectl.stages.tiling import Seen
@@ -77,12 +77,13 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
 
     seen = tiling.follow(corridor, center_mm, look, config)
     places = _within(ct, seen, config)
-    read = numbering.read(places, float(low_mm[2]))
+    first_rib = partial(ribs.first_rib_mm, ct)
+    read = numbering.read(places, float(low_mm[2]), first_rib)
     if config.looks_again and not is_clear(read, places):
         tiles = [each.grid.refined(patch_vox) for each in seen]
         between = tiling.between(tiles, patch_vox)
         seen += [*map(look, between), *map(look_in_the_mirror, [*tiles, *between])]
-        read = numbering.read(_within(ct, seen, config), float(low_mm[2]))
+        read = numbering.read(_within(ct, seen, config), float(low_mm[2]), first_rib)
     return _named(read)
 
 
