@@ -69,6 +69,7 @@ def test_a_report_has_the_numbering_and_its_flag(report):
         "probability": 0.4,
         "second": {"labels": ["T11", "T12", None], "shift": None, "probability": 0.35},
         "evidence": ["last_rib"],
+        "first_rib_beside": None,
     }
     assert next(flag["code"] for flag in report["flags"]) == "levels_may_be_shifted"
 

@@ -37,6 +37,15 @@ def test_a_doubtful_numbering_is_flagged_with_the_second_one():
     )
 
 
+def test_a_first_rib_beside_another_vertebra_than_t1_is_told_however_probable_the_levels():
+    (flag,) = levels.levels_may_be_shifted(Numbering(0.97, None, (), labels.NUMBERS["C7"]))
+    assert flag.code == "levels_may_be_shifted"
+    assert "the first rib seems to begin beside C7, not T1" in flag.message
+    fitting = Numbering(0.97, None, (), labels.NUMBERS["T1"])
+    assert levels.levels_may_be_shifted(fitting) == []
+    assert levels.from_json(levels.to_json(fitting)) == fitting
+
+
 def test_usual_distances_have_no_flag_in_a_small_person_either():
     assert codes(spine(T10=88, T11=61, T12=32, L1=0)) == []
     assert codes(spine(T10=66, T11=46, T12=24, L1=0)) == []
@@ -74,5 +83,6 @@ def test_the_report_writes_names_and_rounds():
         "probability": 0.554,
         "second": {"labels": ["T12", None], "shift": None, "probability": 0.2},
         "evidence": ["C2"],
+        "first_rib_beside": None,
     }
     assert levels.to_json(None) is None

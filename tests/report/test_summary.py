@@ -74,6 +74,7 @@ def test_the_overview_names_cases_that_are_likely_wrong_and_why(run, ct_file, ou
         "probability": 0.5,
         "second": {"labels": ["T11", "T12", None], "shift": -1, "probability": 0.4},
         "evidence": ["last_rib"],
+        "first_rib_beside": None,
     }
 
 
@@ -93,4 +94,5 @@ def test_levels_corrected_by_hand_are_the_users_and_nobody_doubts_them(run, ct_f
         "probability": None,
         "second": None,
         "evidence": [],
+        "first_rib_beside": None,
     }

@@ -136,9 +136,21 @@ def test_the_first_rib_tells_which_of_two_numberings_it_is():
     found = numbering.read(doubtful, -100.0, rib_at(heights["T1"] + 9))
     assert names(found) == list(heights)
     assert found.numbering.probability > alone.numbering.probability + 0.1
+    assert found.numbering.first_rib_beside == labels.NUMBERS["T1"]
+    assert alone.numbering.first_rib_beside is None
     moved = numbering.read(doubtful, -100.0, rib_at(heights["C7"] + 9))
     assert names(moved) == ["C7", "T1", "T2", "T3", "T4"]
     assert asked == [list(heights.values())] * 2
+
+
+def test_a_first_rib_that_does_not_change_sure_labels_is_beside_another_vertebra():
+    sure = [
+        candidate(z, **{name: 1})
+        for name, z in (("C5", 94), ("C6", 77), ("C7", 60), ("T1", 41), ("T2", 21), ("T3", 0))
+    ]
+    found = numbering.read(sure, -100.0, lambda _: 60.0 + 9)
+    assert names(found)[2:4] == ["C7", "T1"]
+    assert found.numbering.first_rib_beside == labels.NUMBERS["C7"]
 
 
 @pytest.mark.parametrize("height_mm", [50.0, 170.0])

@@ -46,14 +46,20 @@ def flags(vertebrae: Vertebrae) -> list[Flag]:
 
 
 def levels_may_be_shifted(numbering: Numbering | None) -> list[Flag]:
-    """Another numbering is too probable."""
-    if numbering is None or numbering.probability >= LEAST_PROBABILITY:
+    """Another numbering is too probable, or the first rib begins beside another than T1."""
+    if numbering is None:
         return []
-    message = (
-        f"Labels may be shifted: the numbering has a probability of {numbering.probability:.2f}"
-    )
-    other = f"; {_described(numbering.second)}" if numbering.second else ""
-    return [Flag("levels_may_be_shifted", "error", None, f"{message}{other}.", _COUNT)]
+    beside = numbering.first_rib_beside
+    reasons = []
+    if beside not in (None, labels.NUMBERS["T1"]):
+        reasons.append(f"the first rib seems to begin beside {labels.NAMES[beside]}, not T1")
+    if reasons or numbering.probability < LEAST_PROBABILITY:
+        reasons.append(f"the numbering has a probability of {numbering.probability:.2f}")
+        reasons += [_described(numbering.second)] if numbering.second else []
+    if not reasons:
+        return []
+    message = f"Labels may be shifted: {'; '.join(reasons)}."
+    return [Flag("levels_may_be_shifted", "error", None, message, _COUNT)]
 
 
 def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
@@ -104,7 +110,7 @@ def to_json(numbering: Numbering | None) -> dict[str, Any] | None:
     """The numbering as the report has it; None where it is not known."""
     if numbering is None:
         return None
-    second = numbering.second
+    second, beside = numbering.second, numbering.first_rib_beside
     return {
         "probability": round(numbering.probability, 3),
         "second": second
@@ -114,6 +120,7 @@ def to_json(numbering: Numbering | None) -> dict[str, Any] | None:
             "probability": round(second.probability, 3),
         },
         "evidence": list(numbering.evidence),
+        "first_rib_beside": beside and labels.NAMES[beside],
     }
 
 
@@ -126,7 +133,9 @@ def from_json(content: Any) -> Numbering | None:
     if second is not None:
         named = tuple(name and labels.NUMBERS[name] for name in second["labels"])
         other = OtherNumbering(named, second["shift"], float(second["probability"]))
-    return Numbering(float(content["probability"]), other, evidence)
+    beside = content.get("first_rib_beside")
+    rib = None if beside is None else labels.NUMBERS[beside]
+    return Numbering(float(content["probability"]), other, evidence, rib)
 
 
 def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:

@@ -154,13 +154,22 @@ def _doubt(overview: Overview, name: str) -> str:
     return " ".join(flag.message for flag in flags if flag.severity == "error")
 
 
+#: What is said of levels whose probability is not known.
+_NO_NUMBERING: dict[str, object] = {
+    "probability": None,
+    "second": None,
+    "evidence": [],
+    "first_rib_beside": None,
+}
+
+
 def _levels(report: Report) -> dict[str, object]:
     """Who named the levels of a case, how probable they are, and what else they may be."""
     numbering = levels.to_json(report.numbering)
     return {
         "by": report.levels_by,
         "least_confidence": _least_confidence(report),
-        **(numbering or {"probability": None, "second": None, "evidence": []}),
+        **(numbering or _NO_NUMBERING),
     }
 
 

@@ -65,16 +65,32 @@ def read(
         return None
     graph = Graph.of(candidates)
     rivals = _most_probable(graph)
+    rib_mm = None
     if not _is_counted_from_above(rivals):
-        centers_mm = [graph.places[place].center_mm for place, _ in rivals.path]
-        graph = _with_first_rib(graph, rivals.path, first_rib_mm(centers_mm))
+        rib_mm = first_rib_mm([graph.places[place].center_mm for place, _ in rivals.path])
+    if rib_mm is not None:
+        graph = _with_first_rib(graph, rivals.path, rib_mm)
         rivals = _most_probable(graph)
     places = {labels.ORDER[label]: graph.places[place] for place, label in rivals.path}
     confidence = dict(zip(places, rivals.confidence, strict=True))
-    evidence = landmarks(places, lowest_mm)
-    return Reading(
-        places, confidence, Numbering(rivals.probability, _second(graph, rivals), evidence)
+    levels = Numbering(
+        rivals.probability,
+        _second(graph, rivals),
+        landmarks(places, lowest_mm),
+        None if rib_mm is None else _beside_first_rib(places, rib_mm),
     )
+    return Reading(places, confidence, levels)
+
+
+def _beside_first_rib(places: Mapping[int, Candidate], first_rib_mm: float) -> int | None:
+    """The vertebra that should be T1 by the first rib, T1 if that may be; None if none may."""
+    away_mm = {
+        label: abs(place.center_mm[2] - ribs.t1_mm(first_rib_mm)) for label, place in places.items()
+    }
+    if away_mm.get(ribs.T1, np.inf) <= ribs.MAY_BE_OFF_MM:
+        return ribs.T1
+    nearest = min(away_mm, key=lambda label: away_mm[label])
+    return nearest if nearest in MAY_BE_T1 and away_mm[nearest] <= ribs.BESIDE_T1_MM else None
 
 
 def _most_probable(graph: Graph) -> "_Rivals":
@@ -93,10 +109,8 @@ def _is_counted_from_above(rivals: "_Rivals") -> bool:
     return labels.NUMBERS["C2"] in named and rivals.probability >= COUNTED
 
 
-def _with_first_rib(graph: Graph, path: list[Node], first_rib_mm: float | None) -> Graph:
+def _with_first_rib(graph: Graph, path: list[Node], first_rib_mm: float) -> Graph:
     """The graph with what the first rib says of the vertebra beside it, if it may be that rib."""
-    if first_rib_mm is None:
-        return graph
     away_mm = [
         abs(graph.places[place].center_mm[2] - ribs.t1_mm(first_rib_mm)) for place, _ in path
     ]
