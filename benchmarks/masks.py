@@ -79,14 +79,13 @@ def measured(source: Path, options: tuple[str, ...]) -> Run:
     """All cases with masks, run and compared with the truth."""
     cases = layout.with_labels(source)
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
+        out, truth = Path(folder) / "out", Path(folder) / "truth"
         before_s = cpu_s()
         paths = [str(case.ct) for case in cases]
         result = CliRunner().invoke(cli.main, ["run-all", *options, *paths, str(out)])
         used_s = cpu_s() - before_s
         if result.exit_code not in (0, PartialFailureError.exit_code):
             raise SystemExit(result.output)
-        truth = out / "truth"
         link(cases, truth)
         found = report.evaluate(out, truth, COUNTED)
         return Run(used_s, found, [part for case in cases for part in parts_of(case, out)])

@@ -8,9 +8,13 @@ no more memory than the samples asked for.
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy import sparse
 
 #: chosen: voxels that are turned into floats at once, 16 MB.
 AT_ONCE_VOX = 2**22
+
+#: chosen: smaller shares of a voxel count as none, 0.0002 HU of bone.
+NEGLIGIBLE = 1e-7
 
 #: The recursive filter needs as many voxels along an axis.
 FEWEST_VOX = 4
@@ -51,13 +55,26 @@ def through(
 
     floor : values below it are raised to it first; None leaves them.
     """
-    first, second, third = matrices
-    planes = np.empty((len(volume), len(second), len(third)), np.float32)
+    first, second, third = (
+        sparse.csr_array(np.where(np.abs(matrix) < NEGLIGIBLE, np.float32(0), matrix))
+        for matrix in matrices
+    )
+    planes = np.empty((len(volume), second.shape[0], third.shape[0]), np.float32)
     step = max(AT_ONCE_VOX // max(volume[0].size, 1), 1)
     for start in range(0, len(volume), step):
         part = volume[start : start + step].astype(np.float32)
         if floor is not None:
             np.maximum(part, np.float32(floor), out=part)
-        planes[start : start + step] = second @ (part @ third.T)
-    mixed = first @ planes.reshape(len(planes), -1)
-    return mixed.reshape(len(first), len(second), len(third))
+        planes[start : start + step] = _along(1, second, _along(2, third, part))
+    return _along(0, first, planes)
+
+
+def _along(axis: int, matrix: sparse.csr_array, volume: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The volume with a matrix applied along one axis.
+
+    A product of sparse matrices runs in one thread. Those of a dense one would go on spinning
+    beside the networks'.
+    """
+    lines = np.moveaxis(volume, axis, 0)
+    mixed = matrix @ np.ascontiguousarray(lines.reshape(len(lines), -1))
+    return np.moveaxis(mixed.reshape(len(mixed), *lines.shape[1:]), 0, axis)
