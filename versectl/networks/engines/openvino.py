@@ -4,7 +4,10 @@ Networks are compiled here and not by Keras, which would leave the precision to 
 on CPUs that have it, whatever was asked for.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -60,9 +63,31 @@ def answering(network: keras.Model, precision: str, place: str) -> "Answer":
 
     def answer(seen: np.ndarray) -> np.ndarray:
         image = np.ascontiguousarray(seen[None], np.float32)
-        return np.array(compiled(image.shape)([image])[0][0], np.float32)
+        with _turns.taken_by(compiled(image.shape)) as ours:
+            return np.array(ours([image])[0][0], np.float32)
 
     return answer
+
+
+class _Turns:
+    """One network answers at a time; the one before gives back what it held for its answers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: Callable[[], ov.CompiledModel | None] = lambda: None
+
+    @contextmanager
+    def taken_by(self, network: ov.CompiledModel) -> Iterator[ov.CompiledModel]:
+        """The network, while it is its turn."""
+        with self._lock:
+            last = self._last()
+            if last is not None and last is not network:
+                last.release_memory()
+            self._last = weakref.ref(network)
+            yield network
+
+
+_turns = _Turns()
 
 
 def _graph(network: keras.Model, shape: tuple[int, ...]) -> ov.Model:
