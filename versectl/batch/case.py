@@ -28,6 +28,7 @@ from versectl.io.export.findings import Findings
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
+from versectl.networks import case_memory
 from versectl.report import case_report, measures, provenance, quality
 from versectl.report.case_report import Record
 from versectl.report.provenance import VERSECTL, Origin, Origins
@@ -136,6 +137,7 @@ class CaseRun:
         self.present = reuse.look(self.case, self.job)
         if reuse.is_finished(self.job, self.paths, self.present):
             return self._kept()
+        self.models.halvings = self._halvings()
         self.job.models.load_ahead(
             [s for s in self.job.command.makes if s not in self.present.stays]
         )
@@ -288,6 +290,13 @@ class CaseRun:
             kept = path == markups and "vertebrae" not in made
             if not (kept and centroid_files.are_current(path, own, known.vertebrae)):
                 path.unlink(missing_ok=True)
+
+    def _halvings(self) -> int:
+        """How often networks' inputs are halved from the beginning; from the CT's header."""
+        if self.job.memory_gb is None:
+            return 0
+        placed = volume.read_placement(ct_of(self.case), self.case.series)
+        return case_memory.halvings(placed.grid.size_vox, self.job.memory_gb)
 
     def _record(self, files: Origins, kept: tuple[Stage, ...]) -> Record:
         """What the run knows of itself, for the report."""

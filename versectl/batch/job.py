@@ -51,6 +51,7 @@ class Job:
 
     given : case name -> the file of the stage before; None where it is in `out`.
     extras : of "heatmap" and "preview", what to write as well. exports : other formats to write.
+    memory_gb : the most that a case may take.
     strict : a flag of severity "error" becomes the error of its case, whose results are written.
     """
 
@@ -62,6 +63,7 @@ class Job:
     extras: frozenset[str] = frozenset()
     exports: Exports = NO_EXPORTS
     strict: bool = False
+    memory_gb: float | None = None
 
     @property
     def keeps_vertebrae(self) -> bool:

@@ -43,10 +43,12 @@ class Steps:
 class WatchedModels:
     """Models whose loading and use are steps, and whose networks fit into the memory at hand.
 
-    engines : what computed the stages so far.
+    engines : what computed the stages so far. halvings : how often networks' inputs are halved from
+    the beginning.
     """
 
     def __init__(self, models: Models, steps: Steps) -> None:
+        self.halvings = 0
         self._models, self._steps = models, steps
         self._fitting: dict[Stage, Fitting] = {}
         self.engines: dict[Stage, Engine] = {}
@@ -76,7 +78,7 @@ class WatchedModels:
 
     def _begun(self, stage: Stage, model: Model) -> Model:
         self._steps.begin(stage)
-        fitting = Fitting(model.answer, model.config.network.divisor)
+        fitting = Fitting(model.answer, model.config.network.divisor, self.halvings)
         self._fitting[stage] = fitting
         if model.engine is not None:
             self.engines[stage] = model.engine

@@ -52,6 +52,7 @@ class RunOptions:
     overwrite: bool
     gpu_memory_mb: int | None
     fast: bool
+    memory_gb: float | None
 
     def job(
         self,
@@ -66,7 +67,8 @@ class RunOptions:
 
         computing = (self.engine, self.device, self.precision, self.gpu_memory_mb)
         models = loading.Models(self.weights, *computing, self.fast)
-        return Job(out, command, models, self.overwrite, given, extras)
+        job = Job(out, command, models, self.overwrite, given, extras)
+        return replace(job, memory_gb=self.memory_gb)
 
 
 def option(*names: str, **settings: Any) -> Decorator:
@@ -210,6 +212,13 @@ GPU_MEMORY = option(
     help="Upper limit of GPU memory, in MB. Without it, memory grows as needed.",
 )
 
+MEMORY = option(
+    "--memory-gb",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Upper limit of memory per case, in GB, planned from the CT's header: networks are run in "
+    "parts, scans that are too large are refused before any work.",
+)
+
 OVERWRITE = option(
     "--overwrite", is_flag=True, help="Recompute existing results instead of keeping them."
 )
@@ -229,6 +238,7 @@ RUN = (
     FAST,
     OVERWRITE,
     GPU_MEMORY,
+    MEMORY,
     gathered(RunOptions, "options"),
 )
 

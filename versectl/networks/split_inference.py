@@ -20,13 +20,14 @@ HALVINGS = 3
 class Fitting:
     """The network in as few parts as memory allows: whole, then in 2, 4 or 8 parts.
 
-    divisor : what each side of an input must be divisible by.
+    divisor : what each side of an input must be divisible by. halvings : how often inputs are
+    halved from the beginning.
     Calling it raises what the network raises when even the smallest parts do not fit.
     """
 
-    def __init__(self, answer: Answer, divisor: int) -> None:
+    def __init__(self, answer: Answer, divisor: int, halvings: int = 0) -> None:
         self._answer, self._divisor = answer, divisor
-        self._halvings = 0
+        self._halvings = halvings
 
     @property
     def parts(self) -> int:
