@@ -5,7 +5,7 @@
 #
 # usage: tests/image_test.sh [CT]...    beside a synthetic CT, do these scans as well
 # VERSECTL       the versectl outside the image; default: the one on the PATH
-# BUILD_OPTIONS  go to the build, as --build-arg BASE_IMAGE=debian:12
+# BUILD_OPTIONS  go to the build, as --build-arg ENGINE=openvino; versectl outside needs that engine
 set -eu
 
 image=verse-seg-test
@@ -36,6 +36,7 @@ mount --make-rprivate /
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount --rbind /sys "$root/sys"
 mount -t tmpfs -o size=64m,mode=1777 shm "$root/dev/shm"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 mount --bind "$data" "$root/data"
@@ -117,7 +118,8 @@ wait $running || code=$?
 
 echo "== a batch, and the same outside"
 expect 0 run-all /data/in /data/out --preview --device cpu --precision float32
-"$versectl" run-all "$data/in" "$data/outside" --device cpu --precision float32
+engine=$(run doctor --skip-test | awk '$1 == "engine" { print $2 }')
+"$versectl" run-all "$data/in" "$data/outside" --engine "$engine" --device cpu --precision float32
 same "$data/outside" "$data/out"
 foreign=$(find "$data/out" -type f ! -user "$user")
 [ -z "$foreign" ] || fail "not owned by $user: $foreign"
