@@ -7,7 +7,7 @@
 # make image-test   builds the container image and compares its answers; CT=... takes your scans
 # make heldout  the frozen synthetic cases, COUNT=... of them, into build/heldout
 # make heldout-people  the second frozen set, whose people are later ones, into build/heldout-people
-# make bench  seconds per stage and memory on a synthetic case
+# make bench  the machine's limit, each network's share of it, seconds and memory of cases; SHORT=1
 # make bench-metrics  seconds and memory of the metrics beside other libraries
 # make docs   builds the documents as a site in build/site
 # make docs-reference, make docs-figures   write docs/commands.md and the figures in docs/pictures
@@ -70,10 +70,7 @@ heldout heldout-people: $(READY)
 	  --count $(COUNT_HELDOUT) --seed 1000
 
 bench: $(READY)
-	rm -rf demo/bench
-	$(BIN)/versectl synth demo/bench/in --count 1 --seed 11
-	$(BIN)/versectl run-all demo/bench/in demo/bench/out
-	@grep -h '"seconds"\|"peak_memory_mb"' demo/bench/out/*_report.json
+	$(BIN)/python -W ignore benchmarks/bench.py $(if $(SHORT),--short)
 
 # In an environment of its own: the libraries compared with are large, torch among them.
 bench-metrics:

@@ -1,0 +1,103 @@
+"""GFLOP of networks, and GFLOP per second beside what a large convolution reaches here.
+
+    python benchmarks/bench_networks.py ENGINE PRECISION [--short]
+
+CPU seconds count all cores: the share of the ceiling hardly depends on what else the machine does.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from time import perf_counter
+
+import keras
+import numpy as np
+from engines import cpu_s
+from keras import layers
+
+from versectl import config
+from versectl.networks import architectures
+from versectl.networks.engines import choice
+from versectl.networks.engines.choice import Ready
+
+#: chosen: convolutions like the networks' own, so many that nothing else counts.
+CEILING_VOX, CEILING_FILTERS, CEILING_LAYERS = (64, 64, 64), 64, 4
+
+#: chosen: calls of which the quickest counts.
+CALLS = 2
+
+#: chosen: published networks are timed on this share of their box along each side, if short.
+SHORT = 2
+
+
+def measure(ready: Ready, short: bool) -> dict[str, dict[str, float]]:
+    """Ceiling, default and published networks -> GFLOP, CPU and wall seconds of a call."""
+    found = {"ceiling": timed(ready, convolutions, (*CEILING_VOX, CEILING_FILTERS))}
+    for name, preset in (("default", config.DEFAULT), ("published", config.PAPER)):
+        for stage in config.STAGES:
+            chosen = preset[stage]
+            part = SHORT if short and name == "published" else 1
+            size = [side // part for side in chosen.size_vox[::-1]]
+            found[f"{name} {stage}"] = timed(
+                ready,
+                lambda precision, layout, chosen=chosen: architectures.build(
+                    chosen.network, precision, layout
+                ),
+                (*size, chosen.network.inputs),
+            )
+    return found
+
+
+def convolutions(precision: str, layout: architectures.Layout) -> keras.Model:
+    """Convolutions in a row, so that what is before and behind them hardly counts."""
+    blocks = architectures.Blocks(
+        config.DEFAULT["spine"].network, architectures.policy(precision), layout
+    )
+    image = keras.Input((None, None, None, CEILING_FILTERS))
+    x = blocks.entered(image)
+    for index in range(CEILING_LAYERS):
+        x = blocks.convolution(x, CEILING_FILTERS, f"layer{index}")
+    return keras.Model(image, blocks.left(x))
+
+
+def timed(
+    ready: Ready, build: Callable[[str, architectures.Layout], keras.Model], shape: tuple[int, ...]
+) -> dict[str, float]:
+    """GFLOP of a call on an image of a shape, and the seconds of the quickest."""
+    library, precision = ready.library, ready.engine.precision
+    with library.scope(ready.place):
+        network = build(precision if library.MIXED else "float32", library.LAYOUT)
+    answer = library.answering(network, precision, ready.place)
+    seen = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    answer(seen)
+    laps = []
+    for _ in range(CALLS):
+        wall, cpu = perf_counter(), cpu_s()
+        answer(seen)
+        laps.append((cpu_s() - cpu, perf_counter() - wall))
+    cpu, wall = min(laps)
+    return {"GFLOP": gflop(network, shape), "cpu": cpu, "wall": wall}
+
+
+def gflop(network: keras.Model, shape: tuple[int, ...]) -> float:
+    """Multiplications and additions of all convolutions, in 1e9; counted on a small image."""
+    small, counted = (64, 64, 64, shape[-1]), []
+    original = layers.Conv3D.call
+
+    def counting(self: layers.Conv3D, x: object) -> object:
+        answer = original(self, x)
+        voxels = int(np.prod(answer.shape)) // self.filters
+        counted.append(2 * int(np.prod(self.kernel.shape)) * voxels)
+        return answer
+
+    layers.Conv3D.call = counting
+    try:
+        network(keras.ops.zeros((1, *small)), training=False)
+    finally:
+        del layers.Conv3D.call
+    return sum(counted) * np.prod(shape[:3]) / np.prod(small[:3]) / 1e9
+
+
+if __name__ == "__main__":
+    engine, precision, *short = sys.argv[1:]
+    print(json.dumps(measure(choice.prepare(engine, "cpu", precision), bool(short))))
