@@ -12,10 +12,10 @@ from versectl.networks.split_inference import HALVINGS
 BASE_GB = 0.9
 
 #: What a voxel of the scan takes while it is read, computed and written.
-BYTES_PER_VOXEL = 5.0
+BYTES_PER_VOXEL = 4.2
 
 #: What a network takes on top while it answers whole, GB.
-NETWORK_GB = 0.5
+NETWORK_GB = 0.4
 
 
 def halvings(size_vox: tuple[int, ...], limit_gb: float) -> int:
