@@ -65,13 +65,13 @@ def t1_mm(first_rib_mm: float) -> float:
 def log_weights(height_mm: float, first_rib_mm: float) -> np.ndarray:
     """How well a first rib at a height fits each label of a vertebra at another, in labels' order.
 
-    0 where it fits best, -MOST at the least.
+    MOST where it fits, 0 where it does not: passing the vertebra over gains nothing.
     """
     off_mm = np.array([_below_t1_mm(label) for label in labels.ORDER]) - (
         t1_mm(first_rib_mm) - height_mm
     )
-    weights: np.ndarray = np.maximum(-0.5 * (off_mm / ABOVE_SD_MM) ** 2, -MOST)
-    return weights - weights.max()
+    weights: np.ndarray = np.maximum(MOST - 0.5 * (off_mm / ABOVE_SD_MM) ** 2, 0.0)
+    return weights
 
 
 def _below_t1_mm(label: int) -> float:
