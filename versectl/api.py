@@ -127,7 +127,7 @@ def load_models(
     device : "auto", "cpu", "gpu" or "gpu:N". precision : "auto", "float32", "bfloat16", "float16".
     engine : "tensorflow", "openvino", "jax", "torch"; "auto", the fastest that is installed; None,
         TensorFlow if it is installed, otherwise as "auto". A process can use one engine.
-    fast : look less closely, as --fast.
+    fast : masks from less context, as --fast.
     Using them raises WeightsError or DeviceError when they cannot be had.
     """
     folder = None if weights is None else Path(weights)

@@ -106,6 +106,13 @@ def test_a_vertebra_that_its_box_cuts_is_seen_again_in_the_trained_one(phantom, 
     assert dice(geometry.to_array(found) == 20, geometry.to_array(truth) == 20) > 0.9
 
 
+def test_fast_takes_a_vertebra_as_its_box_shows_it(phantom):
+    answer, sizes = counting(pointed_at)
+    stage = replace(small_box((32, 96, 64)), looks_again=False)
+    segmentation.predict(phantom[0], {20: CENTERS_MM[20]}, Model(stage, answer))
+    assert sizes == [(32, 96, 64)]
+
+
 def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):
     ct, _ = phantom
     cut = geometry.crop(ct, [-99, -99, CENTERS_MM[20][2]], [99, 99, 99])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -84,7 +86,7 @@ def test_a_scan_is_looked_at_again_in_the_mirror_where_its_levels_are_undecided(
     assert network.shapes == [(64, 96, 96, 1)] * looks
 
 
-def test_a_single_look_is_all_that_fast_takes(phantom):
+def test_a_single_look_is_all_that_is_taken_where_no_other_is_asked_for(phantom):
     ct, _ = phantom
     shapes = []
 
@@ -92,7 +94,7 @@ def test_a_single_look_is_all_that_fast_takes(phantom):
         shapes.append(seen.shape)
         return np.full((*np.array(seen.shape[:3]) // 2, 26), -9.0)
 
-    vertebrae.predict(ct, geometry.center(ct), Model(config.fast(CONFIG), undecided))
+    vertebrae.predict(ct, geometry.center(ct), Model(replace(CONFIG, looks_again=False), undecided))
     assert shapes == [(64, 96, 96, 1)]
 
 

@@ -22,7 +22,7 @@ class IdentifiedModels(Models, Protocol):
 
     @property
     def fast(self) -> bool:
-        """Whether they look less closely."""
+        """Whether masks come from less context."""
 
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by."""

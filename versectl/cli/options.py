@@ -226,7 +226,7 @@ OVERWRITE = option(
 FAST = option(
     "--fast",
     is_flag=True,
-    help="Look less closely: several times faster, with slightly worse labels and masks.",
+    help="Masks from less context: faster, slightly worse. Labels are as without.",
 )
 
 #: For every command that runs networks on scans; reaches it as `options`.

@@ -268,7 +268,10 @@ FAST_BOXES = (
 
 
 def fast(config: StageConfig) -> StageConfig:
-    """The same with less context and fewer looks, for --fast; WeightsError for published ones."""
+    """The same with less context for masks, for --fast; WeightsError for published ones.
+
+    Labels are as without it: by one look alone, a real neck was named a level off.
+    """
     if config.protocol != "default":
         raise WeightsError(
             "--fast is for weights of versectl's own method, and these follow the published one; "
@@ -277,7 +280,7 @@ def fast(config: StageConfig) -> StageConfig:
     ours = DEFAULT["segmentation"]
     sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))
     boxes = FAST_BOXES if len(set(sizes)) == 1 else config.boxes
-    return replace(config, boxes=boxes, looks_again=False)
+    return replace(config, boxes=boxes, looks_again=config.stage != ours.stage)
 
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}

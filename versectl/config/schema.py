@@ -175,7 +175,8 @@ class StageConfig:
         (segmentation).
     connectivity : voxels of one piece share a face (1), an edge (2) or a corner (3; segmentation).
     boxes : network inputs of other sizes than in training, by level (segmentation).
-    looks_again : a scan whose levels are unclear at first is looked at again (vertebrae).
+    looks_again : a scan whose levels are unclear at first is looked at again (vertebrae); so is a
+        vertebra that the box of its level cuts, in the trained one (segmentation).
     """
 
     stage: str

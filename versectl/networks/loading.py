@@ -18,7 +18,7 @@ class Models:
 
     folder : None for the weights that come with versectl.
     engine, device, precision, gpu_memory_mb : as choice.prepare() takes them.
-    fast : look less closely, as config.fast() has it.
+    fast : masks from less context, as config.fast() has it.
     Using a model raises WeightsError or DeviceError when it cannot be had.
     """
 

@@ -70,11 +70,15 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
 def whole(ct: sitk.Image, center_mm: np.ndarray, label: int, model: Model) -> Found | None:
     """What is found of a vertebra in the box of its level; in the trained one if that is too small.
 
-    It is too small when it shows nothing, or a mask that it cuts.
+    It is too small when it shows nothing, or a mask that it cuts. --fast takes it as it is.
     """
     chosen, trained = (frame(center_mm, each) for each in (model.config.at(label), model.config))
     found = one(ct, center_mm, chosen, model)
-    if chosen == trained or (found and not is_cut(found, chosen, ct, model.config.threshold)):
+    if (
+        chosen == trained
+        or not model.config.looks_again
+        or (found and not is_cut(found, chosen, ct, model.config.threshold))
+    ):
         return found
     return one(ct, center_mm, trained, model)
 

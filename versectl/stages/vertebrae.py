@@ -60,7 +60,7 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """The vertebrae of a scan from head to foot, given the centre of its spine.
 
     The scan is looked at once; again, in the mirror and by more tiles, where that leaves its levels
-    undecided, unless --fast was asked for.
+    undecided.
     """
     low_mm, high_mm = geometry.extent(ct)
     middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])

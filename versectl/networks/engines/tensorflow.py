@@ -3,13 +3,13 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 from versectl.errors import DeviceError
 from versectl.networks import device as machine
 from versectl.networks.architectures import Layout
 from versectl.networks.device import Device
-from versectl.networks.engines import calling
 from versectl.types import Answer
 
 if TYPE_CHECKING:
@@ -43,9 +43,18 @@ def scope(_place: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def answering(network: "keras.Model", _precision: str, place: str) -> Answer:
-    """The network as a function of one image."""
-    return calling.answering(network, lambda: scope(place))
+def answering(network: "keras.Model", _precision: str, _place: str) -> Answer:
+    """The network as a function of one image, traced once for images of every size."""
+    of_any_size = tf.TensorSpec((1, None, None, None, network.inputs[0].shape[-1]), tf.float32)
+
+    @tf.function(input_signature=[of_any_size])
+    def traced(image: tf.Tensor) -> tf.Tensor:
+        return network(image, training=False)
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        return np.asarray(traced(tf.constant(seen[None], tf.float32))[0], np.float32)
+
+    return answer
 
 
 def _described(gpu: tf.config.PhysicalDevice) -> Device:
