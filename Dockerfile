@@ -38,8 +38,8 @@ RUN cd /opt/venv/lib/python3*/site-packages \
  && find . -depth -type d -name tests ! -path './keras/*' ! -path './tensorflow/*' -exec rm -r {} + \
  && find . -regex '.*\.\(c\|h\|hpp\|pyx\|pxd\)' -delete \
  && rm -rf openvino/include openvino/libs/cache.json \
- && find openvino -name 'libopenvino_intel_[gn]pu_*' -delete \
- && find openvino -name 'libopenvino_*_frontend.so*' ! -name '*_ir_*' -delete \
+ && find . -path './openvino/*' -name 'libopenvino_intel_[gn]pu_*' -delete \
+ && find . -path './openvino/*' -name 'libopenvino_*_frontend.so*' ! -name '*_ir_*' -delete \
  && strip --strip-unneeded _CharLS.*.so _openjpeg.*.so kiwisolver/*.so fontTools/*/*.so \
  && rm -rf pydicom/data/test_files pydicom/data/charset_files \
  && mkdir /opt/pip && mv pip setuptools /opt/pip
