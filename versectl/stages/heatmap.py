@@ -42,9 +42,12 @@ def peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
     Of a plateau one voxel counts.
     """
     highest = heat == ndimage.maximum_filter(heat, size=3, mode="constant", cval=-np.inf)
-    regions, count = ndimage.label(highest & (heat > threshold), np.ones((3, 3, 3)))
-    found = ndimage.maximum_position(heat, regions, range(1, count + 1))
-    return np.array(sorted(found, key=lambda zyx: -heat[zyx]), int).reshape(-1, 3)
+    regions, _ = ndimage.label(highest & (heat > threshold), np.ones((3, 3, 3)))
+    inside = np.flatnonzero(regions)
+    _, first = np.unique(regions.ravel()[inside], return_index=True)
+    found = inside[first]
+    strongest_first = found[np.argsort(-heat.ravel()[found], kind="stable")]
+    return np.stack(np.unravel_index(strongest_first, heat.shape), axis=-1)
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:
