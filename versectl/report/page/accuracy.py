@@ -43,7 +43,7 @@ def of_case(content: Mapping[str, Any] | None, name: str) -> CaseAccuracy | None
 
 def of_batch(content: Mapping[str, Any]) -> BatchAccuracy:
     """Means over all cases, and what could not be compared."""
-    share = content["scans_correct"]["mean"]
+    count, share = len(content["cases"]), content["scans_correct"]["mean"]
     right = "" if share is None else f"; all vertebrae named right in {share:.0%}"
     rows = content["summaries"]["per_vertebra"]
     notes = [f"{f['case']}: {f['message']}" for f in content["failures"]]
@@ -51,7 +51,7 @@ def of_batch(content: Mapping[str, Any]) -> BatchAccuracy:
         cases = content[f"cases_{key}"]
         notes += [f"Cases with {said}: {', '.join(cases)}."] if cases else []
     return BatchAccuracy(
-        f"{len(content['cases'])} cases compared{right}.",
+        f"{count} case{'' if count == 1 else 's'} compared{right}.",
         [{"name": name, **_means(figures)} for name, figures in rows.items()],
         notes,
     )
