@@ -124,8 +124,8 @@ def ceilings(networks: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             / networks[fast[0]][f"published {stage}"]["cpu"]
             for stage in STAGES
         }
-        told = ", ".join(f"{stage} {times:.1f}" for stage, times in quicker.items())
-        rows += ["", f"Published networks, times faster in {fast[0]} than in {slow}: {told}."]
+        ratios = ", ".join(f"{stage} {times:.1f}" for stage, times in quicker.items())
+        rows += ["", f"Published networks, times faster in {fast[0]} than in {slow}: {ratios}."]
     return "\n".join(rows)
 
 

@@ -5,7 +5,7 @@
 The default networks on one box of their usual size, on the CPU. CPU seconds are those of all
 threads (user and system): they hardly depend on what else the machine does, wall seconds do. Rounds
 are interleaved, the least of each figure is shown. ONEDNN_MAX_CPU_ISA=AVX2 in the environment
-keeps TensorFlow and OpenVINO from using what a CPU has beyond AVX2.
+keeps TensorFlow from using what a CPU has beyond AVX2; whether OpenVINO obeys it was not found out.
 """
 
 import json

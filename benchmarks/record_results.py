@@ -271,17 +271,19 @@ def per_case(source: Path, out: Path) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for case in layout.with_ct(source):
-        told = json.loads((out / f"{case.name}_report.json").read_text())
-        if told["status"] != report_file.DONE:
+        content = json.loads((out / f"{case.name}_report.json").read_text())
+        if content["status"] != report_file.DONE:
             reason = (
-                f"failed: {told['error']['message']}" if "error" in told else "no spine in view"
+                f"failed: {content['error']['message']}"
+                if "error" in content
+                else "no spine in view"
             )
             lines.append(f"| {case.name} | {reason} | | | | | |")
             continue
-        seconds = told["seconds"]
-        names = " ".join(row["name"] for row in told["vertebrae"])
+        seconds = content["seconds"]
+        names = " ".join(row["name"] for row in content["vertebrae"])
         stages = " | ".join(f"{seconds[s]:.1f}" for s in ("spine", "vertebrae", "segmentation"))
-        memory = f"{told['peak_memory_mb']:.0f}"
+        memory = f"{content['peak_memory_mb']:.0f}"
         lines.append(
             f"| {case.name} | {names} | {stages} | {sum(seconds.values()):.1f} | {memory} |"
         )

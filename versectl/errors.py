@@ -135,5 +135,5 @@ def _explained(error: Exception) -> VersectlError:
 def _is_out_of_memory(error: Exception) -> bool:
     # Neither engines nor ITK are imported here: their errors are known by name or text.
     named = {cls.__name__ for cls in type(error).__mro__} & LACKS_MEMORY_NAMES
-    told = isinstance(error, RuntimeError) and any(text in str(error) for text in LACKS_MEMORY)
-    return bool(named) or told
+    says_so = isinstance(error, RuntimeError) and any(text in str(error) for text in LACKS_MEMORY)
+    return bool(named) or says_so

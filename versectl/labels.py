@@ -95,6 +95,11 @@ def rgb(label: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def hex_color(label: int) -> str:
+    """The same as "#rrggbb"."""
+    return "#{:02x}{:02x}{:02x}".format(*rgb(label))
+
+
 def span(text: str) -> tuple[int, ...]:
     """The labels from one vertebra to another, from head to foot; ValueError when it is no span.
 

@@ -148,7 +148,7 @@ class Numbering:
 
     probability : that none of its vertebrae has another label, 0..1.
     second : the next numbering, where it is worth a look.
-    evidence : landmarks that are in view if the labels are right; nothing looks for them.
+    evidence : landmarks that are in view if the labels are right; they follow from these.
     first_rib_beside : the vertebra beside which the first rib begins in the CT, T1 if the labels
         are right; None where it was not looked for or is not in view.
     """

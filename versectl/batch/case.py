@@ -17,7 +17,7 @@ from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.reuse import Present
-from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, WatchedModels, unheard
+from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, WatchedModels, ignored
 from versectl.batch.transaction import Transaction
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, FlaggedError, SetupError, VersectlError, explain
@@ -41,7 +41,7 @@ KEPT = "kept, its results are there already (--overwrite recomputes them)"
 def do(
     case: Case,
     job: Job,
-    on_step: OnStep = unheard,
+    on_step: OnStep = ignored,
     turn: AbstractContextManager[object] | None = None,
 ) -> Outcome:
     """Take a case all the way; a failure becomes its outcome and, in run-all, its report.

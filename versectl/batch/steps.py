@@ -14,14 +14,14 @@ READ, WAIT, LOAD, WRITE = "read", "wait", "load", "write"
 OnStep = Callable[[str], None]
 
 
-def unheard(_step: str) -> None:
+def ignored(_step: str) -> None:
     """Do nothing with a step."""
 
 
 class Steps:
     """Reports the steps of a case as they begin; seconds : what each took, waiting left out."""
 
-    def __init__(self, on_step: OnStep = unheard) -> None:
+    def __init__(self, on_step: OnStep = ignored) -> None:
         self._on_step = on_step
         self._current, self._since = WAIT, perf_counter()
         self.seconds: dict[str, float] = {}

@@ -40,7 +40,7 @@ SLOTS = 2
 OnCaseStep = Callable[[Case, str], None]
 
 
-def unheard(_case: Case, _step: str) -> None:
+def ignored(_case: Case, _step: str) -> None:
     """Do nothing with a step."""
 
 
@@ -62,7 +62,7 @@ class Worker:
     the process and loading the weights has the same limit again.
     """
 
-    def __init__(self, job: Job, timeout_s: float | None, on_step: OnCaseStep = unheard) -> None:
+    def __init__(self, job: Job, timeout_s: float | None, on_step: OnCaseStep = ignored) -> None:
         self.job, self.timeout_s, self.on_step = job, timeout_s, on_step
         self._slots = Slots(SLOTS)
         self._lock = threading.Lock()

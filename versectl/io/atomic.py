@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from versectl.errors import BadInputError
+
 #: JSON that is not longer goes on one line.
 LINE_LENGTH = 140
 
@@ -45,6 +47,16 @@ def read_json(path: Path) -> object:
         return json.loads(Path(path).read_bytes())
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def read_given_json(path: Path) -> object:
+    """The content of a JSON file that a user gave; BadInputError, with the reason, otherwise."""
+    try:
+        return read_json(path)
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadInputError(f"{path} is no JSON: {error}.") from error
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:

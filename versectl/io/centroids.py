@@ -75,12 +75,7 @@ def read(path: Path) -> Centroids:
 
 def read_list(path: Path) -> list[object]:
     """The list in a JSON file; BadInputError when there is none."""
-    try:
-        content = atomic.read_json(path)
-    except OSError as error:
-        raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise BadInputError(f"{path} is no JSON: {error}.") from error
+    content = atomic.read_given_json(path)
     if not isinstance(content, list):
         raise BadInputError(f"{path} {NO_CENTROIDS}.")
     return content

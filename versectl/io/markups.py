@@ -62,12 +62,7 @@ def _points(path: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
 
 
 def _markups(path: Path) -> list[dict[str, Any]]:
-    try:
-        content = atomic.read_json(path)
-    except OSError as error:
-        raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise BadInputError(f"{path} is no JSON: {error}.") from error
+    content = atomic.read_given_json(path)
     markups = content.get("markups") if isinstance(content, dict) else None
     if not isinstance(markups, list) or not all(_is_markup(one) for one in markups):
         raise BadInputError(f"{path} is no markups file of 3D Slicer.")

@@ -1,4 +1,4 @@
-"""The memory that a case will need, told from the size of its CT before any work begins.
+"""The memory that a case will need, estimated from the size of its CT before any work begins.
 
 The figures are for the default networks; they were measured as docs/performance.md says ("Memory").
 """

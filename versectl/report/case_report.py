@@ -64,7 +64,7 @@ class Record:
         other = [n for n, origin in self.files.items() if origin.input_sha256 != self.input_sha256]
         return [
             *quality.made_for_another_ct(other),
-            *quality.made_by_nobody_knows(self.unknown),
+            *quality.origin_unknown(self.unknown),
             *quality.computed_in_parts(self.parts),
         ]
 

@@ -167,7 +167,7 @@ def made_for_another_ct(files: Sequence[str]) -> list[Flag]:
     ]
 
 
-def made_by_nobody_knows(files: Sequence[str]) -> list[Flag]:
+def origin_unknown(files: Sequence[str]) -> list[Flag]:
     """Results of a former version whose last run failed: it did not record what it had made."""
     return [
         Flag(

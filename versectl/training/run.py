@@ -6,7 +6,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 from versectl.config import PRESETS, StageConfig, TrainingOptions
-from versectl.networks import memory
+from versectl.networks import training_memory
 from versectl.training import loop
 from versectl.training.batches import Source
 from versectl.training.real_scans import RealScans
@@ -24,7 +24,7 @@ def run(
     Raises OutOfMemoryError before it begins when the training would not fit into memory.
     """
     config = configured(stage, options)
-    memory.require(config, engine)
+    training_memory.require(config, engine)
     steps = config.training.steps
     here = loop.Run(
         options.out,

@@ -13,8 +13,7 @@ def write(_findings: Findings, path: Path) -> None:
     """Write the names and colours of all vertebrae (BIDS derivatives, "common data types")."""
     rows = [COLUMNS, ("0", "Background", "BG", "#000000")]
     for label in sorted(labels.NAMES):
-        red, green, blue = labels.rgb(label)
         name = labels.NAMES[label]
-        rows.append((str(label), f"{name} vertebra", name, f"#{red:02x}{green:02x}{blue:02x}"))
+        rows.append((str(label), f"{name} vertebra", name, labels.hex_color(label)))
     with atomic.replacing(path) as temporary:
         temporary.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The body of a vertebra, told apart from its arch and processes."""
+"""The body of a vertebra, separated from its arch and processes."""
 
 from dataclasses import dataclass
 
@@ -72,7 +72,7 @@ def separate(mask: sitk.Image, center_mm: Array, axes: Array) -> Body:
     """The body in a vertebra's mask (float32, 0 and 1, any grid).
 
     center_mm : a point within the body. axes : the vertebra's own (3, 3), columns left, back, up.
-    Raises NotMeasured where body and arch cannot be told apart.
+    Raises NotMeasured where body and arch cannot be separated.
     """
     frame = _frame(center_mm, axes)
     placed = geometry.resample_to(mask, frame, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
@@ -157,7 +157,7 @@ def _connected(solid: Mask) -> Mask:
     """The largest piece."""
     pieces, count = ndimage.label(solid)
     if not count:
-        raise NotMeasured("its body cannot be told from its arch")
+        raise NotMeasured("its body cannot be separated from its arch")
     return pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
 
 

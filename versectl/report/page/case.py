@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from versectl import labels
 from versectl.errors import BadInputError
@@ -11,10 +11,10 @@ from versectl.io import atomic, centroids
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
 from versectl.report import case_report, levels
-from versectl.types import Flag, Numbering
+from versectl.types import Flag, Numbering, Severity
 
 #: Severities, the mildest first.
-SEVERITIES = ("note", "warning", "error")
+SEVERITIES = get_args(Severity)
 
 #: Numbers of a vertebra in the report that are no measure of it.
 NO_MEASURES = ("label",)
@@ -43,7 +43,7 @@ class VertebraView:
     @property
     def css(self) -> str:
         """Its colour, as in masks and previews."""
-        return "#{:02x}{:02x}{:02x}".format(*labels.rgb(self.label))
+        return labels.hex_color(self.label)
 
     @property
     def confidence(self) -> float | None:

@@ -13,7 +13,7 @@ HOST = "127.0.0.1"
 
 
 def serve(html: str, on_ready: Callable[[str], None]) -> None:
-    """Serve a page at a free port until interrupted. on_ready : is told its address."""
+    """Serve a page at a free port until interrupted. on_ready : called with its address."""
     server = waitress.create_server(application(html), host=HOST, port=0, threads=2)
     try:
         on_ready(f"http://{HOST}:{server.effective_port}/")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from versectl import geometry
 from versectl.geometry import Grid
 
-#: chosen: bodies, arches and their borders are told apart, and a page stays within a few MB.
+#: chosen: bodies, arches and their borders can be distinguished, and a page stays within a few MB.
 SPACING_MM = 1.5
 
 #: chosen: 5 million voxels are about 3 MB in a page; larger scans are shown coarser.
