@@ -17,7 +17,7 @@ import levels
 import numpy as np
 from record_results import body_centers_mm
 
-from versectl.io import case_files, layout, volume
+from versectl.io import case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.io.volume import CT
@@ -66,10 +66,8 @@ def main(*folders: str) -> None:
 def judged(source: Path, out: Path) -> Iterator[Judged]:
     """Every result whose truth is known."""
     truth = levels.truth(source, out, body_centers_mm)
-    labelled = {case.name: case for case in layout.with_labels(source)}
-    for plain in layout.with_ct(source):
-        if plain.name in truth and (out / f"{plain.name}_report.json").is_file():
-            case = labelled.get(plain.name, plain)
+    for case in levels.cases(source):
+        if case.name in truth and (out / f"{case.name}_report.json").is_file():
             yield judge(case, volume.read_ct(case.ct).image, truth[case.name], out)
 
 

@@ -34,6 +34,7 @@ BY_EYE = "levels_by_eye.json"
 BINS = 10
 
 Centers = dict[int, np.ndarray]  # label -> centre of the body in the world (3,), head to foot
+FromMask = Callable[[layout.Case], Centers]
 
 
 @dataclass(frozen=True)
@@ -157,29 +158,34 @@ def grouped(whole: Sequence[Run], parts: Sequence[Run]) -> dict[str, Sequence[Ru
     }
 
 
-def truth(
-    source: Path, found: Path, from_mask: Callable[[layout.Case], Centers]
-) -> dict[str, Centers]:
-    """Case -> its true centres, from a centroid file, a mask, by eye or by counting.
+def truth(source: Path, found: Path, from_mask: FromMask) -> dict[str, Centers]:
+    """Case -> its true centres, of all that have some.
 
     found : folder with the results of the whole scans, for those that were counted.
     """
-    by_eye = json.loads((source / BY_EYE).read_text()) if (source / BY_EYE).is_file() else {}
+    known = {case.name: truth_of(case, source, found, from_mask) for case in cases(source)}
+    return {name: centers_mm for name, centers_mm in known.items() if centers_mm}
+
+
+def cases(source: Path) -> list[layout.Case]:
+    """Every CT of a folder, with its centroids or mask where there are some."""
     labelled = {case.name: case for case in layout.with_labels(source)}
-    centers_mm = {}
-    for plain in layout.with_ct(source):
-        case = labelled.get(plain.name, plain)
-        seen = by_eye.get(case.ct.name)
-        if case.centroids is not None:
-            centers_mm[case.name] = _from_file(case.centroids, case)
-        elif case.labels is not None:
-            centers_mm[case.name] = from_mask(case)
-        elif seen is not None:
-            points = seen["points_mm"].items()
-            centers_mm[case.name] = {labels.NUMBERS[n]: np.array(p) for n, p in points}
-        elif case.name in COUNTED:
-            centers_mm[case.name] = _counted(found / f"{case.name}_ctd.json", case)
-    return {name: _sorted(each) for name, each in centers_mm.items() if each}
+    return [labelled.get(plain.name, plain) for plain in layout.with_ct(source)]
+
+
+def truth_of(case: layout.Case, source: Path, found: Path, from_mask: FromMask) -> Centers:
+    """A case's true centres, from a centroid file, a mask, by eye or by counting; {} if unknown."""
+    by_eye = json.loads((source / BY_EYE).read_text()) if (source / BY_EYE).is_file() else {}
+    if case.centroids is not None:
+        return _sorted(_from_file(case.centroids, case))
+    if case.labels is not None:
+        return _sorted(from_mask(case))
+    if case.ct.name in by_eye:
+        points = by_eye[case.ct.name]["points_mm"].items()
+        return _sorted({labels.NUMBERS[n]: np.array(p) for n, p in points})
+    if case.name in COUNTED:
+        return _sorted(_counted(found / f"{case.name}_ctd.json", case))
+    return {}
 
 
 def _from_file(path: Path, case: layout.Case) -> Centers:
