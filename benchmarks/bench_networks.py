@@ -16,7 +16,7 @@ from engines import cpu_s
 from keras import layers
 
 from versectl import config
-from versectl.networks import architectures
+from versectl.networks import architectures, joining
 from versectl.networks.engines import choice
 from versectl.networks.engines.choice import Ready
 
@@ -82,20 +82,31 @@ def timed(
 def gflop(network: keras.Model, shape: tuple[int, ...]) -> float:
     """Multiplications and additions of all convolutions, in 1e9; counted on a small image."""
     small, counted = (64, 64, 64, shape[-1]), []
-    original = layers.Conv3D.call
+    originals = {kind: kind.call for kind in (layers.Conv3D, joining.Conv3D)}
 
     def counting(self: layers.Conv3D, x: object) -> object:
-        answer = original(self, x)
+        answer = originals[type(self)](self, x)
         voxels = int(np.prod(answer.shape)) // self.filters
-        counted.append(2 * int(np.prod(self.kernel.shape)) * voxels)
+        counted.append(2 * products(self, x) * voxels)
         return answer
 
-    layers.Conv3D.call = counting
+    for kind in originals:
+        kind.call = counting
     try:
         network(keras.ops.zeros((1, *small)), training=False)
     finally:
         del layers.Conv3D.call
+        joining.Conv3D.call = originals[joining.Conv3D]
     return sum(counted) * np.prod(shape[:3]) / np.prod(small[:3]) / 1e9
+
+
+def products(layer: layers.Conv3D, x: object) -> int:
+    """Multiplications for each voxel of a convolution's answer."""
+    every = int(np.prod(layer.kernel.shape))
+    if not isinstance(layer, joining.Conv3D) or keras.config.backend() not in joining.TRANSPOSING:
+        return every
+    coarse = x[1].shape[layer.channels]
+    return every - (3**3 - 2**3) * coarse * layer.filters
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ that Keras' global settings are neither used nor changed.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import keras
 from keras import layers, ops
 
 from versectl.config import SPATIAL_FACTOR, NetworkConfig
+from versectl.networks import joining
 from versectl.networks.upsampling import Shape, Upsample, resized
 
 #: chosen: logit that the response for any vertebra starts from: one voxel in fifty has some.
@@ -23,6 +24,9 @@ Layout = Literal["channels_last", "channels_first"]
 
 #: Voxels of an input along z, y, x; None for any number.
 Sides = tuple[int | None, int | None, int | None]
+
+#: What a convolution is given: a tensor, or fine and coarse ones that joining.Conv3D joins.
+Features: TypeAlias = keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]
 
 
 def build(
@@ -81,7 +85,7 @@ class Blocks:
     ) -> list[keras.KerasTensor]:
         """A U-Net's features at every level of the expanding path, finest first."""
 
-        def block(x: keras.KerasTensor, level: int, path: str) -> keras.KerasTensor:
+        def block(x: Features, level: int, path: str) -> keras.KerasTensor:
             for index in range(convolutions):
                 name = f"{prefix}{path}{level}_{index}"
                 x = self.convolution(x, self.config.filters[level], name)
@@ -95,20 +99,20 @@ class Blocks:
             down.append(x)
         up = [block(x, levels[-1], "up") if self.config.deepest_twice else x]
         for level in reversed(levels[:-1]):
-            joined = self.joined(down[level], self.doubled(up[-1]))
-            up.append(block(joined, level, "up"))
+            up.append(block(self.with_coarse(down[level], up[-1]), level, "up"))
         return up[::-1]
 
     def convolution(
         self,
-        x: keras.KerasTensor,
+        x: Features,
         filters: int,
         name: str,
         size_vox: int = 3,
         initial: str = "he_normal",
     ) -> keras.KerasTensor:
         """A convolution, its kernel drawn at first as published, and a leaky ReLU."""
-        x = layers.Conv3D(
+        kind = joining.Conv3D if isinstance(x, tuple) else layers.Conv3D
+        x = kind(
             filters,
             size_vox,
             padding="same",
@@ -138,12 +142,12 @@ class Blocks:
         """Average over cubes of voxels."""
         return layers.AveragePooling3D(factor, data_format=self.layout, dtype=self.dtype)(x)
 
-    def doubled(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Twice as many voxels along each side."""
+    def with_coarse(self, fine: keras.KerasTensor, coarse: keras.KerasTensor) -> Features:
+        """Features of two levels together, the coarse ones upsampled, for a convolution."""
         if self.config.upsampling == "nearest":
-            return layers.UpSampling3D(2, data_format=self.layout, dtype=self.dtype)(x)
+            return fine, coarse
         upsample = Upsample(2, self.config.upsampling, "edge", dtype=self.dtype)
-        return self.entered(upsample(self.left(x)))
+        return self.joined(fine, self.entered(upsample(self.left(coarse))))
 
     def joined(self, *tensors: keras.KerasTensor) -> keras.KerasTensor:
         """The channels of all."""
