@@ -26,6 +26,37 @@ def test_overlap_is_near_zero_when_all_is_right_and_large_when_all_is_wrong():
     assert number(losses.overlap, mask, 20 - 40 * mask) > 10
 
 
+def plate_and_block():
+    """A mask (z, y, x, 1) with a plate of two voxels and a block of seven, far from each other."""
+    mask = np.zeros((24, 13, 11, 1))
+    mask[3:5, 2:11, 2:9] = 1
+    mask[13:20, 3:10, 2:9] = 1
+    return mask
+
+
+def test_thin_bone_and_what_is_beside_it_is_near_thin_and_a_thick_block_is_not():
+    near = np.array(losses.near_thin(np.float32(plate_and_block())[None]))[0, ..., 0]
+    assert (near[1:7, 2:11, 2:9] == 1).all()
+    assert not near[7:].any()
+
+
+def test_bone_that_the_border_cuts_is_not_thin():
+    mask = np.zeros((1, 9, 9, 9, 1), np.float32)
+    mask[:, :3, 1:8, 1:8] = 1
+    assert not np.array(losses.near_thin(mask)).any()
+
+
+@pytest.mark.parametrize(("thin", "thick"), [(4, 13), (5, 12)], ids=["missed", "added"])
+def test_as_many_voxels_cost_more_at_thin_bone_than_at_thick_bone(thin, thick):
+    mask = plate_and_block()
+    costs = []
+    for at in (thin, thick):
+        logits = 20 * mask - 10
+        logits[at, 4:9, 3:8] *= -1
+        costs.append(number(losses.overlap, mask, logits))
+    assert costs[0] > 2 * costs[1]
+
+
 def test_identification_prefers_the_right_name_at_the_right_place():
     wanted = np.zeros((3, 3, 3, 4))
     wanted[1, 1, 1, 2] = 1.0

@@ -55,6 +55,14 @@ MOST_CUT = 0.4
 #: Slender is where a Gaussian of this width, at its highest so near, is hardly filled with bone.
 DARKER_HU, SLENDER_MM = 200.0, 5.0
 
+#: chosen: cortex is thick in one place and hardly there in the next, in grains of this width. Its
+#: share varies by up to so much (one standard deviation, beside its mean).
+UNEVEN, UNEVEN_MM = 1.0, (4.0, 15.0)
+
+#: chosen: share of scans with sclerosis, how much brighter it is at most, and its width. Worn
+#: joints and end plates are as bright as cortex deep below the surface, darker bone outside.
+SCLEROTIC, SCLEROSIS_HU, SCLEROSIS_MM = 0.5, 600.0, (4.0, 12.0)
+
 #: chosen: array axes across which slices are thick: axial, or sagittal as spines are often kept.
 SLICED = (0, 0, 0, 1, 2, 2, 2)
 
@@ -63,7 +71,11 @@ RINGS = 0.05
 
 #: chosen: share of scans with contrast agent in the canal, its HU, and the Gaussian by which the
 #: cord in its middle stays dark.
-MYELOGRAPHIC, MYELOGRAPHIC_HU, CORD_MM = 0.04, (150, 1200), 3.0
+MYELOGRAPHIC, MYELOGRAPHIC_HU, CORD_MM = 0.08, (150, 1200), 3.0
+
+#: chosen: it is heavier than what it is mixed with, so half of these scans have two layers, one of
+#: them as deep as this at most. Nearly all lie on their back.
+LAYERED, LAYER_MM, PRONE = 0.5, 12.0, 0.2
 
 #: chosen: share of scans with a kernel for lungs: edges far too bright beside dark ones, and noise.
 LUNG_KERNEL, LUNG_EDGES, LUNG_NOISE = 0.1, (1.5, 3.0), (1.5, 3.0)
@@ -237,7 +249,13 @@ def _fill_canal(
     canal = np.isin(structures, [n for n, k in kinds.items() if k == "canal"])
     depth = _blur(canal.astype(np.float32), CORD_MM / spacing_mm)
     filled = canal & (depth < rng.choice([0.75, 1.1]))
-    hounsfield[filled] = rng.uniform(*MYELOGRAPHIC_HU)
+    thinner_hu, denser_hu = np.sort(rng.uniform(*MYELOGRAPHIC_HU, 2))
+    hounsfield[filled] = denser_hu
+    if rng.random() < LAYERED:
+        layer_vox = int(rng.uniform(1, LAYER_MM) / spacing_mm[1])
+        downhill = -1 if rng.random() < PRONE else 1
+        above = filled & ~np.roll(canal, downhill * layer_vox, axis=1)  # y runs to the back
+        hounsfield[above] = thinner_hu
 
 
 def _add_bone(
@@ -273,6 +291,10 @@ def _add_bone(
         trabecular += rng.uniform(0, most) * _field(structures.shape, size, rng)
     trabecular -= rng.uniform(0, DARKER_HU) * _slender(bone, spacing_mm)
     np.maximum(trabecular, HOUNSFIELD["fat"][0], out=trabecular)  # marrow is fat at the darkest
+    if rng.random() < SCLEROTIC:
+        patches = _field(structures.shape, rng.uniform(*SCLEROSIS_MM) / spacing_mm, rng)
+        share = np.clip(patches - rng.uniform(0.3, 1.5), 0, 1)
+        trabecular += rng.uniform(0, SCLEROSIS_HU) * share
 
     shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
     core = ((shown > 0) & ~_edge(shown)).astype(np.float32)
@@ -280,6 +302,8 @@ def _add_bone(
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
     cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
     cortex_share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
+    varied = _field(structures.shape, rng.uniform(*UNEVEN_MM) / spacing_mm, rng)
+    cortex_share = np.clip(cortex_share * (1.0 + rng.uniform(0, UNEVEN) * varied), 0, 1)
     cortex = max(rng.uniform(350, 1300), interior + 150)
     drawn = trabecular + cortex_share * (cortex - trabecular)
     hounsfield[bone] += (bone_share * (drawn - hounsfield))[bone]
