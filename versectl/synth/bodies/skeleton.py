@@ -36,33 +36,51 @@ C7, T1, T3, T10 = NUMBERS["C7"], NUMBERS["T1"], NUMBERS["T3"], NUMBERS["T10"]
 
 #: Course of each rib from its angle to its front end, from the centre of its vertebra: x, y, z.
 #: Rounded means of left and right in one case of the TotalSegmentator data set (CC BY 4.0), the
-#: front ends moved towards the sternum.
+#: front ends moved towards the sternum; risen or lowered so that ribs 36 to 48 and 60 to 75 mm
+#: beside the spine lie as high as, on average, in s0001, s0004, s0011 and s0327 of it.
 RIBS = MappingProxyType(
     {
-        1: ((47, 8, 6), (60, -5, -9), (58, -33, -32), (44, -54, -42), (30, -66, -46)),
-        2: ((50, 14, 17), (77, 9, 5), (93, -19, -20),
-            (84, -53, -38), (68, -76, -50), (46, -92, -56)),
-        3: ((54, 24, 19), (84, 17, 6), (109, -16, -22),
-            (107, -54, -45), (93, -85, -62), (64, -107, -76)),
-        4: ((57, 28, 19), (90, 20, 3), (115, -13, -29),
-            (118, -55, -56), (106, -93, -76), (78, -118, -90)),
-        5: ((59, 31, 18), (92, 24, 0), (117, -13, -34),
-            (123, -55, -64), (113, -96, -88), (88, -124, -102)),
-        6: ((60, 36, 14), (95, 26, -4), (120, -13, -39),
+        1: ((47, 8, -1), (60, -5, -19), (58, -33, -42), (44, -54, -50), (30, -66, -54)),
+        2: ((50, 14, 13), (77, 9, -2), (93, -19, -27),
+            (84, -53, -45), (68, -76, -57), (46, -92, -63)),
+        3: ((54, 24, 16), (84, 17, 2), (109, -16, -26),
+            (107, -54, -49), (93, -85, -66), (64, -107, -80)),
+        4: ((57, 28, 17), (90, 20, 0), (115, -13, -32),
+            (118, -55, -60), (106, -93, -80), (78, -118, -94)),
+        5: ((59, 31, 18), (92, 24, -1), (117, -13, -35),
+            (123, -55, -65), (113, -96, -89), (88, -124, -103)),
+        6: ((60, 36, 16), (95, 26, -4), (120, -13, -39),
             (126, -55, -71), (117, -98, -99), (96, -124, -113)),
-        7: ((60, 41, 10), (98, 29, -11), (121, -4, -38),
-            (130, -57, -82), (124, -97, -114), (108, -120, -125)),
-        8: ((60, 44, 5), (100, 33, -17), (126, -11, -43), (133, -55, -92), (127, -88, -122)),
-        9: ((62, 47, -2), (106, 33, -27), (130, -6, -55), (134, -45, -94), (128, -68, -114)),
-        10: ((61, 47, -8), (103, 36, -41), (127, 2, -65), (133, -42, -90)),
-        11: ((61, 47, -19), (100, 34, -50), (124, 2, -72), (127, -22, -84)),
-        12: ((57, 44, -23), (88, 33, -45), (102, 18, -56)),
+        7: ((60, 41, 14), (98, 29, -10), (121, -4, -36),
+            (130, -57, -80), (124, -97, -112), (108, -120, -124)),
+        8: ((60, 44, 11), (100, 33, -14), (126, -11, -40), (133, -55, -89), (127, -88, -119)),
+        9: ((62, 47, 5), (106, 33, -24), (130, -6, -52), (134, -45, -91), (128, -68, -111)),
+        10: ((61, 47, -1), (103, 36, -39), (127, 2, -63), (133, -42, -88)),
+        11: ((61, 47, -12), (100, 34, -46), (124, 2, -68), (127, -22, -80)),
+        12: ((57, 44, -22), (88, 33, -51), (102, 18, -62)),
     }
 )  # fmt: skip
 
 #: chosen: shares of people with ribs at C7, on both sides or one; with first ribs that end short;
 #: with one arm raised and the other not.
 NECK_RIBS, STUNTED, ONE_ARM = 0.04, 0.05, 0.1
+
+#: How far behind and above the tip of its transverse process a vertebra's rib lies beside it: the
+#: first ribs hang before and below it, from T5 on they ride on it. From the same people as `RIBS`.
+TUBERCLES = {
+    C7: (-7.0, -7.0),
+    T1: (-8.0, -7.0),
+    T1 + 1: (-6.0, -5.0),
+    T3: (-5.5, -2.0),
+    T3 + 1: (-5.5, 0.0),
+    T3 + 2: (-5.5, 3.0),
+    **dict.fromkeys(range(T3 + 3, T11), (-5.5, 5.0)),
+    T11: (1.0, 0.0),
+}
+
+#: Lower corners of shoulder blades in three label maps lie beside T8 and T9: so much lower than the
+#: offsets below say, with that standard deviation.
+SHOULDERS_LOWER_MM, SHOULDERS_SD_MM = 18.0, 10.0
 
 #: About where heads of ribs lie, as in `RIBS`.
 RIB_HEAD = (20.0, 12.0, 0.0)
@@ -79,6 +97,7 @@ class Build:
     head_height : how much higher than usual heads of ribs lie, as a share of their body's height.
     first_ribs, neck_ribs : lengths, left and right, beside a usual first rib; of C7's 0 where it
         has none.
+    shoulders_mm : how much higher than usual the shoulders lie.
     arms_up : whether the left and the right arm are raised.
     """
 
@@ -99,6 +118,7 @@ class Build:
     fat_mm: float
     belly_mm: float
     hip_width: float
+    shoulders_mm: float
     sacral_bend: float
 
 
@@ -123,6 +143,7 @@ def sample_build(rng: np.random.Generator) -> Build:
         fat_mm=float(np.clip(fat, 3, 55)),
         belly_mm=rng.uniform(-15, 20) + 0.8 * min(fat, 50),
         hip_width=rng.normal(1, 0.05),
+        shoulders_mm=rng.normal(0, SHOULDERS_SD_MM),
         sacral_bend=rng.uniform(0.6, 1.3),
     )
 
@@ -233,7 +254,8 @@ def rib_root(spine: Spine, build: Build, label: int, side: int) -> np.ndarray:
     # Heads of ribs 2 to 10 reach up to the disc; the others lie on their own body alone.
     up = (0.42 if T1 < label < T11 else 0.12) + build.head_height
     head = (side * (width / 2 - 1.5), 0.32 * depth, up * height)
-    neck = (side * (x + 1.5), y - 5.5, z + 1.0) if label < T11 else (side * (x + 7), y + 1, z - 4)
+    behind, rise = TUBERCLES.get(label, (1.0, -4.0))
+    neck = (side * (x + (1.5 if label < T11 else 7)), y + behind, z + rise)
     beside = x - width / 2 if label < T12 else 0.0
     return own.to_world([head, neck + beside * np.array([0.0, *build.person.wing_tilt])])
 
@@ -273,9 +295,9 @@ def sternum_points(spine: Spine, build: Build) -> np.ndarray:
     k = spine.scale
     depth = build.chest_depth
     offsets = {
-        T3: (0, -82 * depth * k, -6 * k),
-        T3 + 2: (0, -108 * depth * k, -4 * k),
-        T3 + 4: (0, -134 * depth * k, -2 * k),
+        T3: (0, -82 * depth * k, -17 * k),
+        T3 + 2: (0, -108 * depth * k, -10 * k),
+        T3 + 4: (0, -134 * depth * k, -4 * k),
         T3 + 6: (0, -146 * depth * k, 0),
     }
     return np.array([trunk(spine, label).to_world(at) for label, at in offsets.items()])
@@ -313,8 +335,8 @@ def _paint_cartilages(
 
 def paint_shoulders(canvas: Canvas, spine: Spine, build: Build) -> None:
     """Clavicle, scapula and humerus on both sides; the arms hang or are raised."""
-    frame, k = trunk(spine, T3), spine.scale
-    wide = build.chest_width
+    k, wide = spine.scale, build.chest_width
+    frame = trunk(spine, T3).moved(np.array([0, 0, build.shoulders_mm - SHOULDERS_LOWER_MM]) * k)
     for side, is_up in zip((1, -1), build.arms_up, strict=True):
         lift = 22.0 if is_up else 0.0
         flip = np.array([side * wide, 1, 1]) * k
@@ -323,7 +345,7 @@ def paint_shoulders(canvas: Canvas, spine: Spine, build: Build) -> None:
             return frame.to_world(np.array(offsets, float) * flip)
 
         name = "left" if side > 0 else "right"
-        clavicle = world((20, -84, 2), (60, -76, 20), (100, -46, 36 + lift), (140, -22, 42 + lift))
+        clavicle = world((20, -84, 20), (60, -76, 31), (100, -46, 36 + lift), (140, -22, 42 + lift))
         stamp(canvas, NUMBER[f"clavicle_{name}"], tube(clavicle, [9 * k, 6 * k, 5.5 * k, 7 * k]))
         _paint_scapula(canvas, NUMBER[f"scapula_{name}"], world, lift)
         _paint_humerus(canvas, NUMBER[f"humerus_{name}"], world, is_up)
@@ -441,10 +463,11 @@ def _foramen(p: Points, x: float, size: float) -> np.ndarray:
 
 
 #: Control points of the iliac wing from the first sacral body: rows from the crest down, columns
-#: from the sacroiliac joint to the front.
+#: from the sacroiliac joint to the front. The crest is flat from 60 to 110 mm beside L5 and 20 mm
+#: above its centre, as in six label maps.
 WING = (
-    ((44, 60, -18), (72, 44, 36), (110, 4, 56), (132, -46, 40), (125, -88, -4)),
-    ((48, 50, -34), (61, 33, 0), (96, -2, 16), (115, -45, 4), (113, -82, -30)),
+    ((44, 60, 0), (68, 44, 38), (108, 4, 44), (130, -46, 26), (125, -88, -10)),
+    ((48, 50, -34), (61, 33, 0), (96, -2, 10), (115, -45, -3), (113, -82, -33)),
     ((56, 38, -62), (67, 16, -54), (84, -12, -68), (94, -36, -74), (103, -62, -60)),
 )
 

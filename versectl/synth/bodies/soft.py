@@ -191,12 +191,12 @@ def depth_in_wall(wall: Wall, canvas: Canvas, window: tuple[slice, slice, slice]
 def heights(spine: Spine, rng: np.random.Generator) -> Heights:
     """Where the lungs end, the domes of the diaphragm stand, and the belly ends."""
     z = {name: trunk(spine, NUMBERS[name]).center_mm[2] for name in ("T1", "T9", "T12", "L1")}
-    breath = rng.uniform(-15, 28)
+    breath = rng.uniform(-45, 28)
     return Heights(
         apex=z["T1"] + rng.uniform(-22, 10),
         dome_right=z["T9"] + breath,
         dome_left=z["T9"] + breath - rng.uniform(5, 20),
-        recess_back=z["L1"] + rng.uniform(-5, 25),
+        recess_back=min(z["L1"] + rng.uniform(-10, 70), z["T9"] + breath - 30),
         recess_front=z["T12"] + rng.uniform(0, 25),
         floor=pelvis(spine).center_mm[2] - 130 * spine.scale,
     )
@@ -358,22 +358,26 @@ def paint_table(canvas: Canvas, spine: Spine, build: Build, rng: np.random.Gener
 
 
 #: Organ -> level, offset from the body there (x, y, z) and half axes in mm; painted in this order.
+#: Heights are those of kidneys, livers and spleens in six label maps of TotalSegmentator.
 ORGANS = (
-    ("liver", "T12", (-70, -52, 18), (76, 84, 86)),
-    ("liver", "T11", (8, -88, 4), (66, 38, 38)),
-    ("spleen", "T12", (94, -4, 12), (26, 42, 48)),
-    ("stomach", "T12", (48, -74, 6), (38, 40, 52)),
-    ("stomach", "L1", (18, -84, -8), (46, 26, 22)),
-    ("kidney_left", "L1", (62, 12, 4), (25, 24, 54)),
-    ("kidney_right", "L1", (-66, 12, -8), (25, 24, 54)),
+    ("kidney_left", "L1", (62, 12, -26), (25, 24, 54)),
+    ("kidney_right", "L1", (-66, 12, -26), (25, 24, 54)),
+    ("liver", "T12", (-70, -52, -14), (76, 84, 94)),
+    ("liver", "T11", (8, -88, -22), (66, 38, 38)),
+    ("spleen", "T12", (94, -4, -6), (26, 42, 52)),
+    ("stomach", "T12", (48, -74, 0), (38, 40, 52)),
+    ("stomach", "L1", (18, -84, -14), (46, 26, 22)),
 )
+
+#: chosen: x, y; z as in the label maps, 12 to 17 mm.
+ORGANS_SD_MM = (4, 4, 12)
 
 
 def paint_organs(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
     """Heart, liver, spleen, stomach, kidneys, bowel with its gas, bladder."""
     k, free = spine.scale, (NUMBER["viscera"],)
     for name, level, offset, half in ORGANS:
-        at = np.array(offset) * k + rng.normal(0, 4, 3)
+        at = np.array(offset) * k + rng.normal(0, ORGANS_SD_MM)
         frame = trunk(spine, NUMBERS[level]).moved(at)
         _blob(
             canvas,
@@ -417,7 +421,7 @@ def _blob(
 
 def _paint_bowel(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
     k, free = spine.scale, (NUMBER["viscera"],)
-    stomach = trunk(spine, NUMBERS["T12"]).moved(np.array([46, -96, 8]) * k)
+    stomach = trunk(spine, NUMBERS["T12"]).moved(np.array([46, -96, 2]) * k)
     _gas(canvas, (NUMBER["stomach"],), stomach.center_mm, rng.uniform(0, 30), rng)
     colon = [(-98, -30, -75), (-96, -40, -20), (-60, -95, 0), (0, -105, -8), (70, -90, 12)]
     colon += [(98, -20, 8), (104, -20, -60), (96, -30, -110), (50, -45, -160), (5, 10, -190)]
@@ -548,8 +552,8 @@ def paint_spinal_muscles(canvas: Canvas, spine: Spine, build: Build) -> None:
         radii = [9 * k, 16 * k, 21 * k, 23 * k, 24 * k, 22 * k, 16 * k]
         over = tuple(NUMBER[n] for n in ("viscera", "muscle", "fat", f"paraspinal_{name}", "bowel"))
         stamp(canvas, NUMBER[f"psoas_{name}"], tube(course, radii), over)
-        buttock = hip.moved(np.array([88 * side * build.hip_width, 52, -80]) * k)
-        half = np.array([62, 46, 86]) * k
+        buttock = hip.moved(np.array([88 * side * build.hip_width, 52, -60]) * k)
+        half = np.array([62, 46, 96]) * k
         over = (NUMBER["viscera"], NUMBER["muscle"], NUMBER["fat"])
         solid = (buttock, half, partial(ellipsoid, center=(0, 0, 0), radii=half))
         paint_over(canvas, NUMBER[f"gluteal_{name}"], over, solid)
