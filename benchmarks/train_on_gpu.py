@@ -45,10 +45,11 @@ class OutOfTimeError(Exception):
 @click.option("--from", "start", type=click.Path(path_type=Path), help="Weights to fine-tune.")
 @click.option("--rate", default=1e-4, show_default=True, help="Learning rate at its highest.")
 @click.option("--batch", default=4, show_default=True, help="Samples per step.")
+@click.option("--workers", type=int, help="Processes that make samples; all cores if not given.")
 @click.option("--minutes", default=25.0, show_default=True, help="For bodies and training.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
-def main(out: Path, stage: str, minutes: float, **chosen: object) -> None:
+def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: object) -> None:
     """Train, and tell of it."""
     end = time.monotonic() + 60 * minutes
     os.environ.setdefault("KERAS_BACKEND", backend_with_gpu())
@@ -57,7 +58,7 @@ def main(out: Path, stage: str, minutes: float, **chosen: object) -> None:
     from versectl.training import loop, run
 
     precision = choice.prepare(precision="bfloat16").engine.precision
-    cores = os.cpu_count() or 1
+    cores = workers or os.cpu_count() or 1
     options = TrainingOptions(
         out=out, data=None, preset="default", steps=None, workers=cores, **chosen
     )

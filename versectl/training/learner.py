@@ -41,6 +41,7 @@ class Learner(keras.Model):
     ) -> keras.KerasTensor:
         """The loss of a batch, called by Keras; `sample_weight` says where an answer counts."""
         training = self.config.training
+        y = keras.ops.cast(y, "float32")  # samples hand targets on in half of it
         if self.widths_vox is None:
             loss = losses.of_stage(self.config)(y, y_pred)
         else:

@@ -18,7 +18,7 @@ from versectl.config import StageConfig
 from versectl.errors import BadInputError, DivergedError
 from versectl.io.atomic import replacing
 from versectl.networks import weights
-from versectl.training import learner
+from versectl.training import learner, prefetch
 from versectl.training.batches import Source, batches
 from versectl.training.learner import Learner
 
@@ -82,7 +82,8 @@ def train(
     checkpoint = checkpoint_of(run.out, config.stage)
     first = _start(network, config, checkpoint, run)
     log = Log(run.out / f"{config.stage}.log.csv", first, config.training.steps)
-    with closing(batches(config, source, run.seed, first, run.workers)) as made:
+    fresh = batches(config, source, run.seed, first, run.workers)
+    with closing(prefetch.one_ahead(fresh)) as made:
         for step in range(first + 1, config.training.steps + 1):
             before = time.monotonic()
             batch = next(made)

@@ -1,4 +1,4 @@
-"""Items made ahead of their use by worker processes, which end when this process does."""
+"""Items made ahead of their use, by a thread or by worker processes, which end with this one."""
 
 import functools
 import itertools
@@ -8,8 +8,9 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from typing import TypeVar, cast
 
 import SimpleITK as sitk
@@ -48,6 +49,16 @@ def ahead(prepare: Prepare[Item], first: int, workers: int) -> Generator[Item, N
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    """The same items of an endless generator; a thread makes the next while one is used."""
+    with closing(items), ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items)
+        while True:
+            item = coming.result()
+            coming = thread.submit(next, items)
+            yield item
 
 
 #: Of a worker process: what gives its function number -> item.

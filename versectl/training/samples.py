@@ -36,7 +36,9 @@ TRIES = 30
 
 
 class Sample(NamedTuple):
-    """A network input and its target: (z, y, x, channels), float32 each.
+    """A network input and its target: (z, y, x, channels).
+
+    The input is float32, the target float16 or float32: half as much to hand on between processes.
 
     Where the widths of the target's Gaussians are learned, the target is points in voxels,
     (labels, 4), see stages.published.vertebrae.points.
@@ -81,7 +83,8 @@ def of_vertebrae(subject: Subject, config: StageConfig, rng: np.random.Generator
         vertebrae.target(centers_mm, grid, config)
         for centers_mm in (scan.centroids_mm, scan.cut_mm)
     )
-    return Sample(vertebrae.box(scan.ct, grid, config), np.maximum(whole, CUT * cut))
+    wanted = np.maximum(whole, CUT * cut).astype(np.float16)
+    return Sample(vertebrae.box(scan.ct, grid, config), wanted)
 
 
 def _part(
