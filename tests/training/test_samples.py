@@ -40,6 +40,19 @@ def test_what_is_wanted_lies_where_bone_is_seen(subject):
     assert pointer[inside].max() > 0.5
 
 
+def test_a_vertebra_is_shown_at_the_spacing_of_its_level_or_as_all_others(subject, monkeypatch):
+    chosen = config.DEFAULT["segmentation"]
+    fine = config.LevelBox(1, 25, chosen.size_vox, chosen.spacing_mm / 2)
+    volumes = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(samples, "AT_LEVEL", share)
+        drawn = replace(chosen, boxes=(fine,))
+        sample = batches.draw(subject, drawn, np.random.default_rng(1))
+        assert sample.target.shape[:3] == chosen.size_vox[::-1]
+        volumes.append(sample.target.sum())
+    assert volumes[1] > 4 * volumes[0]
+
+
 def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):
     rng = np.random.default_rng(0)
     lengths = []

@@ -4,6 +4,7 @@ Both are made by the stage itself, so that training and inference frame a scan a
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,10 @@ OBLIQUE, TILTED = 0.4, 0.08
 
 #: chosen: target of a vertebra that the scan cuts, but not as far as its centre.
 CUT = 0.5
+
+#: chosen: share of vertebrae shown at the spacing of their level's box. A mask that this box cuts
+#: is looked at again at the spacing of all others, so both must be known.
+AT_LEVEL = 0.75
 
 #: chosen: scans made before a subject is given up.
 TRIES = 30
@@ -102,12 +107,16 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         label = int(rng.choice(list(subject.centroids_mm)))
         center_mm = subject.centroids_mm[label]
         low_mm, high_mm = field_of_view(subject, rng, center_mm)
-        grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), config)
+        if rng.random() < AT_LEVEL:  # the size stays, so that samples can be stacked
+            shown = replace(config, spacing_mm=config.at(label).spacing_mm)
+        else:
+            shown = config
+        grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), shown)
         scan = _scan(subject, grid.within(low_mm, high_mm), rng)
         if label in scan.centroids_mm:  # else the field of view cuts it
             return Sample(
-                segmentation.box(scan.ct, given_center_mm(scan, label, rng), grid, config),
-                segmentation.target(scan.labels, label, grid, config),
+                segmentation.box(scan.ct, given_center_mm(scan, label, rng), grid, shown),
+                segmentation.target(scan.labels, label, grid, shown),
             )
     raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
 
