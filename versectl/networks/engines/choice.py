@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from versectl.errors import DeviceError
 from versectl.io import stderr
 from versectl.networks.device import Device, visible_gpus
+from versectl.networks.engines import postponed
 from versectl.types import Answer, Engine
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def for_training() -> str:
 
 def start(name: str) -> None:
     """Import Keras on an engine, if it is not imported yet; the environment stays as it is."""
+    postponed.postpone(*postponed.BY_KERAS)
     with _environment("KERAS_BACKEND", name), stderr.suppressed():
         import keras  # noqa: F401
 

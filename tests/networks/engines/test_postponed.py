@@ -1,0 +1,53 @@
+"""Modules that are imported when they are first used, in a process of their own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from versectl.networks.engines import choice
+
+USED_LATER = """
+import sys
+from versectl.networks.engines import postponed
+postponed.postpone("scipy.signal", "no.such.module", "matplotlib.pyplot")
+import inspect, scipy.signal, matplotlib.pyplot as plt
+inspect.getmodule(inspect.currentframe())  # asks every module where it is
+assert "scipy.stats" not in sys.modules
+assert "matplotlib.figure" not in sys.modules
+assert scipy.signal.get_window("boxcar", 3).tolist() == [1, 1, 1]
+import scipy.signal.windows
+assert sys.modules["scipy.signal"].hilbert is scipy.signal.hilbert
+assert plt.Figure is sys.modules["matplotlib.figure"].Figure
+assert "no.such.module" not in sys.modules
+"""
+
+NOT_USED = """
+import sys
+from versectl.networks.engines import choice
+choice.prepare("openvino", "cpu")
+assert "scipy.stats" not in sys.modules and "matplotlib.figure" not in sys.modules
+"""
+
+
+def in_a_process(code):
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_postponed_module_is_imported_when_it_is_used():
+    in_a_process(USED_LATER)
+
+
+def test_a_module_that_is_there_stays():
+    before = sys.modules["subprocess"]
+    from versectl.networks.engines import postponed
+
+    postponed.postpone("subprocess")
+    assert sys.modules["subprocess"] is before is subprocess
+
+
+def test_starting_an_engine_draws_nothing_and_hears_nothing():
+    if not choice.is_installed("openvino"):
+        pytest.skip("OpenVINO is not installed")
+    in_a_process(NOT_USED)
