@@ -81,14 +81,19 @@ def measured(source: Path, options: tuple[str, ...]) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         out, truth = Path(folder) / "out", Path(folder) / "truth"
         before_s = cpu_s()
-        paths = [str(case.ct) for case in cases]
-        result = CliRunner().invoke(cli.main, ["run-all", *options, *paths, str(out)])
+        run_all(cases, options, out)
         used_s = cpu_s() - before_s
-        if result.exit_code not in (0, PartialFailureError.exit_code):
-            raise SystemExit(result.output)
         link(cases, truth)
         found = report.evaluate(out, truth, COUNTED)
         return Run(used_s, found, [part for case in cases for part in parts_of(case, out)])
+
+
+def run_all(cases: list[Case], options: tuple[str, ...], out: Path) -> None:
+    """The whole pipeline over some cases, with these options; a case that fails stops nothing."""
+    paths = [str(case.ct) for case in cases]
+    result = CliRunner().invoke(cli.main, ["run-all", *options, *paths, str(out)])
+    if result.exit_code not in (0, PartialFailureError.exit_code):
+        raise SystemExit(result.output)
 
 
 def link(cases: list[Case], folder: Path) -> None:
@@ -106,6 +111,21 @@ def cpu_s() -> float:
 
 def parts_of(case: Case, out: Path) -> Iterator[Parts]:
     """Body and back part of every vertebra of a case."""
+    for crop in crops(case, out):
+        yield Parts(case.name, crop.label, *apart(crop.true, crop.made))
+
+
+class Crop(NamedTuple):
+    """A true vertebra with MARGIN_MM round it, and the mask that was made of it; (z, y, x)."""
+
+    label: int
+    true: np.ndarray
+    made: np.ndarray
+    grid: Grid
+
+
+def crops(case: Case, out: Path) -> Iterator[Crop]:
+    """Every true vertebra of a case."""
     truth = volume.read_labels(case.labels)
     predicted = volume.read_labels(out / f"{case.name}_seg.nii.gz")
     low_mm, high_mm = geometry.extent(truth)
@@ -116,21 +136,29 @@ def parts_of(case: Case, out: Path) -> Iterator[Parts]:
     )
     for label, where in enumerate(ndimage.find_objects(true, max_label=28), start=1):
         if where is not None and label in labels.NAMES:
-            near = tuple(slice(max(s.start - MARGIN_MM, 0), s.stop + MARGIN_MM) for s in where)
-            yield Parts(case.name, label, *apart(true[near] == label, made[near] == label))
+            near = tuple(
+                slice(max(s.start - MARGIN_MM, 0), min(s.stop + MARGIN_MM, size))
+                for s, size in zip(where, true.shape, strict=True)
+            )
+            yield Crop(label, true[near] == label, made[near] == label, grid.part(near))
 
 
 def apart(true: np.ndarray, made: np.ndarray) -> tuple[float, float, float, float]:
     """Share found and Dice of the body, and of what lies behind it, in masks (z, y, x)."""
-    depth = ndimage.distance_transform_edt(np.pad(true, 1))[1:-1, 1:-1, 1:-1]
-    core, _ = ndimage.label(depth > BALL * depth.max())
-    middle = core == core[np.unravel_index(depth.argmax(), depth.shape)]
-    reach_mm = BALL * depth.max()
-    hindmost = int(np.flatnonzero(middle.any(axis=(0, 2)))[-1] + reach_mm)
+    hindmost = behind_body(true)
     return (
         *scores(true[:, :hindmost], made[:, :hindmost]),
         *scores(true[:, hindmost:], made[:, hindmost:]),
     )
+
+
+def behind_body(true: np.ndarray) -> int:
+    """The first y behind the body of a vertebra, in its mask (z, y, x)."""
+    depth = ndimage.distance_transform_edt(np.pad(true, 1))[1:-1, 1:-1, 1:-1]
+    core, _ = ndimage.label(depth > BALL * depth.max())
+    middle = core == core[np.unravel_index(depth.argmax(), depth.shape)]
+    reach_mm = BALL * depth.max()
+    return int(np.flatnonzero(middle.any(axis=(0, 2)))[-1] + reach_mm)
 
 
 def scores(true: np.ndarray, made: np.ndarray) -> tuple[float, float]:
