@@ -4,6 +4,7 @@ import pickle
 import threading
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -35,6 +36,21 @@ def test_saved_weights_answer_the_same_when_loaded(tmp_path):
     seen = rng.normal(size=(8, 4, 12, 1)).astype(np.float32)
     assert model.config == TINY
     assert model.answer(seen) == pytest.approx(network.predict_on_batch(seen[None])[0], abs=1e-5)
+
+
+def test_nothing_is_drawn_for_weights_that_are_loaded(folder, monkeypatch):
+    """JAX would compile a program for each kernel drawn: half a minute for the default weights."""
+
+    def drawn(*_given, **_named):
+        raise AssertionError("drawn at random")
+
+    for kind in ("HeNormal", "TruncatedNormal", "GlorotUniform"):
+        monkeypatch.setattr(getattr(keras.initializers, kind), "__call__", drawn)
+    assert weights.load(folder, "spine").answer(np.ones((4, 4, 4, 1), np.float32)).any()
+
+
+def test_the_weights_of_a_clone_are_found_without_installing_it():
+    assert weights.default_folder() == Path(__file__).parents[2] / "weights"
 
 
 def test_a_flipped_byte_is_noticed(folder):

@@ -34,18 +34,20 @@ def build(
     precision: str = "float32",
     layout: Layout = "channels_last",
     sides: Sides = (None, None, None),
+    drawn: bool = True,
 ) -> keras.Model:
     """The network a configuration asks for, with fresh weights; any grid size it divides.
 
     precision : type the layers compute in: float32, bfloat16 or float16; weights are float32.
     layout : what the engine computes fastest; weights and answers are the same in both.
     sides : of the inputs; any by default.
+    drawn : whether kernels are drawn at random; otherwise they are 0, until weights are loaded.
 
     unet answers logits, or a heatmap, (batch, z, y, x, outputs). scnet answers logarithms of
     heatmaps (batch, z/patch, y/patch, x/patch, outputs) on the coarser grid of its patches; the
     published ones answer heatmaps on the image's grid.
     """
-    blocks = Blocks(config, policy(precision), layout)
+    blocks = Blocks(config, policy(precision), layout, drawn)
     image = keras.Input((*sides, config.inputs), dtype="float32", name="image")
     folded = Fold(config.patch_vox, dtype=blocks.dtype, name="fold")(image)
     answer = KINDS[config.kind](blocks.entered(folded), blocks)
@@ -66,11 +68,16 @@ class Blocks:
     config: NetworkConfig
     dtype: keras.DTypePolicy
     layout: Layout = "channels_last"
+    drawn: bool = True
 
     @property
     def channels(self) -> int:
         """Axis of the channels."""
         return 4 if self.layout == "channels_last" else 1
+
+    def drawn_by(self, initial: str | keras.Initializer) -> str | keras.Initializer:
+        """What draws a kernel at first. JAX compiles a program for each, half a minute in all."""
+        return initial if self.drawn else "zeros"
 
     def entered(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """A tensor with channels last in the layout of these layers."""
@@ -117,7 +124,7 @@ class Blocks:
             size_vox,
             padding="same",
             data_format=self.layout,
-            kernel_initializer=initial,
+            kernel_initializer=self.drawn_by(initial),
             dtype=self.dtype,
             name=name,
         )(x)
@@ -132,7 +139,7 @@ class Blocks:
             size_vox or self.config.head_vox,
             padding="same",
             data_format=self.layout,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.001),
+            kernel_initializer=self.drawn_by(keras.initializers.TruncatedNormal(stddev=0.001)),
             bias_initializer=keras.initializers.Constant(bias),
             dtype="float32",
             name=name,

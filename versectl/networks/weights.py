@@ -27,7 +27,7 @@ PROTOCOLS = ("default", "published")
 
 def default_folder() -> Path:
     """The weights that come with versectl: beside the package in a clone, else installed."""
-    beside = Path(__file__).parent.parent / "weights"
+    beside = Path(__file__).parents[2] / "weights"
     if (beside / "spine.json").is_file():
         return beside
     try:
@@ -131,7 +131,7 @@ def _filled(
 ) -> "keras.Model":
     from versectl.networks import architectures
 
-    network = architectures.build(described.config.network, precision, layout)
+    network = architectures.build(described.config.network, precision, layout, drawn=False)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers it finds no weights for; they would stay random.

@@ -112,7 +112,7 @@ def averaged(learner: Learner) -> keras.Model:
         chosen = compiled(learner.config)
         chosen.set_weights(learner.get_weights())
         learner.optimizer.finalize_variable_values(chosen.trainable_variables)
-    network = architectures.build(learner.config.network)
+    network = architectures.build(learner.config.network, drawn=False)
     for layer, source in zip(network.layers, chosen.layers, strict=True):
         layer.set_weights(source.get_weights())
     return network
