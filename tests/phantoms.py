@@ -109,6 +109,7 @@ class Phantoms(dict):
     """
 
     fast = False
+    on_gpu = False
 
     def __init__(self) -> None:
         spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))

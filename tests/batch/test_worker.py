@@ -64,7 +64,7 @@ class Trouble:
     harm: str
     spine, segmentation = Phantoms().spine, Phantoms().segmentation
     identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
-    fast = Phantoms().fast
+    fast, on_gpu = Phantoms().fast, Phantoms().on_gpu
 
     @property
     def vertebrae(self) -> Model:
@@ -254,7 +254,7 @@ class Faults:
         return Phantoms().segmentation
 
     identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
-    fast = Phantoms().fast
+    fast, on_gpu = Phantoms().fast, Phantoms().on_gpu
 
 
 #: Where a case can fail: claiming, looking, reading, computing, writing, reporting, moving in.

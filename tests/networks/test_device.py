@@ -73,3 +73,18 @@ def test_visible_gpus_are_those_of_the_environment_or_of_the_machine(tmp_path, m
     assert device.visible_gpus(tmp_path) == ("3", "GPU-8a")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert device.visible_gpus(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "visible", "wanted"),
+    [
+        ("auto", "", False),
+        ("auto", "0,1", True),
+        ("cpu", "0", False),
+        ("gpu", "0", True),
+        ("gpu:1", "", True),
+    ],
+)
+def test_a_gpu_is_wanted_where_it_is_asked_for_or_there_is_one(asked, visible, wanted, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert device.wants_gpu(asked) == wanted

@@ -6,7 +6,7 @@ same weights made of the same CT and of the same preceding result.
 
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,7 @@ from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.reuse import Present
-from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, WatchedModels, ignored
+from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, Turns, WatchedModels, ignored
 from versectl.batch.transaction import Transaction
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, FlaggedError, SetupError, VersectlError, explain
@@ -42,11 +42,11 @@ def do(
     case: Case,
     job: Job,
     on_step: OnStep = ignored,
-    turn: AbstractContextManager[object] | None = None,
+    turns: Turns | None = None,
 ) -> Outcome:
     """Take a case all the way; a failure becomes its outcome and, in run-all, its report.
 
-    turn : a lock that all share who compute on one device.
+    turns : shared by all who compute on one device.
     Raises SetupError when no case can be done.
     """
     start = perf_counter()
@@ -55,7 +55,7 @@ def do(
         steps.begin(READ)
         formats.check(job.exports, case)
         with transaction.begin(job.out, case.name) as files:
-            done = _attempt(CaseRun(case, job, files, steps), turn or nullcontext())
+            done = _attempt(CaseRun(case, job, files, steps, turns or Turns()))
         if job.strict and done.error is None:
             done = replace(done, error=_flagged(case, job))
     except SetupError:
@@ -86,7 +86,7 @@ def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
     """The outcome, with its report, of a case whose process is dead; what it was making goes."""
     try:
         with transaction.begin(job.out, case.name) as files:
-            return CaseRun(case, job, files, Steps()).failed(error)
+            return CaseRun(case, job, files, Steps(), Turns()).failed(error)
     except transaction.BusyError as busy:
         return Outcome(case.name, outcome.BUSY, str(busy))
     except Exception:  # the folder cannot be written: the outcome must tell
@@ -124,14 +124,16 @@ def summary(found: Mapping[int, object]) -> str:
 class CaseRun:
     """A case in work: its files, what is there of it, and how far it is."""
 
-    def __init__(self, case: Case, job: Job, files: Transaction, steps: Steps) -> None:
-        self.case, self.job, self.files, self.steps = case, job, files, steps
+    def __init__(
+        self, case: Case, job: Job, files: Transaction, steps: Steps, turns: Turns
+    ) -> None:
+        self.case, self.job, self.files, self.steps, self.turns = case, job, files, steps, turns
         self.paths = Paths(job.out, case.name)
         self.making = Paths(files.making, case.name)
-        self.models = WatchedModels(job.models, steps)
+        self.models = WatchedModels(job.models, steps, turns.network)
         self.present = Present()
 
-    def outcome(self, turn: AbstractContextManager[object]) -> Outcome:
+    def outcome(self) -> Outcome:
         """Do what is left to do."""
         self._take_over_corrections()
         self.present = reuse.look(self.case, self.job)
@@ -144,7 +146,7 @@ class CaseRun:
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         kept = reuse.read(self.job, self.paths, self.present, ct)
         self.steps.begin(WAIT)
-        with turn:
+        with self.turns.case:
             known = self.job.command.compute(ct.image, self.models, kept)
         self.steps.begin(WRITE)
         notes = self._write(ct, kept, known)
@@ -342,10 +344,10 @@ class CaseRun:
         return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
 
 
-def _attempt(run: CaseRun, turn: AbstractContextManager[object]) -> Outcome:
+def _attempt(run: CaseRun) -> Outcome:
     """The outcome of a case, whatever happens in it; SetupError when no case can be done."""
     try:
-        return run.outcome(turn) if run.job.command.makes else run.derived()
+        return run.outcome() if run.job.command.makes else run.derived()
     except SetupError:
         raise
     except Exception as error:

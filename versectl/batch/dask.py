@@ -15,7 +15,7 @@ from collections.abc import Generator, Sequence
 from versectl.batch import case as case_run
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
-from versectl.batch.worker import SLOTS, Worker
+from versectl.batch.worker import Worker, slots
 from versectl.errors import ClusterError, SetupError, VersectlError, explain
 from versectl.io.layout import Case
 from versectl.networks import device
@@ -69,7 +69,7 @@ def outcomes(
     """
     gpus = device.visible_gpus() if isinstance(where, int) else ()
     plugin = JobPlugin(job, timeout_s, gpus)
-    with _cluster(where) as address, _client(address) as client:
+    with _cluster(where, slots(job)) as address, _client(address) as client:
         client.register_plugin(plugin)
         try:
             ours = {client.submit(_do, case, plugin.name, pure=False): case for case in todo}
@@ -100,13 +100,13 @@ def _outcome(future: "distributed.Future[Outcome]", case: Case, job: Job) -> Out
     return case_run.give_up(case, job, explain(error))
 
 
-def _cluster(where: str | int) -> "distributed.LocalCluster | _Existing":
+def _cluster(where: str | int, slots: int) -> "distributed.LocalCluster | _Existing":
     if isinstance(where, str):
         return _Existing(where)
     dask.config.set({"distributed.worker.daemon": False})  # a Worker's process is a child of theirs
     return distributed.LocalCluster(
         n_workers=where,
-        threads_per_worker=SLOTS,
+        threads_per_worker=slots,
         memory_limit=0,  # the Workers' processes hold the memory, and Dask does not see them
         dashboard_address=None,
         silence_logs=logging.CRITICAL + 1,

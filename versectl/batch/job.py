@@ -24,6 +24,10 @@ class IdentifiedModels(Models, Protocol):
     def fast(self) -> bool:
         """Whether masks come from less context."""
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether networks will run on a GPU, as far as can be told without their engine."""
+
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by."""
 

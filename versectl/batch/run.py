@@ -14,7 +14,7 @@ from versectl.batch import outcome, selection, transaction
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
-from versectl.batch.worker import SLOTS, OnCaseStep, Worker
+from versectl.batch.worker import OnCaseStep, Worker, slots
 from versectl.errors import BadInputError, FlaggedError, PartialFailureError, VersectlError
 from versectl.io.layout import Case
 
@@ -112,7 +112,7 @@ def in_a_worker(
     todo: Sequence[Case], job: Job, timeout_s: float | None, on_step: OnCaseStep
 ) -> Outcomes:
     """What becomes of each case, done in another process; one is read while another computes."""
-    with ThreadPoolExecutor(SLOTS) as threads, Worker(job, timeout_s, on_step) as worker:
+    with ThreadPoolExecutor(slots(job)) as threads, Worker(job, timeout_s, on_step) as worker:
         yield from threads.map(worker.do, todo)
 
 

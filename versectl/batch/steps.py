@@ -1,11 +1,15 @@
 """The steps of a case as they begin, the time each takes, and the models that tell of theirs."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
+import numpy as np
+
 from versectl.networks.split_inference import Fitting
-from versectl.types import Engine, Model, Models, Stage
+from versectl.types import Answer, Engine, Model, Models, Stage
 
 #: Steps of a case beside its stages.
 READ, WAIT, LOAD, WRITE = "read", "wait", "load", "write"
@@ -16,6 +20,26 @@ OnStep = Callable[[str], None]
 
 def ignored(_step: str) -> None:
     """Do nothing with a step."""
+
+
+#: Something to hold for a while, a lock or nothing.
+Held = AbstractContextManager[object]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What cases that are in work at the same time take turns at.
+
+    case : held while the stages of a case compute. network : held while a network answers.
+    """
+
+    case: Held = field(default_factory=nullcontext)
+    network: Held = field(default_factory=nullcontext)
+
+
+def turns(on_gpu: bool) -> Turns:
+    """Turns for the cases of a process: at a CPU, which all of a case uses, or at a GPU."""
+    return Turns(network=threading.Lock()) if on_gpu else Turns(case=threading.Lock())
 
 
 class Steps:
@@ -43,12 +67,14 @@ class Steps:
 class WatchedModels:
     """Models whose loading and use are steps, and whose networks fit into the memory at hand.
 
+    turn : held while a network answers.
     engines : what computed the stages so far. halvings : how often networks' inputs are halved from
     the beginning.
     """
 
-    def __init__(self, models: Models, steps: Steps) -> None:
+    def __init__(self, models: Models, steps: Steps, turn: Held) -> None:
         self.halvings = 0
+        self._turn = turn
         self._models, self._steps = models, steps
         self._fitting: dict[Stage, Fitting] = {}
         self.engines: dict[Stage, Engine] = {}
@@ -78,8 +104,19 @@ class WatchedModels:
 
     def _begun(self, stage: Stage, model: Model) -> Model:
         self._steps.begin(stage)
-        fitting = Fitting(model.answer, model.config.network.divisor, self.halvings)
+        answer = in_turn(model.answer, self._turn)
+        fitting = Fitting(answer, model.config.network.divisor, self.halvings)
         self._fitting[stage] = fitting
         if model.engine is not None:
             self.engines[stage] = model.engine
         return replace(model, answer=fitting)
+
+
+def in_turn(network: Answer, turn: Held) -> Answer:
+    """The network, which answers when it has its turn."""
+
+    def answer(seen: np.ndarray) -> np.ndarray:
+        with turn:
+            return network(seen)
+
+    return answer

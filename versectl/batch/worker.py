@@ -3,9 +3,9 @@
     worker (any thread)  --case-->  process: a thread per slot, one set of models for all
                          <--steps, outcome--
 
-Two cases are in the process at a time: while the networks compute one, the other is read or
-written. When the process dies, nobody can tell which of the two caused it, so each is tried once
-more, alone.
+Several cases are in the process at a time: while a CPU computes one, another is read or written;
+while a GPU answers for one, others prepare what it is asked next. When the process dies, nobody can
+tell which of them caused it, so each is tried once more, alone.
 """
 
 import contextlib
@@ -20,9 +20,10 @@ from queue import SimpleQueue
 from time import monotonic
 
 from versectl.batch import case as case_run
+from versectl.batch import steps
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
-from versectl.batch.steps import LOAD, WAIT
+from versectl.batch.steps import LOAD, WAIT, Turns
 from versectl.errors import (
     OutOfMemoryError,
     SetupError,
@@ -33,11 +34,18 @@ from versectl.errors import (
 from versectl.io.layout import Case
 from versectl.networks import device
 
-#: Cases in the process at a time.
+#: Cases in the process at a time, with the networks on the CPU or on a GPU.
 SLOTS = 2
+#: chosen: a GPU waits for what cores do before and after the networks; see benchmarks/bench_gpu.py.
+GPU_SLOTS = 4
 
 #: Called with each step of each case as it begins.
 OnCaseStep = Callable[[Case, str], None]
+
+
+def slots(job: Job) -> int:
+    """Cases in a process at a time."""
+    return GPU_SLOTS if job.models.on_gpu else SLOTS
 
 
 def ignored(_case: Case, _step: str) -> None:
@@ -64,7 +72,7 @@ class Worker:
 
     def __init__(self, job: Job, timeout_s: float | None, on_step: OnCaseStep = ignored) -> None:
         self.job, self.timeout_s, self.on_step = job, timeout_s, on_step
-        self._slots = Slots(SLOTS)
+        self._slots = Slots(slots(job))
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._closed = False
@@ -145,7 +153,7 @@ class Process:
 
     def __init__(self, job: Job) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would share the engine's threads
-        pairs = [context.Pipe() for _ in range(SLOTS)]
+        pairs = [context.Pipe() for _ in range(slots(job))]
         self._process = context.Process(
             target=serve, args=(job, [theirs for _, theirs in pairs]), daemon=True
         )
@@ -242,16 +250,16 @@ def serve(job: Job, lines: list[Connection]) -> None:
     """What the process does: cases from each line, until the other side is gone."""
     device.set_environment()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides
-    turn = threading.Lock()
+    turns = steps.turns(job.models.on_gpu)
     for line in lines:
-        threading.Thread(target=_serve_line, args=(line, job, turn), daemon=True).start()
+        threading.Thread(target=_serve_line, args=(line, job, turns), daemon=True).start()
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
     os._exit(1)  # nobody wants what is being made
 
 
-def _serve_line(line: Connection, job: Job, turn: threading.Lock) -> None:
+def _serve_line(line: Connection, job: Job, turns: Turns) -> None:
     """Cases from one line; whatever ends this closes the line, so that the other side knows."""
 
     def send(message: Message) -> None:
@@ -262,7 +270,7 @@ def _serve_line(line: Connection, job: Job, turn: threading.Lock) -> None:
         while True:
             case = line.recv()
             try:
-                send(case_run.do(case, job, send, turn))
+                send(case_run.do(case, job, send, turns))
             except SetupError as error:
                 send(error)
             except BaseException as error:  # SystemExit, say: the other side waits for an answer

@@ -58,6 +58,11 @@ def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
     return gpus[number]
 
 
+def wants_gpu(device: str) -> bool:
+    """Whether a device asked for is a GPU, or will be if the engine sees what the machine has."""
+    return device.startswith("gpu") or (device == "auto" and bool(visible_gpus()))
+
+
 def refuse_limit(memory_mb: int | None, engine: str) -> None:
     """DeviceError when a limit of GPU memory is asked of an engine that has none."""
     if memory_mb is not None:

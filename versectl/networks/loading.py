@@ -9,6 +9,7 @@ from pathlib import Path
 from versectl import config
 from versectl.config import STAGES, Stage, StageConfig
 from versectl.errors import VersectlError
+from versectl.networks.device import wants_gpu
 from versectl.types import Identity, Model
 
 
@@ -50,6 +51,11 @@ class Models:
     def segmentation(self) -> Model:
         """Finds the voxels of each vertebra."""
         return self._get("segmentation")
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether networks will run on a GPU, as far as can be told without their engine."""
+        return wants_gpu(self.device)
 
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by, without loading it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from versectl.errors import DeviceError
 from versectl.io import stderr
-from versectl.networks.device import Device, visible_gpus
+from versectl.networks.device import Device, wants_gpu
 from versectl.networks.engines import postponed
 from versectl.types import Answer, Engine
 
@@ -103,8 +103,7 @@ def chosen(engine: str | None, device: str = "auto") -> str:
         )
     engine = engine or os.environ.get("KERAS_BACKEND") or _default()
     if engine == "auto":
-        on_gpu = device.startswith("gpu") or (device == "auto" and bool(visible_gpus()))
-        engine = _first_installed(ON_GPU if on_gpu else ON_CPU)
+        engine = _first_installed(ON_GPU if wants_gpu(device) else ON_CPU)
     return _installed(_known(engine))
 
 
