@@ -8,6 +8,7 @@
 # make heldout  the frozen synthetic cases, COUNT=... of them, into build/heldout
 # make heldout-people  the second frozen set, whose people are later ones, into build/heldout-people
 # make bench  the machine's limit, each network's share of it, seconds and memory of cases; SHORT=1
+# make bench-gpu  answers beside the CPU's, times, precisions and memory of a GPU; SHORT=1 in small
 # make bench-metrics  seconds and memory of the metrics beside other libraries
 # make docs   builds the documents as a site in build/site
 # make docs-reference, make docs-figures   write docs/commands.md and the figures in docs/pictures
@@ -24,7 +25,7 @@ heldout: HELDOUT := d4b980e18ffe5f2fcf462c8eebeb3ec99eb8a67e
 heldout-people: HELDOUT := 68136c31495019bdc60e44261924af001a21d08a
 COUNT_HELDOUT = $(or $(COUNT),40)
 
-.PHONY: docs docs-reference docs-figures demo test lint check-slow check-real fuzz audit image-test heldout heldout-people bench bench-metrics clean
+.PHONY: docs docs-reference docs-figures demo test lint check-slow check-real fuzz audit image-test heldout heldout-people bench bench-gpu bench-metrics clean
 
 demo: $(READY)
 	rm -rf demo
@@ -71,6 +72,9 @@ heldout heldout-people: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -W ignore benchmarks/bench.py $(if $(SHORT),--short)
+
+bench-gpu: $(READY)
+	$(BIN)/python -W ignore benchmarks/bench_gpu.py $(if $(SHORT),--short)
 
 # In an environment of its own: the libraries compared with are large, torch among them.
 bench-metrics:

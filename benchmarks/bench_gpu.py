@@ -1,0 +1,328 @@
+"""What a GPU makes of versectl, in one call: answers beside the CPU's, times, precisions, memory.
+
+    make bench-gpu           a minute and a half on one GPU: JAX and PyTorch, what is installed
+    make bench-gpu SHORT=1   in small; without a GPU this is what runs, on the CPU
+
+In this order, each part written to OUT as soon as it is measured: the same case on the CPU and by
+each engine on the GPU in float32, bfloat16 and float16, cold and warm; networks given several boxes
+at once; a batch of 20 scans with more or fewer cases in work at a time; a limit of GPU memory; one
+process for two scans beside two processes. What there is no time for is left out.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import bench_case
+import click
+import gpu_table
+from bench_case import Size
+from gpu_engine import Asked
+
+from versectl.networks import device
+from versectl.networks.engines import choice
+
+ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).parent
+
+#: Engines that use an NVIDIA GPU, in the order in which they are measured.
+ENGINES = ("jax", "torch", "tensorflow")
+
+#: chosen: a case, and a scan of the batch, on a GPU; and in small.
+CASE, IN_BATCH = bench_case.SIZES[2], bench_case.SIZES[1]
+SMALL = Size((64, 64, 64), (128.0, 128.0, 128.0))
+
+#: chosen: scans of a batch, on a GPU and in small.
+SCANS, FEW = 20, 2
+
+#: chosen: cases in work at a time in a batch; 0 is one that computes while others are read.
+WAYS, FEW_WAYS = (0, 2, 4, 8), (0, 2)
+
+#: Of one process for two scans beside two processes: processes -> cases at a time in each.
+SHARED = {1: 2, 2: 1}
+
+#: chosen: seconds kept for what compares processes, and those by which a part may outlast its time.
+KEPT_S, LATE_S = 25, 12
+
+#: Parts of an engine on a GPU; in the end a limit of memory, of engines that have one.
+PARTS, LIMITED = ("case", "calls", "batch"), ("torch", "tensorflow")
+
+Part = dict[str, Any]
+
+
+@dataclass
+class Bench:
+    """What is measured with, until when, and what was found so far.
+
+    work : folder for what only the processes need.
+    """
+
+    out: Path
+    work: Path
+    end: float
+    small: bool
+    on_gpu: bool
+    scans: Path
+    found: list[Part] = field(default_factory=list)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return self.end - time.time()
+
+    @property
+    def device(self) -> str:
+        """What engines are asked to use."""
+        return "gpu" if self.on_gpu else "cpu"
+
+    def add(self, part: Part) -> None:
+        """Write all that was found with one part more."""
+        self.found.append(part)
+        print(json.dumps(part), flush=True)
+        (self.out / "bench-gpu.json").write_text(json.dumps(self.found, indent=1))
+        (self.out / "bench-gpu.md").write_text(gpu_table.text(self.found))
+
+    def asked(self, engine: str, *parts: str) -> Asked:
+        """Everything of an engine, as much as time allows."""
+        scan, in_batch = (self.scan(size) for size in self.sizes)
+        return Asked(
+            engine=engine,
+            device=self.device,
+            parts=parts,
+            scan=str(scan),
+            batch=(str(in_batch),) * (FEW if self.small else SCANS),
+            reference=str(self.work / "reference.npz"),
+            until=self.end,
+            precisions=("float32", "bfloat16") if self.small else device.PRECISIONS,
+            fast=self.small,
+            ways=FEW_WAYS if self.small else WAYS,
+        )
+
+    @property
+    def sizes(self) -> tuple[Size, Size]:
+        """Of the scan of a case, and of those of the batch."""
+        return (SMALL, SMALL) if self.small else (CASE, IN_BATCH)
+
+    def scan(self, size: Size) -> Path:
+        """Where the scan of a size lies, or will."""
+        return self.scans / f"{'x'.join(map(str, size.size_vox))}_ct.nii.gz"
+
+
+@click.command()
+@click.option("--seconds", default=100.0, show_default=True, help="Time for all of it.")
+@click.option("--short", is_flag=True, help="In small: a small scan, two precisions, two scans.")
+@click.option("--engine", "engines", multiple=True, help="Default: all that are installed.")
+@click.option("--device", "where", type=click.Choice(["auto", "gpu", "cpu"]), default="auto")
+@click.option("--scans", type=Path, default=ROOT / "build" / "bench-scans", show_default=True)
+@click.option("--out", type=Path, default=ROOT / "build" / "bench-gpu", show_default=True)
+def main(engines: tuple[str, ...], short: bool, where: str, seconds: float, **at: Path) -> None:
+    """Measure, and write bench-gpu.json and bench-gpu.md into OUT."""
+    on_gpu = device.wants_gpu(where)
+    if not on_gpu:
+        click.echo("No GPU is seen: the CPU takes its place, in small. These are no GPU's figures.")
+    for folder in at.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    end = time.time() + seconds
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+        bench = Bench(at["out"], Path(work), end, short or not on_gpu, on_gpu, at["scans"])
+        measure_all(bench, engines or [name for name in ENGINES if choice.is_installed(name)])
+    click.echo((bench.out / "bench-gpu.md").read_text())
+    sys.exit(gpu_table.is_bad(bench.found))
+
+
+def measure_all(bench: Bench, engines: Sequence[str]) -> None:
+    """Every part, in the order of their weight."""
+    bench.add(machine(bench))
+    with background(bench):
+        for number, engine in enumerate(engines):
+            measure(bench, engine, len(engines) - number)
+    share(bench)
+
+
+def machine(bench: Bench) -> Part:
+    """The card, its driver, and the processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+    query = ["nvidia-smi", "-i=0", "--query-gpu=name,driver_version,memory.total"]
+    card = ""
+    if bench.on_gpu:
+        asked = subprocess.run([*query, "--format=csv,noheader"], capture_output=True, text=True)
+        card = asked.stdout.strip()
+    from importlib import metadata
+
+    names = ("keras", "jax", "torch", "numpy", "SimpleITK")
+    versions = {name: metadata.version(name) for name in names if choice.is_installed(name)}
+    return {
+        "part": "machine",
+        "date": f"{date.today():%B %Y}",
+        "GPU": card,
+        "CPU": f"{device.cpu().name}, {model}",
+        "versions": versions,
+        "small": bench.small,
+        "scan": bench.sizes[0].size_vox,
+        "scans": bench.sizes[1].size_vox,
+    }
+
+
+@contextmanager
+def background(bench: Bench) -> Iterator[None]:
+    """Scans are drawn, and a case is done on the CPU, while the block runs."""
+    threads = [threading.Thread(target=drawn, args=(bench, size)) for size in set(bench.sizes)]
+    threads.append(threading.Thread(target=reference, args=(bench,)))
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.join()
+
+
+def reference(bench: Bench) -> None:
+    """Have the case done on the CPU; an empty file tells others that there are no results."""
+    follow(bench, replace(bench.asked("auto", "reference"), device="cpu"), bench.end)
+    (bench.work / "reference.npz").touch()
+
+
+def drawn(bench: Bench, size: Size) -> None:
+    """Draw a scan in a process of its own, unless it is there."""
+    path = bench.scan(size)
+    if path.exists():
+        return
+    partial = path.with_name(f"part-{path.name}")
+    program = (
+        f"from pathlib import Path; import bench_case; "
+        f"bench_case.draw(bench_case.Size({size.size_vox}, {size.view_mm}), Path({str(partial)!r}))"
+    )
+    path_of_modules = os.pathsep.join([str(HERE), *sys.path])
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        check=True,
+        env=os.environ | {"PYTHONPATH": path_of_modules},
+    )
+    partial.rename(path)
+
+
+def measure(bench: Bench, engine: str, engines_left: int) -> None:
+    """All parts of an engine in its share of the time."""
+    left_s = bench.left_s - (KEPT_S if bench.on_gpu else 0)
+    until = time.time() + left_s / engines_left
+    parts = (*PARTS, *["limit"] * (engine in LIMITED)) if bench.on_gpu else ("case", "batch")
+    follow(bench, replace(bench.asked(engine, *parts), until=until), until + LATE_S)
+
+
+def share(bench: Bench) -> None:
+    """One process for two scans at once, and two processes, by the engine that was quickest."""
+    rates = {p["scans"] / p["wall s"]: p["engine"] for p in bench.found if p["part"] == "batch"}
+    if not rates:
+        return
+    for processes, slots in SHARED.items():
+        if bench.left_s < 0:
+            return
+        together(bench, replace(bench.asked(rates[max(rates)], "batch"), ways=(slots,)), processes)
+
+
+def together(bench: Bench, asked: Asked, processes: int) -> None:
+    """The batch shared by processes that begin at the same time."""
+    halves = [replace(asked, batch=asked.batch[n::processes], waits=True) for n in range(processes)]
+    until = bench.end + LATE_S
+    children = [Child(bench, each, until) for each in halves]
+    ready = [child.next("ready") for child in children]
+    if all(ready):
+        for child in children:
+            child.go()
+        done = [part for child in children if (part := child.next("batch"))]
+        if len(done) == processes:
+            bench.add(summed(done) | {"processes": processes})
+    for child in children:
+        child.end()
+
+
+def summed(done: Sequence[Part]) -> Part:
+    """A batch of what several processes did at the same time."""
+    longest = max(done, key=lambda part: part["wall s"])
+    sums = {key: sum(part[key] for part in done) for key in ("scans", "network s", "calls")}
+    return {**longest, **sums}
+
+
+def follow(bench: Bench, asked: Asked, until: float) -> None:
+    """Have an engine's process measure, and keep what it finds; it is ended when time is over."""
+    child = Child(bench, asked, until)
+    while part := child.next():
+        bench.add(part)
+    child.end()
+    if child.error:
+        bench.add({"part": "failed", "engine": asked.engine, "error": child.error})
+
+
+class Child:
+    """A process of gpu_engine.py."""
+
+    def __init__(self, bench: Bench, asked: Asked, until: float) -> None:
+        command = [sys.executable, "-W", "ignore", str(HERE / "gpu_engine.py")]
+        self._until = until
+        self._log = bench.work / f"{uuid.uuid4().hex}.log"
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [*command, json.dumps(asdict(asked))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log.open("w"),
+            text=True,
+            env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(bench.work / "jax-cache")},
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def error(self) -> str:
+        """Why it ended before its time; empty if it did not fail."""
+        if self._process.returncode == 0:
+            return ""
+        lines = self._log.read_text().strip().splitlines()
+        return lines[-1] if lines else f"ended by {self._process.returncode}: no time left"
+
+    def next(self, name: str | None = None) -> Part | None:
+        """The next part that it tells, of a name; None when it has ended or time is over."""
+        while True:
+            try:
+                line = self._lines.get(timeout=max(self._until - time.time(), 0))
+            except queue.Empty:
+                return None
+            part = json.loads(line) if line else None
+            if part is None or name in (None, part["part"]):
+                return part
+
+    def go(self) -> None:
+        """Have it begin what it waits with."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        """End it, if it has not ended."""
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                self._lines.put(line)
+        self._lines.put("")
+
+
+if __name__ == "__main__":
+    main()
