@@ -59,6 +59,9 @@ KEPT_S, LATE_S = 25, 12
 #: Parts of an engine on a GPU; in the end a limit of memory, of engines that have one.
 PARTS, LIMITED = ("case", "calls", "batch"), ("torch", "tensorflow")
 
+#: chosen: seconds for all of it, by whether there is a GPU.
+SECONDS = {True: 100.0, False: 600.0}
+
 Part = dict[str, Any]
 
 
@@ -121,20 +124,20 @@ class Bench:
 
 
 @click.command()
-@click.option("--seconds", default=100.0, show_default=True, help="Time for all of it.")
+@click.option("--seconds", type=float, help="Time for all of it. Default: 100, on a CPU 600.")
 @click.option("--short", is_flag=True, help="In small: a small scan, two precisions, two scans.")
 @click.option("--engine", "engines", multiple=True, help="Default: all that are installed.")
 @click.option("--device", "where", type=click.Choice(["auto", "gpu", "cpu"]), default="auto")
 @click.option("--scans", type=Path, default=ROOT / "build" / "bench-scans", show_default=True)
 @click.option("--out", type=Path, default=ROOT / "build" / "bench-gpu", show_default=True)
-def main(engines: tuple[str, ...], short: bool, where: str, seconds: float, **at: Path) -> None:
+def main(engines: tuple[str, ...], short: bool, where: str, seconds: float | None, **at: Path) -> None:
     """Measure, and write bench-gpu.json and bench-gpu.md into OUT."""
     on_gpu = device.wants_gpu(where)
     if not on_gpu:
         click.echo("No GPU is seen: the CPU takes its place, in small. These are no GPU's figures.")
     for folder in at.values():
         folder.mkdir(parents=True, exist_ok=True)
-    end = time.time() + seconds
+    end = time.time() + (seconds or SECONDS[on_gpu])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         bench = Bench(at["out"], Path(work), end, short or not on_gpu, on_gpu, at["scans"])
         measure_all(bench, engines or [name for name in ENGINES if choice.is_installed(name)])
@@ -264,7 +267,8 @@ def follow(bench: Bench, asked: Asked, until: float) -> None:
         bench.add(part)
     child.end()
     if child.error:
-        bench.add({"part": "failed", "engine": asked.engine, "error": child.error})
+        name = "late" if child.is_late else "failed"
+        bench.add({"part": name, "engine": asked.engine, "error": child.error})
 
 
 class Child:
@@ -286,12 +290,18 @@ class Child:
         threading.Thread(target=self._read, daemon=True).start()
 
     @property
+    def is_late(self) -> bool:
+        """Whether its time is over."""
+        return time.time() >= self._until
+
+    @property
     def error(self) -> str:
-        """Why it ended before its time; empty if it did not fail."""
+        """Why it did not come to its end; empty if it did."""
         if self._process.returncode == 0:
             return ""
         lines = self._log.read_text().strip().splitlines()
-        return lines[-1] if lines else f"ended by {self._process.returncode}: no time left"
+        why = lines[-1] if lines else f"exit code {self._process.returncode}"
+        return "no time was left for the rest" if self.is_late else why
 
     def next(self, name: str | None = None) -> Part | None:
         """The next part that it tells, of a name; None when it has ended or time is over."""

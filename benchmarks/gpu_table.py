@@ -132,7 +132,7 @@ def limits(parts: Sequence[Part]) -> str:
 
 def failures(parts: Sequence[Part]) -> str:
     """What did not come to its end."""
-    return table("Failed", ("Engine", "Why"), [[p["engine"], p["error"]] for p in parts])
+    return table("Not finished", ("Engine", "Why"), [[p["engine"], p["error"]] for p in parts])
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -148,5 +148,6 @@ TABLES = {
     "calls": calls,
     "batch": batches,
     "limit": limits,
+    "late": failures,
     "failed": failures,
 }

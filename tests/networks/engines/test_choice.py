@@ -8,6 +8,7 @@ import keras
 import pytest
 
 from versectl.errors import DeviceError
+from versectl.networks import device
 from versectl.networks.engines import choice
 
 #: Imports what a program may import, and prints whether the environment is as it was.
@@ -28,7 +29,7 @@ def fresh(monkeypatch):
         monkeypatch.delenv("KERAS_BACKEND", raising=False)
         monkeypatch.setattr(choice, "_running", lambda: None)
         monkeypatch.setattr(choice, "is_installed", lambda name: name in installed)
-        monkeypatch.setattr(choice, "visible_gpus", tuple)
+        monkeypatch.setattr(device, "visible_gpus", tuple)
 
     return have
 
@@ -68,7 +69,7 @@ def test_the_default_is_tensorflow_and_auto_the_fastest_installed(fresh, install
 def test_on_a_gpu_auto_takes_what_computes_there(fresh, monkeypatch):
     fresh("openvino", "torch")
     assert choice.chosen("auto", "gpu:1") == "torch"
-    monkeypatch.setattr(choice, "visible_gpus", lambda: ("0",))
+    monkeypatch.setattr(device, "visible_gpus", lambda: ("0",))
     assert choice.chosen("auto") == "torch"
     assert choice.chosen("auto", "cpu") == "openvino"
 
