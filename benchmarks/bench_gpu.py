@@ -130,7 +130,9 @@ class Bench:
 @click.option("--device", "where", type=click.Choice(["auto", "gpu", "cpu"]), default="auto")
 @click.option("--scans", type=Path, default=ROOT / "build" / "bench-scans", show_default=True)
 @click.option("--out", type=Path, default=ROOT / "build" / "bench-gpu", show_default=True)
-def main(engines: tuple[str, ...], short: bool, where: str, seconds: float | None, **at: Path) -> None:
+def main(
+    engines: tuple[str, ...], short: bool, where: str, seconds: float | None, **at: Path
+) -> None:
     """Measure, and write bench-gpu.json and bench-gpu.md into OUT."""
     on_gpu = device.wants_gpu(where)
     if not on_gpu:
