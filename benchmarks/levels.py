@@ -206,10 +206,10 @@ def _sorted(centers_mm: Centers) -> Centers:
 
 def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
     heights_mm = [center_mm[2] for center_mm in centers_mm.values()]
-    first, *_, last = (labels.ORDER.index(label) for label in centers_mm)
+    known = [labels.ORDER.index(label) for label in centers_mm]
     if found[2] > heights_mm[0]:
-        return labels.ORDER.index(label) < first
-    return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > last
+        return labels.ORDER.index(label) < known[0]
+    return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > known[-1]
 
 
 def all_found(found_mm: Centers, centers_mm: Centers) -> bool:
