@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from versectl.geometry import Grid
 from versectl.labels import NUMBERS
-from versectl.synth.bodies import anatomy, posture, skeleton, soft
+from versectl.synth.bodies import anatomy, bridges, posture, skeleton, soft
 from versectl.synth.bodies.body import KINDS
 from versectl.synth.bodies.shapes import Canvas
 from versectl.synth.bodies.structures import NUMBER
@@ -22,7 +22,10 @@ def spine():
 
 @pytest.fixture(scope="module")
 def body(spine):
-    return anatomy.build(spine, np.random.default_rng(4), SPACING_MM)
+    with pytest.MonkeyPatch.context() as patch:  # nobody whose vertebrae have grown together
+        patch.setattr(bridges, "BRIDGED", 0)
+        patch.setattr(bridges, "GROWN_TOGETHER", 0)
+        return anatomy.build(spine, np.random.default_rng(4), SPACING_MM)
 
 
 def value_at(body, point_mm):
