@@ -30,8 +30,8 @@ ASKED = {
 REPEATS = (3, 9)
 
 #: chosen: share of the time that is left that steps are planned for: on one GPU steps with samples
-#: handed over took little more than what steps on noise did for names, 2.5 times for masks, whose samples
-#: the cores were too slow to make. And checkpoints of a training, each of which takes seconds.
+#: handed over took little more than steps on noise for names, 2.5 times as long for masks, whose
+#: samples the cores made too slowly. And checkpoints of a training, each of which takes seconds.
 PLANNED, CHECKPOINTS = 0.6, 8
 
 
