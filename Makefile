@@ -29,7 +29,7 @@ COUNT_HELDOUT = $(or $(COUNT),40)
 
 demo: $(READY)
 	rm -rf demo
-	$(BIN)/versectl synth demo/in --count 1 --seed 1000
+	$(BIN)/versectl synth demo/in --count 1 --seed 7
 	$(BIN)/versectl run-all demo/in demo/out --preview
 	$(BIN)/versectl evaluate --pred demo/out --gt demo/in
 	@echo
