@@ -45,12 +45,12 @@ class Clock:
     @contextmanager
     def running(self) -> Iterator[dict[str, float]]:
         """Filled at the end of a block: wall seconds, and those of its network calls."""
-        told: dict[str, float] = {}
+        taken: dict[str, float] = {}
         start, network_s, calls = perf_counter(), self.network_s, self.calls
-        yield told
-        told["wall s"] = perf_counter() - start
-        told["network s"] = self.network_s - network_s
-        told["calls"] = self.calls - calls
+        yield taken
+        taken["wall s"] = perf_counter() - start
+        taken["network s"] = self.network_s - network_s
+        taken["calls"] = self.calls - calls
 
 
 @contextmanager
@@ -59,23 +59,23 @@ def card() -> Iterator[dict[str, float]]:
 
     Both are of all processes, as nvidia-smi tells them; nothing where there is none.
     """
-    told: dict[str, float] = {}
+    taken: dict[str, float] = {}
     query = "--query-gpu=utilization.gpu,memory.used"
     command = ["nvidia-smi", "-i=0", query, "--format=csv,noheader,nounits", f"-lms={SAMPLED_MS}"]
     try:
         asked = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     except OSError:
-        yield told
+        yield taken
         return
     try:
-        yield told
+        yield taken
     finally:
         asked.terminate()
         rows = [line.split(",") for line in asked.communicate()[0].splitlines()]
         samples = [[float(cell) for cell in row] for row in rows if len(row) == 2]
         if samples:
             busy, memory = np.array(samples).T
-            told |= {"card busy %": float(busy.mean()), "card MB": float(memory.max())}
+            taken |= {"card busy %": float(busy.mean()), "card MB": float(memory.max())}
 
 
 def forget_peak(engine: str) -> None:
@@ -101,6 +101,6 @@ def peak_mb(engine: str) -> float | None:
     if engine == "torch" and library.cuda.is_available():
         return library.cuda.max_memory_allocated() / 1e6
     if engine == "jax":
-        told = library.local_devices()[0].memory_stats() or {}
-        return told["peak_bytes_in_use"] / 1e6 if "peak_bytes_in_use" in told else None
+        taken = library.local_devices()[0].memory_stats() or {}
+        return taken["peak_bytes_in_use"] / 1e6 if "peak_bytes_in_use" in taken else None
     return None

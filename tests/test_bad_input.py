@@ -264,11 +264,11 @@ def test_a_bad_case_gets_a_report_that_says_why(run, tmp_path, out):
     path = tmp_path / "infinite_ct.nii.gz"
     MAKERS["infinite.nii.gz"](draw()[0], path)
     run("run-all", path, out)
-    told = json.loads((out / "infinite_report.json").read_text())
-    assert told["status"] == "failed"
-    assert told["error"]["exit_code"] == 3
-    assert "infinite values" in told["error"]["message"]
-    assert told["input"]["sha256"] == atomic.sha256(path)
+    report = json.loads((out / "infinite_report.json").read_text())
+    assert report["status"] == "failed"
+    assert report["error"]["exit_code"] == 3
+    assert "infinite values" in report["error"]["message"]
+    assert report["input"]["sha256"] == atomic.sha256(path)
 
 
 def test_output_that_cannot_be_written_is_bad_input(run, ct_file, tmp_path):

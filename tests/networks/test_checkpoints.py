@@ -34,9 +34,11 @@ def released(tmp_path_factory):
 @pytest.fixture(scope="module")
 def imported(released, tmp_path_factory):
     out = tmp_path_factory.mktemp("weights")
-    told = CliRunner().invoke(cli.main, ["weights", "import", str(released[0]), "--out", str(out)])
-    assert told.exit_code == 0, told.output
-    assert told.stdout.split("\n")[:3] == [f"{stage}: VerSe 2019" for stage in NETWORKS]
+    result = CliRunner().invoke(
+        cli.main, ["weights", "import", str(released[0]), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split("\n")[:3] == [f"{stage}: VerSe 2019" for stage in NETWORKS]
     return out
 
 
@@ -66,9 +68,9 @@ def test_every_stage_can_be_listed_verified_and_found(imported):
 def test_a_stage_alone_is_imported_and_verifying_names_what_is_missing(released, tmp_path):
     found = checkpoints.import_folder(released[0] / "any_spine", tmp_path)
     assert found == {"spine": "VerSe 2019"}
-    told = CliRunner().invoke(cli.main, ["weights", "verify", "--weights", str(tmp_path)])
-    assert told.exit_code == 6
-    assert "vertebrae.json is missing" in told.stderr
+    result = CliRunner().invoke(cli.main, ["weights", "verify", "--weights", str(tmp_path)])
+    assert result.exit_code == 6
+    assert "vertebrae.json is missing" in result.stderr
 
 
 def flipped(path):
@@ -98,10 +100,10 @@ def test_a_damaged_file_ends_with_6_in_one_line_and_writes_nothing(
     shutil.copytree(released[0] / "any_spine", folder)
     path = folder / f"model-0.{part}"
     path.unlink() if damage == "gone" else damage(path)
-    told = CliRunner().invoke(cli.main, ["weights", "import", str(folder), "--out", str(out)])
-    assert told.exit_code == 6, told.output
-    assert told.stderr.startswith("Error: ")
-    assert len(told.stderr.splitlines()) == 1
+    result = CliRunner().invoke(cli.main, ["weights", "import", str(folder), "--out", str(out)])
+    assert result.exit_code == 6, result.output
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
     assert not out.exists()
 
 
