@@ -1,6 +1,8 @@
 """Odd NIfTI headers: read where they can only be meant one way, and said; else refused."""
 
 import struct
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nibabel
 import numpy as np
@@ -124,3 +126,21 @@ def test_a_frame_alone_is_read_by_the_same_rules(path, ct):
     edit(path, 80, "<fff", 2e3, 2e3, 2e3)
     with pytest.raises(BadInputError, match="check the units and the spacing"):
         volume.read_frame(path)
+
+
+def test_itk_reads_one_header_at_a_time(path, monkeypatch):
+    """Its NIfTI reader now and then ends a process in which two threads read headers."""
+    inside, beside = [], []
+
+    class Watched(sitk.ImageFileReader):
+        def ReadImageInformation(self):  # noqa: N802
+            beside.append(len(inside))
+            inside.append(self)
+            time.sleep(0.02)  # another thread would come in now
+            super().ReadImageInformation()
+            inside.pop()
+
+    monkeypatch.setattr(sitk, "ImageFileReader", Watched)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(volume.read_frame, [path] * 4))
+    assert beside == [0, 0, 0, 0]

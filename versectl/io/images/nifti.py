@@ -5,6 +5,7 @@ the qform where other readers follow the sform, all without a message.
 """
 
 import gzip
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,10 @@ BROKEN = (
     HeaderDataError,
     WrapStructError,
 )
+
+#: Held while ITK reads a header: it assigns each file's name to one string of the whole process
+#: (NiftiImageIO::ReadImageInformation, ITK 5.4), which two threads at once would free twice.
+ITK_READS = threading.Lock()
 
 #: Bytes of a header -> its kind.
 KINDS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
@@ -151,7 +156,7 @@ def in_itk_digits(path: Path, header: Header) -> Header:
     reader.SetImageIO("NiftiImageIO")
     reader.SetFileName(str(path))
     try:
-        with stderr.suppressed():
+        with ITK_READS, stderr.suppressed():
             reader.ReadImageInformation()
     except RuntimeError:  # it refuses what is not at right angles to the sixth digit
         return header
