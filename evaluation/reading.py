@@ -185,7 +185,7 @@ def _along_lps(side: Findings) -> Findings:
     """The label map with its axes nearest to LPS: then any axis order gives the same array."""
     if side.label_map is None:
         return side
-    return replace(side, label_map=sitk.DICOMOrient(side.label_map, "LPS"))
+    return replace(side, label_map=geometry.turned(side.label_map))
 
 
 def _notes(side: str, findings: Findings) -> list[Note]:

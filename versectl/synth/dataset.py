@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from versectl import geometry
 from versectl.geometry import Grid
@@ -60,7 +59,7 @@ def scan(body: Body, rng: np.random.Generator) -> Scan:
     if not made.centroids_mm:
         return scan(body, rng)
     to = str(rng.choice(ORIENTATIONS))
-    return Scan(sitk.DICOMOrient(made.ct, to), sitk.DICOMOrient(made.labels, to), made.centroids_mm)
+    return Scan(geometry.turned(made.ct, to), geometry.turned(made.labels, to), made.centroids_mm)
 
 
 def save(made: Scan, out: Path, name: str) -> None:

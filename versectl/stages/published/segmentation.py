@@ -46,6 +46,6 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
             placed = place(found, upright.image)
             merged.add(label, placed._replace(response=placed.response.astype(np.float16)))
     label_map = upright.in_world(merged.label_map)
-    label_map = sitk.DICOMOrient(label_map, "".join(geometry.axis_letters(ct)))
+    label_map = geometry.turned(label_map, "".join(geometry.axis_letters(ct)))
     label_map.CopyInformation(ct)  # without rounding
     return label_map

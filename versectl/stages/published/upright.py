@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from versectl import geometry
+
 
 @dataclass(frozen=True)
 class Upright:
@@ -23,7 +25,7 @@ class Upright:
     @classmethod
     def of(cls, image: sitk.Image) -> "Upright":
         """The scan in its upright frame."""
-        turned = sitk.DICOMOrient(image, "LPS")
+        turned = geometry.turned(image)
         matrix = np.array(turned.GetDirection()).reshape(3, 3)
         origin_mm = np.array(turned.GetOrigin())
         turned.SetOrigin((0.0, 0.0, 0.0))
