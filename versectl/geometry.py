@@ -266,7 +266,7 @@ def turned(image: sitk.Image, letters: str = "LPS") -> sitk.Image:
     frame = Frame.of(image)
     order, away = frame.axes_towards(letters)
     voxels = sitk.GetArrayViewFromImage(image).transpose(2 - order[::-1])
-    voxels = np.ascontiguousarray(np.flip(voxels, 2 - np.flatnonzero(away)))
+    voxels = np.ascontiguousarray(np.flip(voxels, tuple(2 - np.flatnonzero(away))))
     return frame.turned(letters).place(sitk.GetImageFromArray(voxels))
 
 
