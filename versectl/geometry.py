@@ -413,15 +413,13 @@ def _sampled_along(
     along: NDArray[np.intp], ct: sitk.Image, grid: Grid, smoothing_mm: float
 ) -> NDArray[np.float32]:
     """A CT whose voxel axes run along the world's, smoothed on a grid, axis by axis."""
-    frame = Frame.of(ct)
-    axes = [_Axis.of(frame, grid, world, axis) for world, axis in enumerate(along)]
+    axes = [_Axis.of(Frame.of(ct), grid, world, axis) for world, axis in enumerate(along)][::-1]
     voxels = sitk.GetArrayViewFromImage(ct).transpose([2 - axis for axis in along[::-1]])
-    near = [axis.near(4 * smoothing_mm) for axis in axes]
-    matrices = [axis.matrix(part, smoothing_mm) for axis, part in zip(axes, near, strict=True)]
+    near = tuple(axis.near(4 * smoothing_mm) for axis in axes)
+    z, y, x = (axis.matrix(part, smoothing_mm) for axis, part in zip(axes, near, strict=True))
     floor = AIR_HU if smoothing_mm else None
-    sampled = separable.through(voxels[tuple(near[::-1])], tuple(matrices[::-1]), floor)
-    for dimension, axis in enumerate(axes[::-1]):
-        np.moveaxis(sampled, dimension, 0)[axis.outside] = AIR_HU
+    sampled = np.full(grid.shape, AIR_HU, np.float32)
+    sampled[tuple(axis.inside for axis in axes)] = separable.through(voxels[near], (z, y, x), floor)
     return sampled
 
 
@@ -446,9 +444,10 @@ class _Axis(NamedTuple):
         return cls(frame.size_vox[axis], spacing_mm, at_vox, step_mm / spacing_mm)
 
     @property
-    def outside(self) -> NDArray[np.bool_]:
-        """Which of the grid's places lie in no voxel."""
-        return (self.at_vox < -0.5) | (self.at_vox >= self.size_vox - 0.5)
+    def inside(self) -> slice:
+        """Which of the grid's places lie in a voxel."""
+        there = np.flatnonzero((self.at_vox >= -0.5) & (self.at_vox < self.size_vox - 0.5))
+        return slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, 0)
 
     def near(self, margin_mm: float) -> slice:
         """The voxels that the grid covers, and so far beyond; at least one."""
@@ -457,10 +456,10 @@ class _Axis(NamedTuple):
         return slice(start, int(np.clip(np.ceil(self.at_vox.max() + margin_vox), start, last)) + 1)
 
     def matrix(self, part: slice, smoothing_mm: float) -> NDArray[np.float32]:
-        """What smooths a part of the voxels and reads them at the grid's places."""
-        size_vox = part.stop - part.start
+        """What smooths a part of the voxels and reads them at the grid's places inside."""
+        size_vox, at_vox = part.stop - part.start, self.at_vox[self.inside]
         smooths = separable.smoothing(size_vox, self.spacing_mm, smoothing_mm)
-        return separable.interpolation(self.at_vox - part.start, size_vox) @ smooths
+        return separable.interpolation(at_vox - part.start, size_vox) @ smooths
 
 
 def _sampled(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[np.float32]:

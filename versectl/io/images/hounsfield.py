@@ -38,7 +38,8 @@ def check(values: NDArray[Any], name: Path | str) -> tuple[Flag, ...]:
     high = float(max(plane.max() for plane in values))
     if low == high:
         raise BadInputError(f"{name} is constant: every voxel is {low:g}.")
-    if high < BONE_HU or not CREDIBLE[0] <= low < high <= CREDIBLE[1] or not _shows_fat(values):
+    credible = CREDIBLE[0] <= low < high <= CREDIBLE[1]
+    if high < BONE_HU or not credible or not _shows_fat(values, low):
         raise BadInputError(
             f"{name} has values from {low:g} to {high:g} that are not Hounsfield units; convert "
             "it first (values as stored by the scanner need their rescale slope and intercept)."
@@ -63,16 +64,20 @@ def _fill(values: NDArray[Any], name: Path | str) -> int:
     return missing
 
 
-def _shows_fat(values: NDArray[Any]) -> bool:
-    """Whether the voxels of the body reach down to fat.
+def _shows_fat(values: NDArray[Any], low: float) -> bool:
+    """Whether the voxels of the body reach down to fat. low : the lowest value.
 
     Neither padding counts nor the one value of air above it: a scan may be padded twice.
     """
-    lowest = min(_lowest_above(LOWEST_HU, plane) for plane in values)
+    lowest = low if low > LOWEST_HU else min(_lowest_above(LOWEST_HU, plane) for plane in values)
     if lowest > AIR_LIKE_HU:
         lowest = LOWEST_HU
-    fat = sum(int(((plane > lowest) & (plane <= FAT_HU)).sum()) for plane in values)
-    body = sum(int((plane > lowest).sum()) for plane in values)
+    fat = 0
+    for plane in values:
+        fat += int(np.count_nonzero((plane > lowest) & (plane <= FAT_HU)))
+        if fat >= FAT_SHARE * values.size:  # whatever the body's size
+            return True
+    body = sum(int(np.count_nonzero(plane > lowest)) for plane in values)
     return fat > 0 and fat >= FAT_SHARE * body
 
 
