@@ -5,13 +5,20 @@ from versectl import separable
 
 
 def test_places_between_voxels_are_read_in_proportion_and_beyond_the_ends_the_last_counts():
-    matrix = separable.interpolation(np.array([-0.4, 0.0, 1.25, 2.0, 2.4]), 3)
+    matrix = separable.read_at(np.array([-0.4, 0.0, 1.25, 2.0, 2.4]), np.eye(3, dtype=np.float32))
     expected = [[1, 0, 0], [1, 0, 0], [0, 0.75, 0.25], [0, 0, 1], [0, 0, 1]]
     assert matrix == pytest.approx(np.array(expected))
 
 
 def test_a_single_voxel_is_read_everywhere():
-    assert separable.interpolation(np.array([0.0, 0.3]), 1).tolist() == [[1], [1]]
+    alone = np.ones((1, 1), np.float32)
+    assert separable.read_at(np.array([0.0, 0.3]), alone).tolist() == [[1], [1]]
+
+
+def test_what_is_read_is_smoothed_first():
+    smooths = np.array([[0.5, 0.5, 0], [0.25, 0.5, 0.25], [0, 0.5, 0.5]], np.float32)
+    matrix = separable.read_at(np.array([1.5, 0.0]), smooths)
+    assert matrix.tolist() == [[0.125, 0.5, 0.375], [0.5, 0.5, 0.0]]
 
 
 def test_a_smoothed_impulse_is_a_gaussian_of_that_width():

@@ -459,7 +459,7 @@ class _Axis(NamedTuple):
         """What smooths a part of the voxels and reads them at the grid's places inside."""
         size_vox, at_vox = part.stop - part.start, self.at_vox[self.inside]
         smooths = separable.smoothing(size_vox, self.spacing_mm, smoothing_mm)
-        return separable.interpolation(at_vox - part.start, size_vox) @ smooths
+        return separable.read_at(at_vox - part.start, smooths)
 
 
 def _sampled(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[np.float32]:

@@ -40,19 +40,17 @@ def smoothing(size_vox: int, spacing_mm: float, sigma_mm: float) -> NDArray[np.f
     return sitk.GetArrayFromImage(sitk.RecursiveGaussian(image, sigma_mm, direction=0)).T
 
 
-def interpolation(at_vox: NDArray[np.float64], size_vox: int) -> NDArray[np.float32]:
-    """The matrix (m, n) that reads n voxels of an axis at m places, linearly; at its ends the last.
+def read_at(at_vox: NDArray[np.float64], smooths: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix (m, n) that smooths n voxels of an axis and reads them at m places.
 
-    at_vox : places in continuous voxels, (m,).
+    It reads linearly, and beyond the ends the last voxel.
+    at_vox : places in continuous voxels, (m,). smooths : the matrix (n, n) that smooths.
     """
-    inside = np.clip(at_vox, 0, size_vox - 1)
-    lower = np.minimum(inside.astype(int), max(size_vox - 2, 0))
-    upper = np.minimum(lower + 1, size_vox - 1)
-    matrix = np.zeros((len(at_vox), size_vox), np.float32)
-    rows = np.arange(len(at_vox))
-    np.add.at(matrix, (rows, upper), (inside - lower).astype(np.float32))
-    np.add.at(matrix, (rows, lower), (1 - (inside - lower)).astype(np.float32))
-    return matrix
+    last = len(smooths) - 1
+    inside = np.clip(at_vox, 0, last)
+    lower = np.minimum(inside.astype(int), max(last - 1, 0))
+    share = (inside - lower).astype(np.float32)[:, None]
+    return (1 - share) * smooths[lower] + share * smooths[np.minimum(lower + 1, last)]
 
 
 def through(
