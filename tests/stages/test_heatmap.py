@@ -38,6 +38,14 @@ def test_a_plateau_is_one_peak_and_nothing_is_none():
     assert len(heatmap.peaks(flat, 0.1)) == 1
 
 
+def test_peaks_are_found_in_every_corner():
+    heat = np.zeros((6, 7, 8), np.float32)
+    corners = [[0, 0, 0], [5, 6, 7], [0, 6, 7], [3, 0, 7]]
+    for strength, corner in enumerate(corners, 1):
+        heat[tuple(corner)] = strength
+    assert heatmap.peaks(heat, 0.5).tolist() == corners[::-1]
+
+
 def test_a_peak_at_the_rim_stays_there():
     drawn = heatmap.gaussian(GRID.to_mm([0, 8, 24]), 5.0, GRID)
     assert heatmap.refine(drawn, np.array([24, 8, 0])).tolist() == [24.0, 8.0, 0.0]

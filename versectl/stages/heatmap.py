@@ -41,6 +41,25 @@ def peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
 
     Of a plateau one voxel counts.
     """
+    where = around(heat > threshold, 1)
+    if where is None:
+        return np.empty((0, 3), int)
+    return _peaks(heat[where], threshold) + [side.start for side in where]
+
+
+def around(mask: np.ndarray, margin_vox: int) -> tuple[slice, ...] | None:
+    """Where a mask (z, y, x) has voxels, and so far beyond; None where it has none."""
+    ends = []
+    for axis in range(mask.ndim):
+        shown = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(shown):
+            return None
+        ends.append(slice(max(int(shown[0]) - margin_vox, 0), int(shown[-1]) + margin_vox + 1))
+    return tuple(ends)
+
+
+def _peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
+    """The peaks of a heatmap that is not much larger than what exceeds the threshold."""
     highest = heat == ndimage.maximum_filter(heat, size=3, mode="constant", cval=-np.inf)
     regions, _ = ndimage.label(highest & (heat > threshold), np.ones((3, 3, 3)))
     inside = np.flatnonzero(regions)
