@@ -57,12 +57,15 @@ class Model:
     answer : the network.
     sha256 : of the weights, for the record; empty when there are none.
     engine : what computes the network; None when it is any function.
+    at_once : how many threads may ask it at the same time, and should where images do not depend on
+        each other.
     """
 
     config: StageConfig
     answer: Answer
     sha256: str = ""
     engine: Engine | None = None
+    at_once: int = 1
 
 
 @dataclass(frozen=True)

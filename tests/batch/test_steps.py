@@ -14,6 +14,7 @@ from versectl.batch import run as batch_run
 from versectl.batch.job import RUN_ALL, Job
 from versectl.io import volume
 from versectl.io.layout import Case
+from versectl.networks.engines import calling
 from versectl.stages import pipeline
 
 WAIT_S = 30
@@ -91,5 +92,5 @@ def test_a_turn_is_over_when_a_network_fails():
 
     turn = threading.Lock()
     with pytest.raises(RuntimeError):
-        steps.in_turn(fail, turn)(np.zeros(1))
+        calling.in_turn(fail, turn)(np.zeros(1))
     assert not turn.locked()

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +120,28 @@ def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):
     answer, sizes = counting(pointed_at)
     segmentation.predict(cut, {20: CENTERS_MM[20]}, Model(small_box((80, 96, 64)), answer))
     assert len(sizes) == 1
+
+
+def test_two_vertebrae_in_work_at_a_time_give_the_same_masks_as_one_after_the_other(phantom):
+    ct, _ = phantom
+    both = threading.Barrier(2, timeout=20)
+
+    def together(seen):
+        both.wait()  # breaks unless another thread asks, too
+        return pointed_at(seen)
+
+    two = dict([*CENTERS_MM.items()][:2])
+    alone = segmentation.predict(ct, two, Model(CONFIG, pointed_at))
+    found = segmentation.predict(ct, two, Model(CONFIG, together, at_once=2))
+    assert np.array_equal(geometry.to_array(found), geometry.to_array(alone))
+
+
+def test_what_a_network_raises_in_a_thread_is_raised(phantom):
+    def fails(_seen):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        segmentation.predict(phantom[0], CENTERS_MM, Model(CONFIG, fails, at_once=2))
 
 
 def test_where_nothing_answers_nothing_is_found(phantom):

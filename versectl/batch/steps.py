@@ -6,10 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-import numpy as np
-
+from versectl.networks.engines import calling
 from versectl.networks.split_inference import Fitting
-from versectl.types import Answer, Engine, Model, Models, Stage
+from versectl.types import Engine, Model, Models, Stage
 
 #: Steps of a case beside its stages.
 READ, WAIT, LOAD, WRITE = "read", "wait", "load", "write"
@@ -104,19 +103,9 @@ class WatchedModels:
 
     def _begun(self, stage: Stage, model: Model) -> Model:
         self._steps.begin(stage)
-        answer = in_turn(model.answer, self._turn)
+        answer = calling.in_turn(model.answer, self._turn)
         fitting = Fitting(answer, model.config.network.divisor, self.halvings)
         self._fitting[stage] = fitting
         if model.engine is not None:
             self.engines[stage] = model.engine
         return replace(model, answer=fitting)
-
-
-def in_turn(network: Answer, turn: Held) -> Answer:
-    """The network, which answers when it has its turn."""
-
-    def answer(seen: np.ndarray) -> np.ndarray:
-        with turn:
-            return network(seen)
-
-    return answer

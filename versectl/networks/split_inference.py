@@ -37,13 +37,14 @@ class Fitting:
     def __call__(self, seen: np.ndarray) -> np.ndarray:
         """The network's answer."""
         while True:
+            halvings = self._halvings
             try:
-                return halved(self._answer, self._halvings, self._divisor)(seen)
+                return halved(self._answer, halvings, self._divisor)(seen)
             except Exception as error:
                 lacks_memory = isinstance(explain(error), OutOfMemoryError)
-                if not lacks_memory or self._halvings == HALVINGS:
+                if not lacks_memory or halvings == HALVINGS:
                     raise
-            self._halvings += 1
+            self._halvings = max(self._halvings, halvings + 1)  # another thread may have met it
 
 
 def halved(answer: Answer, times: int, divisor: int) -> Answer:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 #: Ways of framing a scan and reading the network's answer that the commands know.
 PROTOCOLS = ("default", "published")
 
+#: The stage, and its protocol, whose images do not depend on each other: a vertebra each.
+SEVERAL = ("segmentation", "default")
+
+#: chosen: images in work at a time there. While the network answers for one, another is prepared.
+AT_ONCE = 2
+
 
 def default_folder() -> Path:
     """The weights that come with versectl: beside the package in a clone, else installed."""
@@ -56,8 +62,9 @@ def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model
     with library.scope(ready.place):
         mixed = engine.precision if library.MIXED else "float32"
         network = _filled(verified(described), mixed, library.LAYOUT)
-    answer = library.answering(network, engine.precision, ready.place)
-    return Model(described.config, answer, described.sha256, engine)
+    at_once = AT_ONCE if (stage, described.config.protocol) == SEVERAL else 1
+    answer = library.answering(network, engine.precision, ready.place, at_once)
+    return Model(described.config, answer, described.sha256, engine, at_once)
 
 
 def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":

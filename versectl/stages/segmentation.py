@@ -1,6 +1,7 @@
 """Stage 3: the voxels of each vertebra (Payer et al. 2020, section 2.3)."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -59,11 +60,18 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
     merged = Merged(ct, model.config.threshold)
-    for label, center_mm in centers_mm.items():
-        found = whole(ct, center_mm, label, model)
-        if found is not None:
-            response = closed(found.response, model.config.threshold)
-            merged.add(label, place(found._replace(response=response), ct))
+
+    def placed(label: int) -> Placed | None:
+        found = whole(ct, centers_mm[label], label, model)
+        if found is None:
+            return None
+        response = closed(found.response, model.config.threshold)
+        return place(found._replace(response=response), ct)
+
+    with ThreadPoolExecutor(model.at_once) as threads:
+        for label, each in zip(centers_mm, threads.map(placed, centers_mm), strict=True):
+            if each is not None:
+                merged.add(label, each)
     return merged.label_map
 
 
@@ -97,7 +105,7 @@ def is_cut(found: Found, grid: Grid, ct: sitk.Image, threshold: float) -> bool:
 def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Found | None:
     """What is found of a vertebra on its grid, the largest piece alone; None where nothing is."""
     answer = model.answer(box(ct, center_mm, grid, model.config))[..., 0]
-    where = _around(answer > logit(model.config.threshold))
+    where = heatmap.around(answer > logit(model.config.threshold), MARGIN_VOX)
     if where is None:
         return None
     response = expit(answer[where])
@@ -107,17 +115,6 @@ def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Foun
         largest = np.bincount(pieces.ravel())[1:].argmax() + 1
         response[(pieces > 0) & (pieces != largest)] = 0.0
     return Found(grid.part(where), response)
-
-
-def _around(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """Where a mask (z, y, x) has voxels, and MARGIN_VOX beyond; None where it has none."""
-    ends = []
-    for axis in range(mask.ndim):
-        shown = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        if not len(shown):
-            return None
-        ends.append(slice(max(int(shown[0]) - MARGIN_VOX, 0), int(shown[-1]) + MARGIN_VOX + 1))
-    return tuple(ends)
 
 
 def closed(response: np.ndarray, threshold: float) -> np.ndarray:
@@ -167,7 +164,9 @@ class Merged:
             here, there = _shared(placed.where, other.where), _shared(other.where, placed.where)
             wins[here] &= placed.response[here] > other.response[there]
         self._labels[placed.where][wins] = label
-        self._earlier.append(placed._replace(response=placed.response.astype(np.float16)))
+        # What does not exceed the threshold loses in any case; tiny floats take long to shorten.
+        strong = np.where(placed.response > self._threshold, placed.response, 0)
+        self._earlier.append(placed._replace(response=strong.astype(np.float16)))
 
 
 def _shared(where: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:

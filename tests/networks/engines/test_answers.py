@@ -29,6 +29,7 @@ SHAPE = (16, 32, 48, 2)
 #: Answers for every network in a folder in every precision that the engine has on a CPU.
 ANSWER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
 from versectl.networks import weights
@@ -46,6 +47,10 @@ answer = weights.load(one, "segmentation", choice.prepare(engine, "cpu", "float3
 first = answer(seen)
 assert answer(seen[:, :16, :16]).shape[:3] != first.shape[:3]
 assert np.allclose(answer(seen), first, atol=1e-5)  # the first size again
+with ThreadPoolExecutor(3) as threads:  # more than it answers at the same time, of two sizes
+    answers = [*threads.map(answer, [seen, seen[:, :16, :16], seen, seen])]
+assert all(np.allclose(answers[i], first, atol=1e-5) for i in (0, 2, 3))
+assert answers[1].shape[:3] != first.shape[:3]
 print(*precisions)
 """
 

@@ -49,8 +49,10 @@ class Library(Protocol):
     def scope(self, place: str) -> AbstractContextManager[object]:
         """What networks are built and called in."""
 
-    def answering(self, network: "keras.Model", precision: str, place: str) -> Answer:
-        """The network as a function of one image."""
+    def answering(
+        self, network: "keras.Model", precision: str, place: str, at_once: int = 1
+    ) -> Answer:
+        """The network as a function of one image, which so many threads will call at a time."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import keras
@@ -52,39 +53,71 @@ def scope(_place: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def answering(network: keras.Model, precision: str, place: str) -> "Answer":
-    """The network as a function of one image; compiled for each size when that first comes."""
-    core = ov.Core()
+def answering(network: keras.Model, precision: str, place: str, at_once: int = 1) -> "Answer":
+    """The network as a function of one image; compiled for each size when that first comes.
+
+    at_once : images that are answered at the same time, each by its share of the cores: on two,
+        without one waiting for the other layer by layer.
+    """
+    core, lock = ov.Core(), threading.Lock()
+    options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "NUM_STREAMS": str(at_once)}
 
     @lru_cache(maxsize=SIZES)
-    def compiled(shape: tuple[int, ...]) -> ov.CompiledModel:
-        options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
-        return core.compile_model(_graph(network, shape), place, options)
+    def compiled(shape: tuple[int, ...]) -> _Compiled:
+        return _Compiled(core.compile_model(_graph(network, shape), place, options), at_once)
 
     def answer(seen: np.ndarray) -> np.ndarray:
         image = np.ascontiguousarray(seen[None], np.float32)
-        with _turns.taken_by(compiled(image.shape)) as ours:
-            return np.array(ours([image])[0][0], np.float32)
+        with lock:
+            ours = compiled(image.shape)
+        with _turns.taken_by(ours):
+            return ours.answer(image)
 
     return answer
+
+
+class _Compiled:
+    """A network compiled for one size of image, which answers so many at the same time."""
+
+    def __init__(self, network: ov.CompiledModel, at_once: int) -> None:
+        self.network = network
+        self._requests: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(at_once):
+            self._requests.put(network.create_infer_request())
+
+    def answer(self, image: np.ndarray) -> np.ndarray:
+        """The answer for an image; waits until another one is answered, if need be."""
+        request = self._requests.get()
+        try:
+            return np.array(request.infer([image], share_inputs=True)[0][0], np.float32)
+        finally:
+            self._requests.put(request)
 
 
 class _Turns:
     """One network answers at a time; the one before gives back what it held for its answers."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: Callable[[], ov.CompiledModel | None] = lambda: None
+        self._changed = threading.Condition()
+        self._answering = 0
+        self._last: Callable[[], _Compiled | None] = lambda: None
 
     @contextmanager
-    def taken_by(self, network: ov.CompiledModel) -> Iterator[ov.CompiledModel]:
-        """The network, while it is its turn."""
-        with self._lock:
+    def taken_by(self, ours: _Compiled) -> Iterator[None]:
+        """The turn of a network, for any number of images."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._answering or self._last() is ours)
             last = self._last()
-            if last is not None and last is not network:
-                last.release_memory()
-            self._last = weakref.ref(network)
-            yield network
+            if last is not None and last is not ours:
+                last.network.release_memory()
+            self._last = weakref.ref(ours)
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._answering -= 1
+                self._changed.notify_all()
 
 
 _turns = _Turns()

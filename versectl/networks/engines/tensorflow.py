@@ -1,5 +1,6 @@
 """TensorFlow: CPUs, and NVIDIA GPUs through CUDA. Its devices are set for the whole process."""
 
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from versectl.errors import DeviceError
 from versectl.networks import device as machine
 from versectl.networks.architectures import Layout
 from versectl.networks.device import Device
+from versectl.networks.engines import calling
 from versectl.types import Answer
 
 if TYPE_CHECKING:
@@ -43,8 +45,11 @@ def scope(_place: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def answering(network: "keras.Model", _precision: str, _place: str) -> Answer:
-    """The network as a function of one image, traced once for images of every size."""
+def answering(network: "keras.Model", _precision: str, _place: str, _at_once: int = 1) -> Answer:
+    """The network as a function of one image, traced once for images of every size.
+
+    Threads that call it wait for each other: two answers at a time take as long and more memory.
+    """
     of_any_size = tf.TensorSpec((1, None, None, None, network.inputs[0].shape[-1]), tf.float32)
 
     @tf.function(input_signature=[of_any_size])
@@ -54,7 +59,7 @@ def answering(network: "keras.Model", _precision: str, _place: str) -> Answer:
     def answer(seen: np.ndarray) -> np.ndarray:
         return np.asarray(traced(tf.constant(seen[None], tf.float32))[0], np.float32)
 
-    return answer
+    return calling.in_turn(answer, threading.Lock())
 
 
 def _described(gpu: tf.config.PhysicalDevice) -> Device:

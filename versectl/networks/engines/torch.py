@@ -39,6 +39,6 @@ def scope(place: str) -> AbstractContextManager[object]:
     return keras.device(place)
 
 
-def answering(network: keras.Model, _precision: str, place: str) -> "Answer":
+def answering(network: keras.Model, _precision: str, place: str, _at_once: int = 1) -> "Answer":
     """The network as a function of one image."""
     return calling.answering(network, lambda: scope(place))
