@@ -165,3 +165,11 @@ def test_no_more_of_a_scan_than_a_part_is_held_in_floats():
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 2 * hounsfield.nbytes  # floats of all of it, once: 2 times
+
+
+def test_the_place_of_a_mask_is_told_with_a_margin_that_stays_in_the_array():
+    mask = np.zeros((9, 8, 7), bool)
+    mask[1:3, 4, 5] = mask[2, 4:7, 5] = True
+    assert geometry.around(mask) == (slice(1, 3), slice(4, 7), slice(5, 6))
+    assert geometry.around(mask, 2) == (slice(0, 5), slice(2, 8), slice(3, 7))
+    assert geometry.around(np.zeros((2, 3, 4), np.uint8)) is None

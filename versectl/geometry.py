@@ -282,15 +282,14 @@ def same_grid(one: sitk.Image | Frame, other: sitk.Image | Frame) -> bool:
 def to_mm(image: sitk.Image | Frame, points_vox: ArrayLike) -> NDArray[np.float64]:
     """Continuous voxels (..., 3) of an image in the world."""
     frame = Frame.of(image)
-    return np.asarray(points_vox, float) @ frame.matrix_mm.T + frame.origin_mm
+    return _each_through(frame.matrix_mm, np.asarray(points_vox, float)) + frame.origin_mm
 
 
 def to_vox(image: sitk.Image | Frame, points_mm: ArrayLike) -> NDArray[np.float64]:
     """World points (..., 3) in continuous voxels of an image."""
     frame = Frame.of(image)
-    offsets_mm = (np.asarray(points_mm, float) - frame.origin_mm).reshape(-1, 3)
-    points_vox = np.linalg.solve(frame.matrix_mm, offsets_mm.T).T
-    return np.reshape(points_vox, np.shape(points_mm)).astype(float, copy=False)
+    offsets_mm = np.asarray(points_mm, float) - frame.origin_mm
+    return _each_through(np.linalg.inv(frame.matrix_mm), offsets_mm)
 
 
 def extent(image: sitk.Image | Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -471,6 +470,19 @@ def _sampled(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[np.floa
     return to_array(resample(smooth(near, smoothing_mm), grid)).astype(np.float32, copy=False)
 
 
+def around(mask: NDArray[Any], margin_vox: int = 0) -> tuple[slice, ...] | None:
+    """Where a mask (z, y, x) has voxels, and so far beyond; None where it has none."""
+    where: tuple[slice, ...] = ()
+    for axis in range(3):
+        part = mask[where]
+        shown = np.flatnonzero(part.any(axis=tuple({0, 1, 2} - {axis})))
+        if not len(shown):
+            return None
+        start, stop = int(shown[0]) - margin_vox, int(shown[-1]) + 1 + margin_vox
+        where += (slice(max(start, 0), min(stop, mask.shape[axis])),)
+    return where
+
+
 def label_counts(label_map: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Voxels of every label 0..255 in a label map (z, y, x): (256,).
 
@@ -498,6 +510,14 @@ def label_centers_vox(label_map: NDArray[np.uint8]) -> dict[int, NDArray[np.floa
         counts += here
         sums += np.bincount(found, x, 256), np.bincount(found, y, 256), z * here
     return {int(label): sums[:, label] / counts[label] for label in np.flatnonzero(counts)}
+
+
+def _each_through(matrix: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.float64]:
+    """The matrix (3, 3) times each of the vectors (..., 3), in this thread alone.
+
+    BLAS would share many vectors among threads, which go on spinning beside the networks'.
+    """
+    return np.einsum("ij,...j->...i", matrix, vectors)
 
 
 def _axis(names: Sequence[str], letter: str) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from versectl import geometry
 from versectl.geometry import Grid
 
 
@@ -41,21 +42,10 @@ def peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
 
     Of a plateau one voxel counts.
     """
-    where = around(heat > threshold, 1)
+    where = geometry.around(heat > threshold, 1)
     if where is None:
         return np.empty((0, 3), int)
     return _peaks(heat[where], threshold) + [side.start for side in where]
-
-
-def around(mask: np.ndarray, margin_vox: int) -> tuple[slice, ...] | None:
-    """Where a mask (z, y, x) has voxels, and so far beyond; None where it has none."""
-    ends = []
-    for axis in range(mask.ndim):
-        shown = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        if not len(shown):
-            return None
-        ends.append(slice(max(int(shown[0]) - margin_vox, 0), int(shown[-1]) + margin_vox + 1))
-    return tuple(ends)
 
 
 def _peaks(heat: np.ndarray, threshold: float) -> np.ndarray:

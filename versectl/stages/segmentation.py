@@ -105,7 +105,7 @@ def is_cut(found: Found, grid: Grid, ct: sitk.Image, threshold: float) -> bool:
 def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Found | None:
     """What is found of a vertebra on its grid, the largest piece alone; None where nothing is."""
     answer = model.answer(box(ct, center_mm, grid, model.config))[..., 0]
-    where = heatmap.around(answer > logit(model.config.threshold), MARGIN_VOX)
+    where = geometry.around(answer > logit(model.config.threshold), MARGIN_VOX)
     if where is None:
         return None
     response = expit(answer[where])

@@ -56,16 +56,15 @@ class Body:
 
     def holds(self, points_mm: Array) -> Mask:
         """Which world points (n, 3) of the vertebra's mask belong to its body: (n,)."""
-        x, y, z = geometry.to_vox(self.frame, points_mm).T
-        nearest = self.nearest(points_mm)
-        around = ndimage.binary_dilation(self.solid, np.ones((3, 3, 3)))
+        at_vox = geometry.to_vox(self.frame, points_mm)
+        x, y, z = at_vox.T
+        around = ndimage.maximum_filter(self.solid, 3, mode="constant")
         within = (x >= self.sides[0] - 0.5) & (x < self.sides[1] + 0.5)
-        return within & (y < self.wall[0] + self.wall[1] * z) & around[nearest]
+        return within & (y < self.wall[0] + self.wall[1] * z) & around[_nearest(at_vox)]
 
     def nearest(self, points_mm: Array) -> tuple[NDArray[np.intp], ...]:
         """The voxels (z, y, x) nearest to world points (n, 3), at the grid's edge beyond it."""
-        at_vox = np.rint(geometry.to_vox(self.frame, points_mm)).astype(np.intp)
-        return tuple(np.clip(at_vox, 0, np.array(SIZE_VOX) - 1).T[::-1])
+        return _nearest(geometry.to_vox(self.frame, points_mm))
 
 
 def separate(mask: sitk.Image, center_mm: Array, axes: Array) -> Body:
@@ -155,10 +154,19 @@ def _span(solid: Mask) -> NDArray[np.intp]:
 
 def _connected(solid: Mask) -> Mask:
     """The largest piece."""
-    pieces, count = ndimage.label(solid)
-    if not count:
+    where = geometry.around(solid)
+    if where is None:
         raise NotMeasured("its body cannot be separated from its arch")
-    return pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    pieces, _ = ndimage.label(solid[where])
+    largest = np.zeros_like(solid)
+    largest[where] = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    return largest
+
+
+def _nearest(at_vox: Array) -> tuple[NDArray[np.intp], ...]:
+    """The voxels (z, y, x) nearest to places on the grid (n, 3), at its edge beyond it."""
+    nearest = np.rint(at_vox).astype(np.intp)
+    return tuple(np.clip(nearest, 0, np.array(SIZE_VOX) - 1).T[::-1])
 
 
 def _middle(array: NDArray[np.generic]) -> tuple[int, int, int]:

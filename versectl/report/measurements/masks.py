@@ -59,9 +59,18 @@ def of(label_map: sitk.Image, labels: Sequence[int]) -> dict[int, Mask]:
     """Label -> mask, of those labels that have a voxel."""
     values = sitk.GetArrayViewFromImage(label_map)
     scan = Frame.of(label_map)
-    boxes = dict(enumerate(ndimage.find_objects(values), start=1))
-    found = {label: boxes[label] for label in labels if boxes.get(label)}
+    where = geometry.around(values)
+    if where is None:
+        return {}
+    boxes = dict(enumerate(ndimage.find_objects(values[where]), start=1))
+    found = {label: _within(where, boxes[label]) for label in labels if boxes.get(label)}
     return {label: _cut(values, label, box, scan) for label, box in found.items()}
+
+
+def _within(where: tuple[slice, ...], box: tuple[slice, ...]) -> tuple[slice, ...]:
+    """The place in an array of a box in a part of it."""
+    pairs = zip(where, box, strict=True)
+    return tuple(slice(part.start + b.start, part.start + b.stop) for part, b in pairs)
 
 
 def _cut(values: NDArray[np.uint8], label: int, box: tuple[slice, ...], scan: Frame) -> Mask:
