@@ -12,10 +12,12 @@ MODULES = sorted((ROOT / "versectl").rglob("*.py"))
 
 #: What the command line may load before a command runs.
 LIGHT = {
+    "atexit",
     "click",
     "collections",
     "dataclasses",
     "functools",
+    "gc",
     "inspect",
     "json",
     "logging",

@@ -1,5 +1,7 @@
 """The command line: its commands, its exit codes, and how it speaks."""
 
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -35,6 +37,7 @@ class Main(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; the only place that turns exceptions into exit codes."""
         leave_on_sigterm()
+        atexit.register(gc.freeze)  # or Python would look through all that Keras made, repeatedly
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):

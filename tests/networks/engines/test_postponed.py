@@ -6,18 +6,22 @@ import sys
 import pytest
 
 from versectl.networks.engines import choice
+from versectl.networks.engines.postponed import postponed
 
 USED_LATER = """
 import sys
-from versectl.networks.engines import postponed
-postponed.postpone("scipy.signal", "no.such.module", "matplotlib.pyplot")
-import inspect, scipy.signal, matplotlib.pyplot as plt
-inspect.getmodule(inspect.currentframe())  # asks every module where it is
+from versectl.networks.engines.postponed import postponed
+with postponed("scipy.signal", "no.such.module", "matplotlib.pyplot"):
+    import inspect, scipy.signal, matplotlib.pyplot as plt
+    signal = sys.modules["scipy.signal"]
+    inspect.getmodule(inspect.currentframe())  # asks every module where it is
+assert "scipy.signal" not in sys.modules and "matplotlib.pyplot" not in sys.modules
 assert "scipy.stats" not in sys.modules
 assert "matplotlib.figure" not in sys.modules
-assert scipy.signal.get_window("boxcar", 3).tolist() == [1, 1, 1]
+assert signal.get_window("boxcar", 3).tolist() == [1, 1, 1]
 import scipy.signal.windows
-assert sys.modules["scipy.signal"].hilbert is scipy.signal.hilbert
+assert scipy.signal.windows.boxcar is signal.windows.boxcar
+assert sys.modules["scipy.signal"] is scipy.signal and scipy.signal.hilbert is signal.hilbert
 assert plt.Figure is sys.modules["matplotlib.figure"].Figure
 assert "no.such.module" not in sys.modules
 """
@@ -26,7 +30,7 @@ NOT_USED = """
 import sys
 from versectl.networks.engines import choice
 choice.prepare("openvino", "cpu")
-assert "scipy.stats" not in sys.modules and "matplotlib.figure" not in sys.modules
+assert not {"scipy.stats", "matplotlib.figure", "IPython"} & {*sys.modules}
 """
 
 
@@ -41,9 +45,8 @@ def test_a_postponed_module_is_imported_when_it_is_used():
 
 def test_a_module_that_is_there_stays():
     before = sys.modules["subprocess"]
-    from versectl.networks.engines import postponed
-
-    postponed.postpone("subprocess")
+    with postponed("subprocess"):
+        assert sys.modules["subprocess"] is before
     assert sys.modules["subprocess"] is before is subprocess
 
 

@@ -1,5 +1,6 @@
 """Which engine computes the networks, on which device, in which precision."""
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -124,8 +125,14 @@ def for_training() -> str:
 
 def start(name: str) -> None:
     """Import Keras on an engine, if it is not imported yet; the environment stays as it is."""
-    postponed.postpone(*postponed.BY_KERAS)
-    with _environment("KERAS_BACKEND", name), stderr.suppressed():
+    if "keras" in sys.modules:
+        return
+    with (
+        _environment("KERAS_BACKEND", name),
+        stderr.suppressed(),
+        postponed.postponed(*postponed.BY_KERAS),
+        _uncollected(),
+    ):
         import keras  # noqa: F401
 
 
@@ -171,6 +178,18 @@ def _known(name: str) -> str:
 def _running() -> str | None:
     """What Keras runs on in this process; None when it is not imported."""
     return sys.modules["keras"].config.backend() if "keras" in sys.modules else None
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing is collected within the block: while modules are imported, hardly anything goes."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -7,33 +7,45 @@ serve: the statement `import` itself would load what it has postponed (Python 3.
 import importlib.util
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
-#: Of Keras' galleries, and of its windows for sound.
-BY_KERAS = ("matplotlib.pyplot", "scipy.signal")
+#: Of Keras' galleries, of its windows for sound, and for notebooks.
+BY_KERAS = ("matplotlib.pyplot", "scipy.signal", "IPython")
 
 
-def postpone(*names: str) -> None:
-    """Have these modules, each of a package, imported when something of theirs is asked for.
+@contextmanager
+def postponed(*names: str) -> Iterator[None]:
+    """What imports these modules within the block gets them when it asks for something of theirs.
 
     Modules that are imported already, or not installed, are left alone.
     """
-    for name in names:
-        package = name.partition(".")[0]
-        if name not in sys.modules and importlib.util.find_spec(package):
-            sys.modules[name] = _Postponed(name)
+    absent = [name for name in names if name not in sys.modules]
+    installed = [name for name in absent if importlib.util.find_spec(name.partition(".")[0])]
+    standing_in = {name: _Postponed(name) for name in installed}
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        for module in standing_in.values():
+            module.give_way()
 
 
 class _Postponed(ModuleType):
-    """Stands for a module until it is used; then the module is imported in its place."""
+    """Stands for a module until something of it is used."""
+
+    def give_way(self) -> None:
+        """Have the module itself imported from now on."""
+        with _lock:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
 
     def __getattr__(self, attribute: str) -> object:
         """The module's own; AttributeError for its file, which inspect asks of all modules."""
         if attribute == "__file__":
             raise AttributeError(f"{self.__name__} is not imported yet")
-        with _lock:
-            if sys.modules.get(self.__name__) is self:
-                del sys.modules[self.__name__]
+        self.give_way()
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
