@@ -177,3 +177,17 @@ def test_hundreds_of_candidates_take_no_time_that_grows_without_bound():
 @pytest.mark.parametrize("distance_mm", [9.0, 100.0])
 def test_distances_are_exclusive(distance_mm):
     assert len(named([candidate(distance_mm, T4=1), candidate(0, T5=1)])) == 1
+
+
+def test_every_response_says_less_where_more_vertebrae_are_in_view():
+    """Of four responses each counts half."""
+    spine = [candidate(-labelling.NEIGHBOUR_MM * below, L1=0.9, L2=0.1) for below in range(4)]
+    alone = Graph.of(spine[:1]).weights - spacing.label_prior()
+    among_four = Graph.of(spine).weights[0] - spacing.label_prior()
+    assert among_four == pytest.approx(alone[0] / 2)
+
+
+def test_a_faint_place_far_away_makes_no_long_spine():
+    near = [candidate(0, L1=0.9, L2=0.1)]
+    far = candidate(-300, response=labelling.STRONG / 2, L5=1.0)
+    assert Graph.of([*near, far]).weights[0] == pytest.approx(Graph.of(near).weights[0])

@@ -24,9 +24,14 @@ LEAST_SHARE = 0.02
 #: temperature; a place whose label only its neighbours show is labelled by that.
 EXPLAINED = 1.0
 
-#: Neighbouring vertebrae look alike, and responses err together: what they say is divided by this.
-#: Calibrated on synthetic cases and pieces that give no figures (docs/research-log.md).
-TEMPERATURE = 2.0
+#: Neighbouring vertebrae look alike, and responses err together: those of n vertebrae count as
+#: those of √n that err by themselves, so what they say is divided by this times √n. Calibrated on
+#: synthetic cases and pieces that give no figures (docs/research-log.md).
+TEMPERATURE = 0.87
+
+#: chosen: n is how many vertebrae NEIGHBOUR_MM apart, the mean distance from C3 to L5, lie from the
+#: highest to the lowest place with a response of STRONG.
+NEIGHBOUR_MM, STRONG = 24.0, 0.1
 
 #: chosen: candidates nearer than this to one another are one vertebra.
 SAME_MM = 8.0
@@ -65,7 +70,8 @@ class Graph:
         places = tuple(sorted(candidates, key=lambda candidate: -candidate.center_mm[2]))
         centers_mm = np.array([place.center_mm for place in places])
         distances_mm = np.linalg.norm(centers_mm[:, None] - centers_mm, axis=-1)
-        weights = np.array([_weights(place) for place in places])
+        temperature = TEMPERATURE * np.sqrt(_count(places))
+        weights = np.array([_weights(place, temperature) for place in places])
         return cls(places, distances_mm, weights, spacing.bins(distances_mm))
 
     def limited(self, allowed: np.ndarray) -> "Graph":
@@ -165,12 +171,18 @@ def _log_product(log_weights: np.ndarray, step: np.ndarray) -> np.ndarray:
         return (np.log(sums) + largest)[:, 0]
 
 
-def _weights(candidate: Candidate) -> np.ndarray:
+def _count(places: Sequence[Candidate]) -> float:
+    """How many vertebrae places from head to foot span, at least 1."""
+    strong_mm = [place.center_mm[2] for place in places if place.response > STRONG]
+    return 1.0 + (strong_mm[0] - strong_mm[-1]) / NEIGHBOUR_MM if strong_mm else 1.0
+
+
+def _weights(candidate: Candidate, temperature: float) -> np.ndarray:
     """Log weight of each label there, in labels' order; negative for rare labels alone."""
     evidence = np.array([candidate.responses[label] for label in labels.ORDER])
     share = evidence / max(evidence.sum(), 1e-6)
     named = np.log(np.maximum(share, LEAST_SHARE) / LEAST_SHARE)
-    seen: np.ndarray = candidate.response * (EXPLAINED + named) / TEMPERATURE
+    seen: np.ndarray = candidate.response * (EXPLAINED + named) / temperature
     return seen + spacing.label_prior()
 
 
