@@ -145,17 +145,14 @@ class Merged:
     """A label map in the making: every voxel has the label of the highest response yet.
 
     Responses are kept for each vertebra's own part of the scan, never for every voxel of it.
+    label_map : on the scan's grid, uint8.
     """
 
     def __init__(self, ct: sitk.Image, threshold: float) -> None:
-        self._ct, self._threshold = ct, threshold
-        self._labels = np.zeros(ct.GetSize()[::-1], np.uint8)
+        self._threshold = threshold
+        self.label_map = sitk.Image(ct.GetSize(), sitk.sitkUInt8)
+        self.label_map.CopyInformation(ct)
         self._earlier: list[Placed] = []
-
-    @property
-    def label_map(self) -> sitk.Image:
-        """The label map on the scan's grid, uint8."""
-        return geometry.from_array(self._labels, self._ct)
 
     def add(self, label: int, placed: Placed) -> None:
         """Give a vertebra every voxel where its response is the highest yet."""
@@ -163,7 +160,9 @@ class Merged:
         for other in self._earlier:
             here, there = _shared(placed.where, other.where), _shared(other.where, placed.where)
             wins[here] &= placed.response[here] > other.response[there]
-        self._labels[placed.where][wins] = label
+        before = sitk.GetArrayViewFromImage(self.label_map)[placed.where]
+        part = np.where(wins, np.uint8(label), before)
+        self.label_map[placed.where[::-1]] = sitk.GetImageFromArray(part)
         # What does not exceed the threshold loses in any case; tiny floats take long to shorten.
         strong = np.where(placed.response > self._threshold, placed.response, 0)
         self._earlier.append(placed._replace(response=strong.astype(np.float16)))

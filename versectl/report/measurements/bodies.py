@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from versectl import geometry
 from versectl.report.measurements import axes, body, masks, shape
 from versectl.report.measurements.body import Body
-from versectl.report.measurements.masks import Mask
+from versectl.report.measurements.masks import Index, Mask
 from versectl.report.measurements.shape import Form
 from versectl.report.measures import NotMeasured
 from versectl.types import Vertebrae
@@ -24,13 +24,12 @@ C1, C2 = 1, 2
 class Part:
     """A vertebra's body within its mask.
 
-    points_mm : the body's voxels in the world, (n, 3). index : in the scan, (n, 3), z, y, x.
+    index : the body's voxels in the scan, (n, 3), z, y, x.
     is_cut : some are outermost voxels of the scan: more of the body may lie outside.
     """
 
     body: Body
-    points_mm: Array
-    index: NDArray[np.intp]
+    index: Index
     is_cut: bool
 
 
@@ -111,4 +110,4 @@ def _level(seen: Seen, own: Array) -> Array:
 def _within(mask: Mask, found: Body) -> Part:
     """The body's voxels of the scan's own grid."""
     own = found.holds(mask.points_mm)
-    return Part(found, mask.points_mm[own], mask.index[own], bool(mask.at_edge[own].any()))
+    return Part(found, mask.index[own], bool(mask.at_edge[own].any()))

@@ -68,7 +68,7 @@ class Body:
 
 
 def separate(mask: sitk.Image, center_mm: Array, axes: Array) -> Body:
-    """The body in a vertebra's mask (float32, 0 and 1, any grid).
+    """The body in a vertebra's mask (0 and 1, any grid).
 
     center_mm : a point within the body. axes : the vertebra's own (3, 3), columns left, back, up.
     Raises NotMeasured where body and arch cannot be separated.

@@ -13,6 +13,9 @@ from versectl.geometry import Frame
 
 Array = NDArray[np.float64]
 
+#: Places in an array; of a whole spine there are millions.
+Index = NDArray[np.int32]
+
 #: Voxels that share a corner are connected.
 CONNECTED = np.ones((3, 3, 3))
 
@@ -21,26 +24,30 @@ CONNECTED = np.ones((3, 3, 3))
 class Mask:
     """The voxels of one vertebra.
 
-    image : 0 and 1, float32, on the scan's grid, cropped, with a margin of a voxel.
-    index : places of its voxels in the scan, (n, 3), z, y, x. points_mm : in the world, (n, 3).
-    shape : of the scan, z, y, x.
+    image : 0 and 1, uint8, on the scan's grid, cropped, with a margin of a voxel.
+    index : places of its voxels in the scan, (n, 3), z, y, x.
+    scan : where the scan's voxels lie.
     """
 
     image: sitk.Image
-    index: NDArray[np.intp]
-    points_mm: Array
-    shape: tuple[int, ...]
+    index: Index
+    scan: Frame
+
+    @property
+    def points_mm(self) -> Array:
+        """Its voxels in the world, (n, 3)."""
+        return geometry.to_mm(self.scan, self.index[:, ::-1])
 
     @property
     def at_edge(self) -> NDArray[np.bool_]:
         """Which voxels are outermost ones of the scan, (n,)."""
-        last = np.array(self.shape) - 1
+        last = np.array(self.scan.size_vox[::-1]) - 1
         return ((self.index == 0) | (self.index == last)).any(axis=1)
 
     @property
     def stray_ml(self) -> float:
         """What is not connected with the largest piece."""
-        pieces, count = ndimage.label(sitk.GetArrayViewFromImage(self.image) > 0.5, CONNECTED)
+        pieces, count = ndimage.label(sitk.GetArrayViewFromImage(self.image), CONNECTED)
         sizes = np.bincount(pieces.ravel())[1:] if count > 1 else np.zeros(1)
         return float(sizes.sum() - sizes.max()) * self.voxel_ml
 
@@ -77,8 +84,7 @@ def _cut(values: NDArray[np.uint8], label: int, box: tuple[slice, ...], scan: Fr
     """One vertebra's mask; box : where it lies in the label map (z, y, x)."""
     own = values[box] == label
     start = np.array([side.start for side in box])
-    image = sitk.GetImageFromArray(np.pad(own.astype(np.float32), 1))
+    image = sitk.GetImageFromArray(np.pad(own.astype(np.uint8), 1))
     origin_mm = geometry.to_mm(scan, start[::-1] - 1)
     Frame(image.GetSize(), scan.spacing_mm, scan.direction, origin_mm).place(image)
-    index = np.argwhere(own) + start
-    return Mask(image, index, geometry.to_mm(scan, index[:, ::-1]), values.shape)
+    return Mask(image, (np.argwhere(own) + start).astype(np.int32), scan)

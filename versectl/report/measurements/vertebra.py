@@ -83,7 +83,8 @@ class Vertebra:
         part = self._body
         values_hu = sitk.GetArrayViewFromImage(ct)[tuple(part.index.T)]
         spacing_mm = np.array(ct.GetSpacing())
-        return attenuation.within(part.body, part.points_mm, values_hu, spacing_mm)
+        points_mm = geometry.to_mm(ct, part.index[:, ::-1])
+        return attenuation.within(part.body, points_mm, values_hu, spacing_mm)
 
     def _sizes(self) -> dict[str, float]:
         form = self._form
