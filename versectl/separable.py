@@ -5,6 +5,8 @@ a small matrix per axis; products with it take a tenth of the time of filtering 
 no more memory than the samples asked for.
 """
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +16,9 @@ from scipy import sparse
 
 #: chosen: voxels that are turned into floats at once, 4 MB: a core's own memory holds them.
 AT_ONCE_VOX = 2**20
+
+#: chosen: parts in work at a time.
+THREADS = 2
 
 #: chosen: smaller shares of a voxel count as none, 0.0002 HU of bone.
 NEGLIGIBLE = 1e-7
@@ -59,8 +64,8 @@ def through(
     """A volume (n0, n1, n2) through matrices (m0, n0), (m1, n1), (m2, n2): float32 (m0, m1, m2).
 
     floor : values below it are raised to it first; None leaves them.
-    Products of sparse matrices run in one thread. Those of dense ones would go on spinning beside
-    the networks'.
+    Products of sparse matrices run in our own threads. Those of dense ones would go on spinning
+    beside the networks'.
     """
     first, second, third = (
         sparse.csr_array(np.where(np.abs(matrix) < NEGLIGIBLE, np.float32(0), matrix))
@@ -78,10 +83,14 @@ def _along_first(
     """The volume with the matrix applied along its first axis: nothing has to be turned for it."""
     mixed = np.empty((matrix.shape[0], *volume.shape[1:]), np.float32)
     step = max(AT_ONCE_VOX // max(volume[:, :1].size, 1), 1)
-    for start in range(0, volume.shape[1], step):
+
+    def mix(start: int) -> None:
         part = volume[:, start : start + step].astype(np.float32, order="C")
         if floor is not None:
             np.maximum(part, np.float32(floor), out=part)
         lines = matrix @ part.reshape(len(part), -1)
         mixed[:, start : start + step] = lines.reshape(len(mixed), *part.shape[1:])
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        deque(threads.map(mix, range(0, volume.shape[1], step)), maxlen=0)
     return mixed
