@@ -143,14 +143,15 @@ def test_the_first_rib_tells_which_of_two_numberings_it_is():
     assert asked == [list(heights.values())] * 2
 
 
-def test_a_first_rib_that_does_not_change_sure_labels_is_beside_another_vertebra():
+@pytest.mark.parametrize(("t1_mm", "beside"), [(50, "T1"), (52, "C7"), (60, "C7")])
+def test_sure_labels_stay_beside_another_first_rib_which_is_nearer_to_a_neighbour(t1_mm, beside):
     sure = [
         candidate(z, **{name: 1})
         for name, z in (("C5", 94), ("C6", 77), ("C7", 60), ("T1", 41), ("T2", 21), ("T3", 0))
     ]
-    found = numbering.read(sure, -100.0, lambda _: 60.0 + 9)
+    found = numbering.read(sure, -100.0, lambda _: t1_mm + 9.0)
     assert names(found) == ["C5", "C6", "C7", "T1", "T2", "T3"]
-    assert found.numbering.first_rib_beside == labels.NUMBERS["C7"]
+    assert found.numbering.first_rib_beside == labels.NUMBERS[beside]
 
 
 @pytest.mark.parametrize("height_mm", [50.0, 170.0])
