@@ -7,7 +7,9 @@ import functools
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -59,7 +61,7 @@ def draw(size: Size, path: Path) -> None:
 
 
 def timed() -> dict[str, float]:
-    """Seconds that parts of a case take, filled while they run."""
+    """Seconds that parts of a case take, filled while they run; those of threads are added up."""
     from versectl.batch import transaction
     from versectl.io import case_files, volume
     from versectl.networks.split_inference import Fitting
@@ -96,12 +98,33 @@ def adding(function: Callable, seconds: dict[str, float], part: str) -> Callable
     return wrapper
 
 
+def counted() -> Counter[str]:
+    """How many boxes of the usual size each stage's network sees, filled while they run."""
+    from versectl.batch.steps import WatchedModels
+    from versectl.types import Model
+
+    boxes: Counter[str] = Counter()
+    begun = WatchedModels._begun
+
+    def counting(self: WatchedModels, stage: str, model: Model) -> Model:
+        ready = begun(self, stage, model)
+
+        def answer(seen: np.ndarray) -> np.ndarray:
+            boxes[stage] += np.prod(seen.shape[:3]) / np.prod(model.config.size_vox)
+            return ready.answer(seen)
+
+        return replace(ready, answer=answer)
+
+    WatchedModels._begun = counting
+    return boxes
+
+
 def run(scan: str, engine: str, precision: str) -> dict[str, object]:
-    """Wall seconds per stage and per part, CPU seconds of all, peak memory, vertebrae."""
+    """Wall seconds per stage and part, CPU seconds of all, boxes, peak memory, vertebrae."""
     from versectl.cli.main import main
 
     start, cpu = perf_counter(), cpu_s()
-    parts = timed()
+    boxes, parts = counted(), timed()
     with tempfile.TemporaryDirectory() as out:
         options = ["--engine", engine, "--precision", precision, "--device", "cpu", "-q"]
         main(["run-all", scan, out, *options], standalone_mode=False)
@@ -113,6 +136,7 @@ def run(scan: str, engine: str, precision: str) -> dict[str, object]:
         "vertebrae": len(report["vertebrae"]),
         "stages": report["seconds"],
         "parts": parts,
+        "boxes": boxes,
     }
 
 
