@@ -1,5 +1,6 @@
 """The models of a run: loaded when first used or just before, held as long as this provider is."""
 
+import gc
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from versectl import config
 from versectl.config import STAGES, Stage, StageConfig
 from versectl.errors import VersectlError
 from versectl.networks.device import wants_gpu
+from versectl.networks.engines.postponed import uncollected
 from versectl.types import Identity, Model
 
 
@@ -85,9 +87,11 @@ class Models:
         return config.fast(trained) if self.fast else trained
 
     def _load_all(self, stages: Sequence[Stage]) -> None:
-        with suppress(VersectlError):
-            for stage in stages:
-                self._get(stage)
+        with uncollected():
+            with suppress(VersectlError):
+                for stage in stages:
+                    self._get(stage)
+            gc.freeze()  # what is loaded stays, and need not be looked through again and again
 
     def _get(self, stage: Stage) -> Model:
         with self._locks[stage]:

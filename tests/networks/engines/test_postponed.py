@@ -1,12 +1,13 @@
 """Modules that are imported when they are first used, in a process of their own."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
 from versectl.networks.engines import choice
-from versectl.networks.engines.postponed import postponed
+from versectl.networks.engines.postponed import postponed, uncollected
 
 USED_LATER = """
 import sys
@@ -54,3 +55,24 @@ def test_starting_an_engine_draws_nothing_and_hears_nothing():
     if not choice.is_installed("openvino"):
         pytest.skip("OpenVINO is not installed")
     in_a_process(NOT_USED)
+
+
+def test_nothing_is_collected_within_the_block_whatever_happens_there():
+    def fails():
+        with uncollected(), uncollected():
+            assert not gc.isenabled()
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        fails()
+    assert gc.isenabled()
+
+
+def test_who_does_not_collect_is_left_alone():
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

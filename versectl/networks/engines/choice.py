@@ -1,6 +1,5 @@
 """Which engine computes the networks, on which device, in which precision."""
 
-import gc
 import importlib
 import importlib.util
 import os
@@ -131,7 +130,7 @@ def start(name: str) -> None:
         _environment("KERAS_BACKEND", name),
         stderr.suppressed(),
         postponed.postponed(*postponed.BY_KERAS),
-        _uncollected(),
+        postponed.uncollected(),
     ):
         import keras  # noqa: F401
 
@@ -178,18 +177,6 @@ def _known(name: str) -> str:
 def _running() -> str | None:
     """What Keras runs on in this process; None when it is not imported."""
     return sys.modules["keras"].config.backend() if "keras" in sys.modules else None
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Nothing is collected within the block: while modules are imported, hardly anything goes."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager
