@@ -166,9 +166,11 @@ def _rivals(graph: Graph, found: Posterior, path: list[Node]) -> _Rivals:
     allowed = np.ones(graph.weights.shape, bool)
     allowed[near] = np.arange(len(shares)) == shares.argmax()
     other = labelling.best(graph.limited(allowed), int(found.sizes.argmax()))
-    own = [label for _, label in path]
-    probability = _probability(graph, path, own, doubtful)
-    theirs = _probability(graph, path, _labels_at(graph, path, other), doubtful)
+    through = _log_weight_through(graph, near, found.log_total)
+    probability, theirs = (
+        float(np.exp(_log_weight_agreeing(graph, path, numbers, near) - through))
+        for numbers in ([label for _, label in path], _labels_at(graph, path, other))
+    )
     return _Rivals(path, confidence, probability, other, theirs)
 
 
@@ -188,17 +190,16 @@ def _labels_at(graph: Graph, path: list[Node], other: list[Node]) -> list[int | 
     ]
 
 
-def _probability(
-    graph: Graph, path: list[Node], numbers: Sequence[int | None], doubtful: int
+def _log_weight_agreeing(
+    graph: Graph, path: list[Node], numbers: Sequence[int | None], here: np.ndarray
 ) -> float:
-    """Probability that the vertebrae of a path have these labels, and no other.
+    """Log weight of the paths through the doubtful vertebra that agree with a numbering.
 
-    Of the labellings in which the doubtful vertebra is one those count that name none of the
-    path's vertebrae otherwise. So two numberings that differ there exclude one another.
+    Those count that name none of the path's vertebrae otherwise. So two numberings that differ
+    there exclude one another. here : the doubtful vertebra's places (places,).
     """
-    here = graph.near(path[doubtful][0])[:, None]
-    agreeing = _log_weight_through(graph.limited(_agreeing(graph, path, numbers)), here)
-    return float(np.exp(agreeing - _log_weight_through(graph, here)))
+    agreeing = graph.limited(_agreeing(graph, path, numbers))
+    return _log_weight_through(agreeing, here, labelling.log_total(agreeing))
 
 
 def _agreeing(graph: Graph, path: list[Node], numbers: Sequence[int | None]) -> np.ndarray:
@@ -212,10 +213,13 @@ def _agreeing(graph: Graph, path: list[Node], numbers: Sequence[int | None]) -> 
     return allowed
 
 
-def _log_weight_through(graph: Graph, here: np.ndarray) -> float:
-    """Log weight of all paths that go through one of some places (places, 1), -inf without any."""
-    all_paths = labelling.log_total(graph)
-    others = labelling.log_total(graph.limited(np.broadcast_to(~here, graph.weights.shape)))
+def _log_weight_through(graph: Graph, here: np.ndarray, all_paths: float) -> float:
+    """Log weight of all paths that go through one of some places (places,), -inf without any.
+
+    all_paths : log weight of all there are.
+    """
+    beside = np.broadcast_to(~here[:, None], graph.weights.shape)
+    others = labelling.log_total(graph.limited(beside))
     with np.errstate(divide="ignore"):
         return all_paths + float(np.log(-np.expm1(min(others - all_paths, 0.0))))
 
