@@ -74,6 +74,14 @@ def test_every_level_has_its_box_and_other_levels_the_trained_one():
         assert (chosen.at(label).size_vox, chosen.at(label).spacing_mm) == ((128, 128, 96), 1.0)
 
 
+def test_the_boxes_of_a_level_come_in_turn_and_the_trained_one_last():
+    fast = config.fast(config.DEFAULT["segmentation"])
+    sizes = {label: [each.size_vox for each in fast.looks(label)] for label in (3, 15)}
+    small, whole = (96, 96, 64), (128, 128, 96)
+    assert sizes == {3: [small, whole, whole], 15: [small, whole]}
+    assert [each.spacing_mm for each in fast.looks(3)] == [0.8, 0.8, 1.0]
+
+
 def test_boxes_read_back_and_damaged_ones_are_refused():
     fast = config.fast(config.DEFAULT["segmentation"])
     content = json.loads(json.dumps(config.to_json(fast)))
@@ -87,5 +95,6 @@ def test_boxes_read_back_and_damaged_ones_are_refused():
 def test_weights_of_another_box_keep_it_and_published_ones_are_refused():
     wide = replace(config.DEFAULT["segmentation"], size_vox=(144, 128, 96))
     assert config.fast(wide).boxes == wide.boxes
+    assert config.fast(config.DEFAULT["segmentation"]).boxes[-1:] == wide.boxes  # tried last
     with pytest.raises(WeightsError, match="without --fast"):
         config.fast(config.PAPER["segmentation"])

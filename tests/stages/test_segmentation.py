@@ -107,11 +107,53 @@ def test_a_vertebra_that_its_box_cuts_is_seen_again_in_the_trained_one(phantom, 
     assert dice(geometry.to_array(found) == 20, geometry.to_array(truth) == 20) > 0.9
 
 
-def test_fast_takes_a_vertebra_as_its_box_shows_it(phantom):
+@pytest.mark.parametrize(
+    ("width_vox", "looks"), [(32, 2), (48, 1)], ids=["much is cut", "little is cut"]
+)
+def test_fast_looks_again_where_much_is_cut_alone(phantom, width_vox, looks):
+    def corner_sticks_out(seen):
+        """A block of 40 x 29 x 20 mm, and a rod that ends beyond every small box."""
+        z, y, x = (np.arange(n) - (n - 1) / 2 for n in seen.shape[:3])
+        near = [abs(each) < half for each, half in ((z, 10), (y, 14.5), (x, 20))]
+        rod = [abs(each) < half for each, half in ((z, 2), (y, 2), (x, 40))]
+        shown = np.multiply.outer(np.multiply.outer(near[0], near[1]), near[2])
+        shown |= np.multiply.outer(np.multiply.outer(rod[0], rod[1]), rod[2])
+        return np.where(shown, 5.0, -5.0)[..., None]
+
+    answer, sizes = counting(corner_sticks_out)
+    stage = replace(small_box((width_vox, 96, 64)), looks_again=False)
+    found = segmentation.whole(phantom[0], CENTERS_MM[20], 20, Model(stage, answer))
+    assert len(sizes) == looks
+    wide = segmentation.whole(
+        phantom[0], CENTERS_MM[20], 20, Model(replace(stage, looks_again=True), answer)
+    )
+    assert np.count_nonzero(wide.response > 0.5) - np.count_nonzero(found.response > 0.5) == (
+        0 if looks == 2 else 4 * 4 * 32
+    )
+
+
+def test_boxes_of_a_level_are_tried_in_turn_until_one_shows_the_vertebra_uncut(phantom):
     answer, sizes = counting(pointed_at)
-    stage = replace(small_box((32, 96, 64)), looks_again=False)
+    boxes = [
+        config.LevelBox(20, 20, size, 1.0) for size in ((32, 96, 64), (96, 96, 64), (112,) * 3)
+    ]
+    stage = replace(CONFIG, boxes=tuple(boxes))
     segmentation.predict(phantom[0], {20: CENTERS_MM[20]}, Model(stage, answer))
-    assert sizes == [(32, 96, 64)]
+    assert sizes == [(32, 96, 64), (96, 96, 64)]
+
+
+def test_a_vertebra_that_a_small_box_does_not_show_is_sought_in_the_trained_one(phantom):
+    def wants_room(seen):
+        return (
+            pointed_at(seen)
+            if seen.shape == (96, 128, 128, 2)
+            else np.full((*seen.shape[:3], 1), -9)
+        )
+
+    answer, sizes = counting(wants_room)
+    stage = replace(small_box((96, 96, 64)), looks_again=False)
+    assert segmentation.whole(phantom[0], CENTERS_MM[20], 20, Model(stage, answer)) is not None
+    assert sizes == [(96, 96, 64), (128, 128, 96)]
 
 
 def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):

@@ -258,12 +258,12 @@ TINY = {
 }
 
 #: chosen on real and synthetic CT, docs/performance.md: less context for networks trained in
-#: DEFAULT's box, 0.26 to 0.44 of its volume.
+#: DEFAULT's box, 0.38 to 0.64 of its voxels.
 FAST_BOXES = (
-    LevelBox(labels.NUMBERS["C1"], labels.NUMBERS["C2"], (96, 96, 64), 1.0),
-    LevelBox(labels.NUMBERS["C3"], labels.NUMBERS["C7"], (80, 80, 64), 1.0),
-    LevelBox(labels.NUMBERS["T1"], labels.NUMBERS["T13"], (96, 96, 64), 1.0),
-    LevelBox(labels.NUMBERS["L1"], labels.NUMBERS["L6"], (112, 96, 64), 1.0),
+    LevelBox(labels.NUMBERS["C1"], labels.NUMBERS["C7"], (96, 96, 64), 0.8),
+    LevelBox(labels.NUMBERS["T1"], labels.NUMBERS["T3"], (112, 112, 80), 0.8),
+    LevelBox(labels.NUMBERS["T4"], labels.NUMBERS["T13"], (96, 96, 64), 1.0),
+    LevelBox(labels.NUMBERS["L1"], labels.NUMBERS["L6"], (112, 112, 80), 1.0),
 )
 
 
@@ -279,8 +279,8 @@ def fast(config: StageConfig) -> StageConfig:
         )
     ours = DEFAULT["segmentation"]
     sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))
-    boxes = FAST_BOXES if len(set(sizes)) == 1 else config.boxes
-    return replace(config, boxes=boxes, looks_again=config.stage != ours.stage)
+    first = FAST_BOXES if len(set(sizes)) == 1 else ()
+    return replace(config, boxes=(*first, *config.boxes), looks_again=config.stage != ours.stage)
 
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}

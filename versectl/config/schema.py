@@ -155,6 +155,11 @@ class LevelBox:
     size_vox: tuple[int, int, int]
     spacing_mm: float
 
+    def holds(self, label: int) -> bool:
+        """Whether it is for vertebrae of that level."""
+        first, level, last = map(labels.ORDER.index, (self.first, label, self.last))
+        return first <= level <= last
+
 
 @dataclass(frozen=True)
 class StageConfig:
@@ -174,9 +179,11 @@ class StageConfig:
     posterior_mm : how far the middle of the input lies behind the vertebral body's centre
         (segmentation).
     connectivity : voxels of one piece share a face (1), an edge (2) or a corner (3; segmentation).
-    boxes : network inputs of other sizes than in training, by level (segmentation).
-    looks_again : a scan whose levels are unclear at first is looked at again (vertebrae); so is a
-        vertebra that the box of its level cuts, in the trained one (segmentation).
+    boxes : network inputs of other sizes than in training, by level; those of one level in the
+        order in which they are tried (segmentation).
+    looks_again : a scan whose levels are unclear at first is looked at again (vertebrae). A
+        vertebra is looked at again, in the next box, when the first one shows nothing of it or cuts
+        it at all; without, when it cuts much of it (segmentation).
     """
 
     stage: str
@@ -198,12 +205,17 @@ class StageConfig:
     looks_again: bool = True
 
     def at(self, label: int) -> "StageConfig":
-        """The same for a vertebra of that level: with the size and spacing of its box."""
-        level = labels.ORDER.index(label)
-        for box in self.boxes:
-            if labels.ORDER.index(box.first) <= level <= labels.ORDER.index(box.last):
-                return replace(self, size_vox=box.size_vox, spacing_mm=box.spacing_mm, boxes=())
-        return replace(self, boxes=())
+        """The same for a vertebra of that level: with the size and spacing of its first box."""
+        return self.looks(label)[0]
+
+    def looks(self, label: int) -> list["StageConfig"]:
+        """The same with each box for a vertebra of that level, in turn; the trained one is last."""
+        trained = replace(self, boxes=())
+        boxes = [box for box in self.boxes if box.holds(label)]
+        return [
+            *(replace(trained, size_vox=box.size_vox, spacing_mm=box.spacing_mm) for box in boxes),
+            trained,
+        ]
 
     @property
     def works_upright(self) -> bool:
