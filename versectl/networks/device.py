@@ -10,6 +10,9 @@ from versectl.errors import DeviceError
 #: CPU features with which bfloat16 is faster than float32.
 FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 
+#: CPU features with which products of 8-bit numbers are fast and exact.
+FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+
 #: NVIDIA compute capability from which bfloat16 is native (Ampere).
 BFLOAT16_CAPABILITY = (8, 0)
 

@@ -21,7 +21,8 @@ class Models:
 
     folder : None for the weights that come with versectl.
     engine, device, precision, gpu_memory_mb : as choice.prepare() takes them.
-    fast : masks from less context, as config.fast() has it.
+    fast : masks from less context, as config.fast() has it, and, if the precision is "auto", in
+        8-bit numbers, as choice.in_int8() has it.
     Using a model raises WeightsError or DeviceError when it cannot be had.
     """
 
@@ -103,5 +104,8 @@ class Models:
         from versectl.networks import weights
         from versectl.networks.engines import choice
 
-        model = weights.load(self.folder, stage, choice.prepare(*self._settings))
+        ready = choice.prepare(*self._settings)
+        if self.fast and self.precision == "auto":
+            ready = choice.in_int8(ready)
+        model = weights.load(self.folder, stage, ready)
         return replace(model, config=self._used(model.config))

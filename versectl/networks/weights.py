@@ -4,9 +4,11 @@ Weights are data: the file holds arrays only, the network is built from the conf
 """
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from versectl import config
 from versectl.config import StageConfig
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import keras
 
     from versectl.networks.architectures import Layout
-    from versectl.networks.engines.choice import Ready
+    from versectl.networks.engines.choice import Ready, RoundingLibrary
 
 #: Ways of framing a scan and reading the network's answer that the commands know.
 PROTOCOLS = ("default", "published")
@@ -63,26 +65,42 @@ def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model
         mixed = engine.precision if library.MIXED else "float32"
         network = _filled(verified(described), mixed, library.LAYOUT)
     at_once = AT_ONCE if (stage, described.config.protocol) == SEVERAL else 1
-    answer = library.answering(network, engine.precision, ready.place, at_once)
+    how = (network, engine.precision, ready.place, at_once)
+    if ready.int8 and described.activations:
+        rounding = cast("RoundingLibrary", library)
+        answer = rounding.answering_in_int8(*how, described.activations)
+        engine = replace(engine, precision="int8")
+    else:
+        answer = library.answering(*how)
     return Model(described.config, answer, described.sha256, engine, at_once)
 
 
-def load_network(folder: Path | None, stage: str, precision: str = "float32") -> "keras.Model":
+def load_network(
+    folder: Path | None,
+    stage: str,
+    precision: str = "float32",
+    layout: "Layout" = "channels_last",
+) -> "keras.Model":
     """A stage's network alone, to be called on an array (batch, z, y, x, inputs).
 
     Its answer is the network's own, before any sigmoid. Each side must be a multiple of the
     configuration's divisor. No global setting of Keras is used or changed. Raises WeightsError as
     `load` does.
     """
-    return _filled(verified(describe(folder, stage)), precision)
+    return _filled(verified(describe(folder, stage)), precision, layout)
 
 
 class Described(NamedTuple):
-    """What <stage>.json says of a stage's weights."""
+    """What <stage>.json says of a stage's weights.
+
+    activations : lowest and highest number into each convolution in sample images, for 8-bit
+        numbers; () when they were not measured.
+    """
 
     config: StageConfig
     file: Path
     sha256: str
+    activations: tuple[tuple[float, float], ...] = ()
 
 
 def describe(folder: Path | None, stage: str) -> Described:
@@ -97,8 +115,9 @@ def describe(folder: Path | None, stage: str) -> Described:
             raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
     try:
         match atomic.read_json(settings):
-            case {"config": stage_config, "sha256": str(sha256)}:
-                return Described(config.from_json(stage_config), file, sha256)
+            case {"config": stage_config, "sha256": str(sha256), **more}:
+                activations = _ranges(more.get("activations", []))
+                return Described(config.from_json(stage_config), file, sha256, activations)
         raise ValueError("it has no configuration or no SHA-256")
     except ValueError as error:
         raise WeightsError(
@@ -133,6 +152,17 @@ def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> Non
     atomic.write_json(content, folder / f"{stage_config.stage}.json")
 
 
+def save_activations(activations: Sequence[tuple[float, float]], folder: Path, stage: str) -> None:
+    """Add the ranges of a network's activations to the description of its weights."""
+    described = describe(folder, stage)
+    content = {
+        "config": config.to_json(described.config),
+        "sha256": described.sha256,
+        "activations": [[float(f"{end:.4g}") for end in each] for each in activations],
+    }
+    atomic.write_json(content, folder / f"{stage}.json")
+
+
 def _filled(
     described: Described, precision: str, layout: "Layout" = "channels_last"
 ) -> "keras.Model":
@@ -147,6 +177,14 @@ def _filled(
     except (ValueError, OSError, KeyError, UserWarning) as error:
         raise WeightsError(f"{described.file} does not fit its configuration: {error}.") from error
     return network
+
+
+def _ranges(content: object) -> tuple[tuple[float, float], ...]:
+    """Pairs of numbers from JSON content; ValueError for anything else."""
+    try:
+        return tuple((float(low), float(high)) for low, high in content)  # type: ignore[attr-defined]
+    except TypeError as error:
+        raise ValueError(f"its activations are no pairs of numbers: {error}") from error
 
 
 def _line(described: Described) -> str:

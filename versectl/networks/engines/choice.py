@@ -4,14 +4,14 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from versectl.errors import DeviceError
 from versectl.io import stderr
-from versectl.networks.device import Device, wants_gpu
+from versectl.networks.device import FAST_INT8, Device, cpu_flags, wants_gpu
 from versectl.networks.engines import postponed
 from versectl.types import Answer, Engine
 
@@ -27,6 +27,9 @@ TITLES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO", "jax": "JAX", "tor
 #: PyTorch before JAX on a GPU is measured, too; chosen: TensorFlow first, for it is the default.
 ON_CPU = ("openvino", "tensorflow", "torch", "jax")
 ON_GPU = ("tensorflow", "torch", "jax", "openvino")
+
+#: Engines with `answering_in_int8`.
+IN_INT8 = ("openvino",)
 
 #: Engines that can train; chosen: what the default weights were trained with comes first.
 TRAINING = ("tensorflow", "jax", "torch")
@@ -55,13 +58,32 @@ class Library(Protocol):
         """The network as a function of one image, which so many threads will call at a time."""
 
 
+class RoundingLibrary(Library, Protocol):
+    """What engines in IN_INT8 offer, too."""
+
+    def answering_in_int8(
+        self,
+        network: "keras.Model",
+        precision: str,
+        place: str,
+        at_once: int,
+        activations: Sequence[tuple[float, float]],
+    ) -> Answer:
+        """The network as a function of one image, with convolutions in 8-bit numbers."""
+
+
 @dataclass(frozen=True)
 class Ready:
-    """An engine with its device and precision chosen. place : the engine's name of the device."""
+    """An engine with its device and precision chosen.
+
+    place : the engine's name of the device. int8 : whether networks whose weights come with the
+    ranges of their activations are computed in 8-bit numbers.
+    """
 
     library: Library
     engine: Engine
     place: str
+    int8: bool = False
 
 
 def prepare(
@@ -91,6 +113,12 @@ def prepare(
         )
     computes_in = used.precisions[0] if precision == "auto" else precision
     return Ready(library, Engine(name, version(name), used.name, computes_in), used.place)
+
+
+def in_int8(ready: Ready) -> Ready:
+    """The same, in 8-bit numbers where the engine computes them and the CPU is fast at them."""
+    able = ready.engine.name in IN_INT8 and ready.place == "CPU" and FAST_INT8 & cpu_flags()
+    return replace(ready, int8=bool(able))
 
 
 def chosen(engine: str | None, device: str = "auto") -> str:

@@ -6,9 +6,9 @@ on CPUs that have it, whatever was asked for.
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from openvino import opset16
 from versectl.networks import device as machine
 from versectl.networks.architectures import Layout
 from versectl.networks.device import Device
+from versectl.networks.engines import int8
 
 if TYPE_CHECKING:
     from versectl.types import Answer
@@ -59,12 +60,41 @@ def answering(network: keras.Model, precision: str, place: str, at_once: int = 1
     at_once : images that are answered at the same time, each by its share of the cores: on two,
         without one waiting for the other layer by layer.
     """
+    return _answering(partial(_graph, network), precision, place, at_once)
+
+
+def answering_in_int8(
+    network: keras.Model,
+    precision: str,
+    place: str,
+    at_once: int,
+    activations: Sequence[int8.Range],
+) -> "Answer":
+    """The same, with convolutions in 8-bit numbers, the rest in `precision`.
+
+    activations : range of the numbers into each convolution, as `measured` has them.
+    """
+
+    def graph(shape: tuple[int, ...]) -> ov.Model:
+        return int8.rounded(_graph(network, shape), activations)
+
+    return _answering(graph, precision, place, at_once)
+
+
+def measured(network: keras.Model, images: Sequence[np.ndarray]) -> list[int8.Range]:
+    """The range of the numbers into each convolution, from images (z, y, x, inputs) of a size."""
+    return int8.measured(_graph(network, (1, *images[0].shape)), images)
+
+
+def _answering(
+    graph: Callable[[tuple[int, ...]], ov.Model], precision: str, place: str, at_once: int
+) -> "Answer":
     core, lock = ov.Core(), threading.Lock()
     options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "NUM_STREAMS": str(at_once)}
 
     @lru_cache(maxsize=SIZES)
     def compiled(shape: tuple[int, ...]) -> _Compiled:
-        return _Compiled(core.compile_model(_graph(network, shape), place, options), at_once)
+        return _Compiled(core.compile_model(graph(shape), place, options), at_once)
 
     def answer(seen: np.ndarray) -> np.ndarray:
         image = np.ascontiguousarray(seen[None], np.float32)
