@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache, partial
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -89,18 +89,18 @@ def measured(network: keras.Model, images: Sequence[np.ndarray]) -> list[int8.Ra
 def _answering(
     graph: Callable[[tuple[int, ...]], ov.Model], precision: str, place: str, at_once: int
 ) -> "Answer":
-    core, lock = ov.Core(), threading.Lock()
+    core = ov.Core()
     options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "NUM_STREAMS": str(at_once)}
 
-    @lru_cache(maxsize=SIZES)
     def compiled(shape: tuple[int, ...]) -> _Compiled:
         return _Compiled(core.compile_model(graph(shape), place, options), at_once)
 
+    network = _Network(compiled)
+
     def answer(seen: np.ndarray) -> np.ndarray:
         image = np.ascontiguousarray(seen[None], np.float32)
-        with lock:
-            ours = compiled(image.shape)
-        with _turns.taken_by(ours):
+        ours = network.of_size(image.shape)
+        with _turns.taken_by(network):
             return ours.answer(image)
 
     return answer
@@ -124,22 +124,46 @@ class _Compiled:
             self._requests.put(request)
 
 
+class _Network:
+    """A network compiled for the sizes of image that came last, SIZES of them."""
+
+    def __init__(self, compiled: Callable[[tuple[int, ...]], _Compiled]) -> None:
+        self._compiled = compiled
+        self._kept: dict[tuple[int, ...], _Compiled] = {}
+        self._lock = threading.Lock()
+
+    def of_size(self, shape: tuple[int, ...]) -> _Compiled:
+        """The network for images of a shape."""
+        with self._lock:
+            ours = self._kept.pop(shape, None) or self._compiled(shape)
+            self._kept[shape] = ours  # the last to go
+            if len(self._kept) > SIZES:
+                del self._kept[next(iter(self._kept))]
+            return ours
+
+    def release_memory(self) -> None:
+        """Give back what is held for answers, while none is being computed."""
+        with self._lock:
+            for each in self._kept.values():
+                each.network.release_memory()
+
+
 class _Turns:
     """One network answers at a time; the one before gives back what it held for its answers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._answering = 0
-        self._last: Callable[[], _Compiled | None] = lambda: None
+        self._last: Callable[[], _Network | None] = lambda: None
 
     @contextmanager
-    def taken_by(self, ours: _Compiled) -> Iterator[None]:
-        """The turn of a network, for any number of images."""
+    def taken_by(self, ours: _Network) -> Iterator[None]:
+        """The turn of a network, for any number of images of any sizes."""
         with self._changed:
             self._changed.wait_for(lambda: not self._answering or self._last() is ours)
             last = self._last()
             if last is not None and last is not ours:
-                last.network.release_memory()
+                last.release_memory()
             self._last = weakref.ref(ours)
             self._answering += 1
         try:
