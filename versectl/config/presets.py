@@ -268,9 +268,9 @@ FAST_BOXES = (
 
 
 def fast(config: StageConfig) -> StageConfig:
-    """The same with less context for masks, for --fast; WeightsError for published ones.
+    """The same for --fast: masks from less context, labels from one look.
 
-    Labels are as without it: by one look alone, a real neck was named a level off.
+    Raises WeightsError for published weights.
     """
     if config.protocol != "default":
         raise WeightsError(
@@ -280,7 +280,7 @@ def fast(config: StageConfig) -> StageConfig:
     ours = DEFAULT["segmentation"]
     sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))
     first = FAST_BOXES if len(set(sizes)) == 1 else ()
-    return replace(config, boxes=(*first, *config.boxes), looks_again=config.stage != ours.stage)
+    return replace(config, boxes=(*first, *config.boxes), looks_again=False)
 
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}

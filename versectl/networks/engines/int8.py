@@ -17,21 +17,31 @@ STEPS, WEIGHT_STEPS = 256, 255
 Range = tuple[float, float]
 
 
-def rounded(graph: ov.Model, activations: Sequence[Range]) -> ov.Model:
-    """The graph with its convolutions in 8-bit numbers; ValueError for another number of ranges.
+def rounded(
+    graph: ov.Model, activations: Sequence[Range], kernels: Sequence[np.ndarray]
+) -> ov.Model:
+    """The graph with its convolutions in 8-bit numbers; ValueError for other numbers of them.
 
     activations : range of the numbers into each convolution, in the order of `measured`.
+    kernels : of each, as `kernels_of` has them.
     """
-    for convolution, (low, high) in zip(_convolutions(graph), activations, strict=True):
-        seen, weights = convolution.input_value(0), _constant(convolution.input_value(1))
+    each = zip(_convolutions(graph), activations, kernels, strict=True)
+    for convolution, (low, high), weights in each:
         low, high = _with_zero(low, high)
-        coarse = opset16.fake_quantize(seen, *map(np.float32, (low, high, low, high)), STEPS)
+        ends = map(np.float32, (low, high, low, high))
+        coarse = opset16.fake_quantize(convolution.input_value(0), *ends, STEPS)
         largest = np.abs(weights).max(axis=(1, 2, 3, 4), keepdims=True)
-        ends = (-largest, largest, -largest, largest)
-        kernel = opset16.fake_quantize(opset16.constant(weights), *ends, WEIGHT_STEPS)
+        limits = (-largest, largest, -largest, largest)
+        kernel = opset16.fake_quantize(opset16.constant(weights), *limits, WEIGHT_STEPS)
         convolution.input(0).replace_source_output(coarse.output(0))
         convolution.input(1).replace_source_output(kernel.output(0))
     return graph
+
+
+def kernels_of(graph: ov.Model) -> list[np.ndarray]:
+    """The kernel of each convolution, the same for images of every size."""
+    made = [opset16.result(each.input_value(1)) for each in _convolutions(graph)]
+    return [np.array(kernel, np.float32) for kernel in _compiled(ov.Model(made, []))([]).values()]
 
 
 def measured(graph: ov.Model, images: Sequence[np.ndarray]) -> list[Range]:
@@ -58,11 +68,6 @@ def _with_zero(low: float, high: float) -> Range:
     step = (high - low) / (STEPS - 1)
     below = round(-low / step)
     return -below * step, (STEPS - 1 - below) * step
-
-
-def _constant(output: ov.Output) -> np.ndarray:
-    """The numbers of a constant part of a graph."""
-    return np.array(_compiled(ov.Model([opset16.result(output)], []))([])[0], np.float32)
 
 
 def _compiled(graph: ov.Model) -> ov.CompiledModel:

@@ -75,8 +75,13 @@ def answering_in_int8(
     activations : range of the numbers into each convolution, as `measured` has them.
     """
 
+    kernels: list[np.ndarray] = []  # computed once, not for each size
+
     def graph(shape: tuple[int, ...]) -> ov.Model:
-        return int8.rounded(_graph(network, shape), activations)
+        exact = _graph(network, shape)
+        if not kernels:
+            kernels.extend(int8.kernels_of(exact))
+        return int8.rounded(exact, activations, kernels)
 
     return _answering(graph, precision, place, at_once)
 
