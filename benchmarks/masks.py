@@ -26,6 +26,7 @@ from versectl.errors import PartialFailureError
 from versectl.geometry import Grid
 from versectl.io import layout, volume
 from versectl.io.layout import Case
+from versectl.networks.engines import choice
 
 RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
 
@@ -62,6 +63,7 @@ def main(scans: Path, cases: Path) -> None:
     """Measure and write."""
     lines = ["# Masks, body and back part, and what --fast costs\n"]
     lines.append("```sh\npython benchmarks/masks.py ../shared/data/ct build/heldout\n```\n")
+    lines.append(f"Engine (`KERAS_BACKEND`): {choice.TITLES[choice.chosen(None)]}.\n")
     for title, source in (("Real CT with human masks", scans), ("Synthetic cases", cases)):
         runs = {name: measured(source, words) for name, words in MODES.items()}
         lines += [f"## {title}\n", *overview(runs), "", *per_case(runs), ""]

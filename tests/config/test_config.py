@@ -62,7 +62,8 @@ def test_fast_boxes_fit_the_network_and_lie_within_the_trained_one(stage):
     for box in fast.boxes:
         assert all(n % trained.network.divisor == 0 for n in box.size_vox)
         assert np.all(np.array(box.size_vox) * box.spacing_mm <= trained.size_vox)
-    assert not fast.looks_again
+    assert (fast == trained) == (stage == "spine")
+    assert fast.looks_again == (stage == "spine")
 
 
 def test_every_level_has_its_box_and_other_levels_the_trained_one():

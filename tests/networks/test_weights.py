@@ -128,7 +128,7 @@ def test_a_network_is_traced_once_for_inputs_of_all_sizes(folder, monkeypatch):
     assert len(traces) == 1
 
 
-def test_fast_models_are_fast_in_another_process_and_differ_in_masks_alone(folder):
+def test_fast_models_are_fast_in_another_process_and_find_the_spine_as_ever(folder):
     fast = loading.Models(folder, device="cpu", fast=True)
     assert fast.identity("spine") == loading.Models(folder, device="cpu").identity("spine")
     again = pickle.loads(pickle.dumps(fast))

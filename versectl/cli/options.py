@@ -226,7 +226,8 @@ OVERWRITE = option(
 FAST = option(
     "--fast",
     is_flag=True,
-    help="Masks from less context: faster, slightly worse. Labels are as without.",
+    help="Masks from less context and, with OpenVINO, in 8-bit numbers; labels from one look: "
+    "faster, slightly worse.",
 )
 
 #: For every command that runs networks on scans; reaches it as `options`.

@@ -268,7 +268,7 @@ FAST_BOXES = (
 
 
 def fast(config: StageConfig) -> StageConfig:
-    """The same for --fast: masks from less context, labels from one look.
+    """The same for --fast: masks from less context, labels from one look, the spine as ever.
 
     Raises WeightsError for published weights.
     """
@@ -280,7 +280,8 @@ def fast(config: StageConfig) -> StageConfig:
     ours = DEFAULT["segmentation"]
     sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))
     first = FAST_BOXES if len(set(sizes)) == 1 else ()
-    return replace(config, boxes=(*first, *config.boxes), looks_again=False)
+    looks_again = config.stage == "spine"
+    return replace(config, boxes=(*first, *config.boxes), looks_again=looks_again)
 
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}
