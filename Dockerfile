@@ -28,12 +28,14 @@ RUN case "$ENGINE" in \
     esac \
  && python3 -m venv /opt/venv \
  && sed "$keep; /^ipyniivue==/d" requirements.txt > /tmp/requirements.txt \
- && /opt/venv/bin/pip install --no-cache-dir --requirement /tmp/requirements.txt \
- && /opt/venv/bin/pip install --no-cache-dir --no-deps "$(grep '^ipyniivue==' requirements.txt)"
+ && /opt/venv/bin/pip install --no-cache-dir --no-compile --requirement /tmp/requirements.txt \
+ && /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps \
+      "$(grep '^ipyniivue==' requirements.txt)"
 
 # What versectl never uses is left out: the libraries' own tests, C sources, debugging symbols where
 # strip does no harm (it breaks numpy), and OpenVINO for Intel's GPUs and NPUs and for other programs'
-# networks. pip goes aside.
+# networks. pip goes aside. Bytecode is not compared with the time of its source: builders that round
+# it would have half of it compiled anew at every start.
 RUN cd /opt/venv/lib/python3*/site-packages \
  && find . -depth -type d -name tests ! -path './keras/*' ! -path './tensorflow/*' -exec rm -r {} + \
  && find . -regex '.*\.\(c\|h\|hpp\|pyx\|pxd\)' -delete \
@@ -42,7 +44,8 @@ RUN cd /opt/venv/lib/python3*/site-packages \
  && find . -path './openvino/*' -name 'libopenvino_*_frontend.so*' ! -name '*_ir_*' -delete \
  && strip --strip-unneeded _CharLS.*.so _openjpeg.*.so kiwisolver/*.so fontTools/*/*.so \
  && rm -rf pydicom/data/test_files pydicom/data/charset_files \
- && mkdir /opt/pip && mv pip setuptools /opt/pip
+ && mkdir /opt/pip && mv pip setuptools /opt/pip \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 FROM libraries AS program
 WORKDIR /src
@@ -50,8 +53,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY weights ./weights
 COPY evaluation ./evaluation
 COPY versectl ./versectl
-RUN PYTHONPATH=/opt/pip /opt/venv/bin/python3 -m pip install --no-cache-dir --no-deps \
-      --prefix /opt/program .
+RUN PYTHONPATH=/opt/pip /opt/venv/bin/python3 -m pip install --no-cache-dir --no-compile --no-deps \
+      --prefix /opt/program . \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/program
 
 FROM python AS versectl
 COPY --from=libraries /opt/venv /opt/venv
