@@ -249,7 +249,7 @@ except Exception as error:
 def test_reading_a_scan_takes_little_memory_beside_its_voxels(ending, tmp_path):
     """No copy in floats of what came in as int16; ITK's own copy of the voxels is not counted."""
     rng = np.random.default_rng(1)
-    voxels = rng.integers(-1100, 1500, (120, 130, 140), dtype=np.int16)
+    voxels = rng.integers(-1100, 1500, (160, 170, 180), dtype=np.int16)
     path = tmp_path / f"scan{ending}"
     volume.write(sitk.GetImageFromArray(voxels), path)
     volume.read_ct(path)  # modules that are loaded now do not count
