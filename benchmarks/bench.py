@@ -1,6 +1,6 @@
 """What this machine can do, what the networks make of it, and what a case costs.
 
-    make bench           all sizes up to 512 x 512 x 1400 and the published networks: four minutes on two cores
+    make bench           all sizes up to 512 x 512 x 1400, published networks: some four minutes
     make bench SHORT=1   up to 512 x 512 x 300, published networks on an eighth of their boxes
 
 Writes evaluation/results/bench.md and the plots in docs/pictures. Everything runs in processes of
