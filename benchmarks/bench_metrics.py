@@ -452,7 +452,7 @@ def _print_row(pair: Pair, library: Library, timing: Timing, row: dict[str, Timi
 
 def _print_ratios(timings: dict[str, dict[str, Timing]]) -> None:
     """How many times faster ours is, per pair and in the median."""
-    shelf = {
+    published = {
         definition: [
             library.name
             for library in LIBRARIES
@@ -461,9 +461,9 @@ def _print_ratios(timings: dict[str, dict[str, Timing]]) -> None:
         for definition in OURS
     }
     contests = {
-        "V: fastest off the shelf": ("V", shelf["V"]),
+        "V: fastest off the shelf": ("V", published["V"]),
         "V: SimpleITK cropped by hand": ("V", ["SimpleITK, cropped by hand"]),
-        "S: fastest off the shelf": ("S", shelf["S"]),
+        "S: fastest off the shelf": ("S", published["S"]),
     }
     print("| times faster than | clock | " + " | ".join(timings) + " | median |")
     print("|---|---|" + "---|" * (len(timings) + 1))

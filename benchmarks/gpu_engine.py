@@ -81,14 +81,14 @@ def main(asked: Asked) -> None:
 
     ready = choice.prepare(asked.engine, asked.device)
     started = {"import s": perf_counter() - start, **asdict(ready.engine)}
-    tell("start", asked, started)
+    print_part("start", asked, started)
     clock = Clock()
     clock.measure(ready.library)
     for name in asked.parts:
         PARTS[name](asked, clock)
 
 
-def tell(part: str, asked: Asked, found: dict[str, Any]) -> None:
+def print_part(part: str, asked: Asked, found: dict[str, Any]) -> None:
     """Print what was found."""
     print(json.dumps({"part": part, "engine": asked.engine, **found}), flush=True)
 
@@ -98,7 +98,7 @@ def reference(asked: Asked, _clock: Clock) -> None:
     there(asked.scan)
     seconds, found = run(asked.scan, models_of(asked, "float32"))
     write_found(found, asked.reference)
-    tell("reference", asked, {"stages": seconds, "vertebrae": len(found.centers_mm)})
+    print_part("reference", asked, {"stages": seconds, "vertebrae": len(found.centers_mm)})
 
 
 def case(asked: Asked, clock: Clock) -> None:
@@ -108,18 +108,18 @@ def case(asked: Asked, clock: Clock) -> None:
     for precision in asked.precisions:
         if asked.is_over:
             return
-        told: dict[str, Any] = {"precision": precision}
+        measured: dict[str, Any] = {"precision": precision}
         models = models_of(asked, precision)
         gpu_clock.forget_peak(asked.engine)
         for state in ("cold", "warm"):
             with gpu_clock.card() as card, clock.running() as spent:
                 stages, found = run(asked.scan, models)
-            told[state] = {**spent, **card, "stages": stages}
+            measured[state] = {**spent, **card, "stages": stages}
         first = first or found
-        told["peak MB"] = gpu_clock.peak_mb(asked.engine)
-        told["beside CPU"] = agreement(found, read_found(asked.reference))
-        told[f"beside {asked.precisions[0]}"] = agreement(found, first)
-        tell("case", asked, told)
+        measured["peak MB"] = gpu_clock.peak_mb(asked.engine)
+        measured["beside CPU"] = agreement(found, read_found(asked.reference))
+        measured[f"beside {asked.precisions[0]}"] = agreement(found, first)
+        print_part("case", asked, measured)
 
 
 def calls(asked: Asked, _clock: Clock) -> None:
@@ -143,7 +143,7 @@ def calls(asked: Asked, _clock: Clock) -> None:
             built.load_weights(weights.describe(None, stage).file)
             laps = [timed(built.predict_on_batch, seen) for _ in range(CALLS + 1)]
         found = {"precision": precision, "network": stage, "boxes": boxes, "tuned": tuned}
-        tell("calls", asked, found | {"ms per box": 1000 * min(laps[1:]) / boxes})
+        print_part("calls", asked, found | {"ms per box": 1000 * min(laps[1:]) / boxes})
 
 
 def timed(function: Callable[[np.ndarray], object], seen: np.ndarray) -> float:
@@ -160,7 +160,7 @@ def batch(asked: Asked, clock: Clock) -> None:
     models = models_of(asked, asked.precisions[-1])
     run(asked.batch[0], models)  # loads and compiles
     if asked.waits:
-        tell("ready", asked, {})
+        print_part("ready", asked, {})
         sys.stdin.readline()
     for number, slots in enumerate(asked.ways):
         if asked.is_over:
@@ -168,7 +168,7 @@ def batch(asked: Asked, clock: Clock) -> None:
         end = time.time() + (asked.until - time.time()) / (len(asked.ways) - number)
         with gpu_clock.card() as card, clock.running() as spent:
             done = scans_done(asked, models, slots, end)
-        tell("batch", asked, {"slots": slots, "scans": done, **spent, **card})
+        print_part("batch", asked, {"slots": slots, "scans": done, **spent, **card})
 
 
 def scans_done(asked: Asked, models: object, slots: int, end: float) -> int:
@@ -199,9 +199,10 @@ def limit(asked: Asked, _clock: Clock) -> None:
     gpu_clock.forget_peak(asked.engine)
     start = perf_counter()
     _, found = run(asked.scan, replace(models_of(asked, "float32"), gpu_memory_mb=limit_mb))
-    told = {"limit MB": limit_mb, "unlimited MB": peak_mb, "wall s": perf_counter() - start}
-    told |= {"peak MB": gpu_clock.peak_mb(asked.engine)}
-    tell("limit", asked, told | {"beside CPU": agreement(found, read_found(asked.reference))})
+    measured = {"limit MB": limit_mb, "unlimited MB": peak_mb, "wall s": perf_counter() - start}
+    measured |= {"peak MB": gpu_clock.peak_mb(asked.engine)}
+    measured |= {"beside CPU": agreement(found, read_found(asked.reference))}
+    print_part("limit", asked, measured)
 
 
 PARTS = {"reference": reference, "case": case, "calls": calls, "batch": batch, "limit": limit}

@@ -21,6 +21,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
+from versectl.errors import WeightsError
 from versectl.networks import weights
 from versectl.networks.engines import choice
 folder = Path(sys.argv[1])
@@ -38,6 +39,13 @@ assert weights.load(folder, "segmentation", replace(ready, int8=False)).engine =
 np.savez(folder / "answers.npz", exact=exact.answer(seen), rounded=rounded.answer(seen))
 small = seen[:16, :16, :16]
 assert rounded.answer(small).shape == (*small.shape[:3], 1)
+weights.save_activations(ranges[1:], folder, "segmentation")
+try:
+    weights.load(folder, "segmentation", ready).answer(seen)
+except WeightsError as error:
+    assert "measure them again" in str(error)
+else:
+    raise AssertionError("too few ranges were taken")
 print(*np.ravel(ranges))
 """
 

@@ -17,6 +17,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset16
 
+from versectl.errors import WeightsError
 from versectl.networks import device as machine
 from versectl.networks.architectures import Layout
 from versectl.networks.device import Device
@@ -73,14 +74,19 @@ def answering_in_int8(
     """The same, with convolutions in 8-bit numbers, the rest in `precision`.
 
     activations : range of the numbers into each convolution, as `measured` has them.
+    Its first answer raises WeightsError if they are not as many as the convolutions.
     """
-
     kernels: list[np.ndarray] = []  # computed once, not for each size
 
     def graph(shape: tuple[int, ...]) -> ov.Model:
         exact = _graph(network, shape)
         if not kernels:
             kernels.extend(int8.kernels_of(exact))
+        if len(kernels) != len(activations):
+            raise WeightsError(
+                f"The weights have {len(kernels)} convolutions but ranges for {len(activations)} "
+                "(activations in their .json): measure them again with benchmarks/int8.py."
+            )
         return int8.rounded(exact, activations, kernels)
 
     return _answering(graph, precision, place, at_once)
