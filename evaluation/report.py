@@ -224,7 +224,7 @@ def parse_thresholds(text: str) -> dict[str, float]:
         match = re.fullmatch(r"(\w+)=(0|1|[01]?\.\d+)", part.strip())
         if not match or match[1].upper() not in THRESHOLDS:
             raise BadInputError(
-                f"{part!r} is no threshold; write {' or '.join(THRESHOLDS)} and a least value "
+                f"{part!r} is not a threshold; write {' or '.join(THRESHOLDS)} and a least value "
                 "from 0 to 1, as in ID=0.9,DSC=0.85."
             )
         thresholds[match[1].upper()] = float(match[2])
@@ -248,7 +248,9 @@ def check(report: Report, thresholds: Mapping[str, float]) -> None:
     faults = below(report, thresholds)
     if report.failures:
         first = report.failures[0]
-        faults.append(f"cases not compared: {len(report.failures)}, {first.case}: {first.reason}")
+        faults.append(
+            f"cases not compared: {len(report.failures)} ({first.case}: {first.reason.rstrip('.')})"
+        )
     if report.left_out:
         faults.append(f"cases without a prediction: {len(report.left_out)}")
     if faults:

@@ -147,7 +147,7 @@ def mean_sd(figure: Figure, decimals: int) -> str:
 def _headline(shown: Report) -> str:
     return "\n".join(
         [
-            f"{len(shown.results)} scans, {len(shown.records)} vertebrae; "
+            f"{_scans(len(shown.results))}, {len(shown.records)} vertebrae; "
             f"scans with every vertebra identified: {_share(report.scans_correct(shown))}",
             f"centroids: {_point_sources(shown)}",
             *_left_out(shown),
@@ -227,7 +227,9 @@ def _published(shown: Report) -> list[str]:
 
 def _point_sources(shown: Report) -> str:
     sources = Counter(result.points_from for result in shown.results)
-    return ", ".join(f"{POINTS_FROM[source]} in {n} scans" for source, n in sources.items()) or "-"
+    return (
+        ", ".join(f"{POINTS_FROM[source]} in {_scans(n)}" for source, n in sources.items()) or "-"
+    )
 
 
 def _case_table(shown: Report) -> str:
@@ -345,7 +347,7 @@ def _shifts(shown: Report) -> list[str]:
         example = f" (L1 named {named})" if named else ""
         direction = "low" if shift > 0 else "high"
         words = f"all labels {levels} too {direction}{example} in {len(cases)} of"
-        lines.append(f"{words} {len(shown.results)} scans: {', '.join(cases)}")
+        lines.append(f"{words} {_scans(len(shown.results))}: {', '.join(cases)}")
     return lines
 
 
@@ -372,6 +374,10 @@ def _share(rate: Figure, decimals: int = 2) -> str:
     if rate.mean is None:
         return UNDEFINED
     return f"{round(rate.mean * rate.n)} of {rate.n} ({100 * rate.mean:.{decimals}f} %)"
+
+
+def _scans(count: int) -> str:
+    return f"{count} scan{'' if count == 1 else 's'}"
 
 
 def _fixed(value: float | None, decimals: int) -> str:

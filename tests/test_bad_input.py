@@ -17,7 +17,7 @@ SAYS = {
     "missing.nii.gz": "does not exist",
     "empty": "holds no CT",
     "only_text": "holds no CT",
-    "text.txt": "is no volume versectl reads",
+    "text.txt": "is not an image that versectl reads",
     "no_bytes.nii.gz": "not in the format its name says",
     "text.nii.gz": "not in the format its name says",
     "cut.nii": "damaged or cut off",
@@ -39,9 +39,9 @@ SAYS = {
     "infinite.nii.gz": "infinite values",
     "infinite.nrrd": "infinite values",
     "constant.nii.gz": "is constant: every voxel is -90",
-    "stored_values.nii.gz": "not Hounsfield units",
-    "picture.nii.gz": "not Hounsfield units",
-    "label_map.nii.gz": "not Hounsfield units",
+    "stored_values.nii.gz": "not Hounsfield units; convert it first",
+    "picture.nii.gz": "not Hounsfield units; it looks like a label map or an 8-bit picture",
+    "label_map.nii.gz": "not Hounsfield units; it looks like a label map or an 8-bit picture",
     "padded_stored_values.nii.gz": "not Hounsfield units",
     "twice_padded_stored_values.nii.gz": "not Hounsfield units",
     "flat_axes.nii.gz": "voxel axes that span no volume",
@@ -52,7 +52,7 @@ SAYS = {
     "short.nii.gz": "would be 12.5 mm long along its z axis",
     "short.mha": "would be 12.5 mm long along its z axis",
     "no_extent.mha": "spacing of 0",
-    "scan.img": "is no volume versectl reads",
+    "scan.img": "is not an image that versectl reads",
     "folder.nii.gz": "holds no CT",
     "zeros.nii.gz": "not in the format its name says",
     "huge.nii": "would be 75 m long along its z axis",
@@ -63,7 +63,7 @@ SAYS = {
     "rgb.nrrd": "colour or vector image",
     "nowhere.nii": "position or spacing that is not finite",
     "many_axes.mha": "a strange number of axes",
-    "no_text.mha": "its header is no text",
+    "no_text.mha": "its header is not text",
     "mr.nii.gz": "not Hounsfield units",
     "far.nii.gz": "not Hounsfield units",
 }
@@ -279,13 +279,13 @@ def test_output_that_cannot_be_written_is_bad_input(run, ct_file, tmp_path):
 
 
 SPINES = {
-    "not json": "is no spine file",
-    '{"center": [1, 2, 3]}': "is no spine file",
+    "not json": "is not a spine file",
+    '{"center": [1, 2, 3]}': "is not a spine file",
     '{"center_mm": [1, 2]}': "outside the scan",
     '{"center_mm": [1, 2, 30000]}': "outside the scan",
     '{"center_mm": [1, 2, NaN]}': "outside the scan",
-    '{"center_mm": "here"}': "is no spine file",
-    "[]": "is no spine file",
+    '{"center_mm": "here"}': "is not a spine file",
+    "[]": "is not a spine file",
 }
 
 
@@ -300,7 +300,7 @@ def test_a_spine_file_spoilt_by_hand_is_bad_input(run, ct_file, out, text):
 
 
 CENTROIDS = {
-    "not json": "is no JSON",
+    "not json": "is not valid JSON",
     '[{"direction": ["P", "I", "R"]}, {"label": 26, "X": 9, "Y": 9, "Z": 9}]': "names no vertebra",
     '[{"direction": ["P", "I", "R"]}, {"label": 20, "X": 900, "Y": 9, "Z": 9}]': "outside the scan",
 }

@@ -1,6 +1,10 @@
 """Mistakes a user can fix, each with the exit code the command line ends with."""
 
 import errno
+from collections.abc import Sequence
+
+#: chosen: names that a message lists.
+LISTED = 5
 
 #: No space, no quota, a file longer than is allowed.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -106,6 +110,16 @@ def explain(error: Exception) -> VersectlError:
 def printable(text: str) -> str:
     """The text on one line, without what a terminal would obey: file names can hold anything."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of many, and how many more there are.
+
+    >>> listed(["a", "b"]), listed("abcdefg")
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def first_line(error: Exception) -> str:

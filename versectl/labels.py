@@ -113,7 +113,7 @@ def span(text: str) -> tuple[int, ...]:
         names = (first, last if dash else first)
         begin, end = (ORDER.index(NUMBERS[name.strip()]) for name in names)
     except KeyError as error:
-        raise ValueError(f"{text} is no range of vertebrae; write it as T10-L5.") from error
+        raise ValueError(f"{text} is not a range of vertebrae; write it as T10-L5.") from error
     if begin > end:
         raise ValueError(f"{text} runs upwards; write it from head to foot, as T10-L5.")
     return ORDER[begin : end + 1]

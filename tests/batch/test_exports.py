@@ -122,7 +122,7 @@ def test_exports_of_results_that_are_replaced_do_not_stay(run, series, out):
 def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_file, out):
     done = run("run-all", ct_file, out, "--format", "dicom-seg")
     assert done.exit_code == 3
-    assert "is no DICOM; --format dicom-seg needs the series" in done.stderr
+    assert "is not DICOM; --format dicom-seg needs a DICOM series" in done.stderr
     assert not (out / "lumbar_seg.nii.gz").exists()
 
 

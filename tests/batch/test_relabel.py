@@ -217,7 +217,7 @@ def test_the_only_case_need_not_be_named(run, done):
 def test_a_case_that_is_not_there_or_busy_is_told(run, done):
     result = run("relabel", done, "--case", "thoracic", "--shift", "1")
     assert result.exit_code == 3
-    assert "has no centroids of a case thoracic" in result.stderr
+    assert "has no centroids of a case thoracic; there is lumbar." in result.stderr
     with transaction.begin(done, "lumbar"):
         busy = relabel(run, done, "--shift", "1")
     assert busy.exit_code == 3

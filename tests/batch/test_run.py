@@ -243,6 +243,14 @@ def test_status_and_collect_tell_of_all_reports(run, scans, out):
     assert [row["name"] for row in lines(out / "v.csv")] == ["T12", "L1", "L2"] * 2
 
 
+def test_a_folder_without_reports_is_taken_for_a_mistake(run, scans):
+    done = run("collect", scans)
+    assert done.exit_code == 3
+    assert "holds no <case>_report.json; give the OUT of run-all" in done.stderr
+    assert not (scans / "collected.csv").exists()
+    assert "is this the OUT of run-all?" in run("status", scans).stdout
+
+
 def test_a_foreign_or_damaged_report_costs_that_case_only(run, scans, out):
     run("run-all", scans, out)
     report = json.loads((out / "a_report.json").read_text())

@@ -32,13 +32,13 @@ BAD = {
     f"case,ct\n{'x' * 300},a.nii.gz\n": "cannot name files",
     "case,ct\na,a.nii.gz\na,b.nii.gz\n": "is there twice",
     "case,ct\na,\n": "holds no path",
-    "case,ct\na,a\0.nii.gz\n": "holds no path|is no CSV",
+    "case,ct\na,a\0.nii.gz\n": "holds no path|is not a CSV",
     "case,file\na,a.nii.gz\n": "has no column ct",
     "case,ct\n": "lists no case",
     "": "has no column ct",
-    b"\xff\xfe\x00": "is no CSV",
-    'ct\n"a': "is no CSV",
-    "ct\n" + "a" * 200_000: "is no CSV",
+    b"\xff\xfe\x00": "is not a CSV",
+    'ct\n"a': "is not a CSV",
+    "ct\n" + "a" * 200_000: "is not a CSV",
 }
 
 

@@ -81,7 +81,7 @@ def test_points_that_were_not_placed_do_not_count(tmp_path):
 
 
 WRONG = {
-    "unknown name": (markup([point("F-1")]), "has a point named 'F-1', which is no vertebra"),
+    "unknown name": (markup([point("F-1")]), "has a point named 'F-1', which is not a vertebra"),
     "no name": (markup([point("")]), "has a point named ''"),
     "sacrum": (markup([point("S1")]), "has a point named 'S1'"),
     "twice": (markup([point("L1"), point("l1")]), "has L1 twice"),
@@ -105,5 +105,5 @@ def test_what_is_wrong_is_refused_by_name(tmp_path, wrong):
 def test_what_is_no_markups_file_is_refused(tmp_path, text):
     path = tmp_path / "a_ctd.mrk.json"
     path.write_text(text)
-    with pytest.raises(BadInputError, match="is no"):
+    with pytest.raises(BadInputError, match="is not"):
         markups.read(path)

@@ -206,8 +206,8 @@ def times(out):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is no list of folds"),
-        ("[1, 2]", "is no list of folds"),
+        ("{", "is not a list of folds"),
+        ("[1, 2]", "is not a list of folds"),
         ('[["a"], ["c"]]', "names c, which has no CT"),
         ('[["a"], ["b", "a"]]', "names a twice"),
         ('[["a", "b"]]', "fewer than 2 folds"),

@@ -15,7 +15,13 @@ from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
 from versectl.batch.worker import OnCaseStep, Worker, slots
-from versectl.errors import BadInputError, FlaggedError, PartialFailureError, VersectlError
+from versectl.errors import (
+    BadInputError,
+    FlaggedError,
+    PartialFailureError,
+    VersectlError,
+    listed,
+)
 from versectl.io.layout import Case
 
 if TYPE_CHECKING:
@@ -138,22 +144,20 @@ def conclude(done: Sequence[Outcome]) -> None:
         raise failed[0].error or VersectlError(failed[0].line)
     if failed:
         raise PartialFailureError(
-            f"{len(failed)} of {len(done)} cases failed: {_listed(failed)}; the rest is done."
+            f"{len(failed)} of {len(done)} cases failed: {_named(failed)}; the rest is done."
         )
     flagged = [one for one in done if one.error is not None]
     if len(done) == 1 and flagged:
         raise flagged[0].error or VersectlError(flagged[0].line)
     if flagged:
         raise FlaggedError(
-            f"{len(flagged)} of {len(done)} results are likely wrong: {_listed(flagged)}; see the "
+            f"{len(flagged)} of {len(done)} results are likely wrong: {_named(flagged)}; see the "
             "flags in their reports. All results are written."
         )
 
 
-def _listed(some: Sequence[Outcome]) -> str:
-    """Their names, the first five."""
-    more = f" and {len(some) - 5} more" if some[5:] else ""
-    return ", ".join(one.name for one in some[:5]) + more
+def _named(some: Sequence[Outcome]) -> str:
+    return listed([one.name for one in some])
 
 
 class Progress:

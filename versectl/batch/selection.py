@@ -90,7 +90,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
             table = csv.DictReader(file, strict=True)
             columns, rows = table.fieldnames or (), list(table)
     except (ValueError, csv.Error) as error:
-        raise BadInputError(f"{path} is no CSV ({error}).") from error
+        raise BadInputError(f"{path} is not a CSV file ({error}).") from error
     if "ct" not in columns:
         raise BadInputError(f"{path} has no column ct; its first line must name the columns.")
     return rows

@@ -215,5 +215,5 @@ def collect(out: Path, csv: Path | None, rows: str) -> None:
 
     path = csv or out / "collected.csv"
     write = summary.write_cases if rows == "cases" else summary.write_vertebrae
-    count = write(summary.read(out), path)
+    count = write(summary.of_results(out), path)
     log.info("%d %s in %s", count, rows, path)

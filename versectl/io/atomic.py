@@ -56,7 +56,7 @@ def read_given_json(path: Path) -> object:
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise BadInputError(f"{path} is no JSON: {error}.") from error
+        raise BadInputError(f"{path} is not valid JSON: {error}.") from error
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:

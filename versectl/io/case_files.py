@@ -127,7 +127,7 @@ def _read_spine(ct: CT, path: Path) -> Spine:
         center_mm, peak = _center(content)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(
-            f'{path} is no spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
+            f'{path} is not a spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
         ) from error
     if center_mm is None:
         return Spine(np.full(3, np.nan), peak)
@@ -140,7 +140,7 @@ def _read_spine(ct: CT, path: Path) -> Spine:
 def _center(content: object) -> tuple[NDArray[np.float64] | None, float]:
     """Centre, if there is one, and peak of a spine file's content; NaN where it is not known."""
     if not isinstance(content, dict):
-        raise TypeError("it is no object")
+        raise TypeError("it is not an object")
     peak = content.get("peak")
     center = content["center_mm"]
     center_mm = None if center is None else np.array(center, np.float64)

@@ -126,15 +126,15 @@ def _entry(entry: object, where: str) -> tuple[int, Triple | None]:
     label = _label(entry["label"])
     if label is None:
         raise BadInputError(
-            f"{where} has label {entry['label']!r}, which is no vertebra; use 1 to 25 and 28, or "
-            "names from C1 to L6."
+            f"{where} has label {entry['label']!r}, which is not a vertebra; use 1 to 25 and 28, "
+            "or names from C1 to L6."
         )
     if any(entry[axis] is None for axis in "XYZ"):
         return label, None
     try:
         x, y, z = (float(entry[axis]) for axis in "XYZ")
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadInputError(f"{where} has a coordinate that is no number ({error}).") from error
+        raise BadInputError(f"{where} has a coordinate that is not a number ({error}).") from error
     return label, (x, y, z) if all(map(math.isfinite, (x, y, z))) else None
 
 

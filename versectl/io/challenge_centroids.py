@@ -39,8 +39,8 @@ def read_points(
         return {}
     if meant not in CHALLENGE_AXES:
         raise BadInputError(
-            f'{path} has no "direction"; say which challenge it is from: '
-            f"{' or '.join(CHALLENGE_AXES)}."
+            f'{path} has no "direction"; say which challenge it is from, '
+            f"{' or '.join(CHALLENGE_AXES)} (--pred-format or --gt-format)."
         )
     _check_long_axis(positions_mm, meant, path)
     return _challenge_points(positions_mm, CHALLENGE_AXES[meant], frame)

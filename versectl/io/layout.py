@@ -166,7 +166,9 @@ def _single(path: Path, series: str | None) -> Case:
         return Case(whole.name if path.is_dir() else whole.stem, ct=path, series=series)
     ending = suffix(path.name)
     if ending is None:
-        raise BadInputError(f"{path} is no volume versectl reads; use {', '.join(SUFFIXES)}.")
+        raise BadInputError(
+            f"{path} is not an image that versectl reads; use {', '.join(SUFFIXES)}."
+        )
     if series is not None:
         raise BadInputError(f"{path} has no series to choose from: it is not DICOM.")
     name, kind = parse(path.name) or (path.name, "ct")

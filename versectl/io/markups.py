@@ -38,7 +38,7 @@ def read(path: Path) -> dict[int, np.ndarray]:
         label = labels.NUMBERS.get("".join(name.split()).upper())
         if label is None:
             raise BadInputError(
-                f"{path} has a point named {name!r}, which is no vertebra; name it C1 to L6, or "
+                f"{path} has a point named {name!r}, which is not a vertebra; name it C1 to L6, or "
                 "delete it."
             )
         if label in found:
@@ -65,7 +65,7 @@ def _markups(path: Path) -> list[dict[str, Any]]:
     content = atomic.read_given_json(path)
     markups = content.get("markups") if isinstance(content, dict) else None
     if not isinstance(markups, list) or not all(_is_markup(one) for one in markups):
-        raise BadInputError(f"{path} is no markups file of 3D Slicer.")
+        raise BadInputError(f"{path} is not a markups file of 3D Slicer.")
     return markups
 
 

@@ -167,7 +167,7 @@ def _check_name(path: Path) -> None:
         raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
     if layout.suffix(path.name) is None:
         raise BadInputError(
-            f"{path} is no volume versectl reads; use {', '.join(layout.SUFFIXES)}."
+            f"{path} is not an image that versectl reads; use {', '.join(layout.SUFFIXES)}."
         )
     path.open("rb").close()  # ITK does not say when a file may not be read
 

@@ -184,7 +184,7 @@ def _ranges(content: object) -> tuple[tuple[float, float], ...]:
     try:
         return tuple((float(low), float(high)) for low, high in content)  # type: ignore[attr-defined]
     except TypeError as error:
-        raise ValueError(f"its activations are no pairs of numbers: {error}") from error
+        raise ValueError(f"its activations are not pairs of numbers: {error}") from error
 
 
 def _line(described: Described) -> str:

@@ -91,7 +91,7 @@ def collapsed(measured: Sequence[Measurement]) -> list[Flag]:
             "note",
             row.name,
             f"{row.name} may be collapsed: its body has lost {loss:.0%} of its height.",
-            "Look at it on a sagittal view; a curved endplate or a wrong mask looks alike.",
+            "Look at it on a sagittal view; a curved endplate or a wrong mask looks the same.",
         )
         for row, loss in found
         if row.label in GRADED and loss >= HEIGHT_LOSS
@@ -120,7 +120,7 @@ def metal(measured: Sequence[Measurement]) -> list[Flag]:
         rows,
         ("metal", "note"),
         "There is metal, or contrast medium as dense, in the mask of {}.",
-        "Leave Hounsfield units there out; look at the masks beside implants.",
+        "Leave their Hounsfield units out of your analysis, and check the masks there.",
     )
 
 

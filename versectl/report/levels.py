@@ -92,7 +92,7 @@ def _unusual(above: int, below: int, ratio: float) -> Flag:
     what = f"{both} are {ratio:.1f} times as far apart as usual"
     if ratio < TWICE:
         return taken_for_two(below, what)
-    advice = "Check both centroids: one may be misplaced, or a vertebra between be passed over."
+    advice = "Check both centroids: one may be misplaced, or a vertebra between them missed."
     return Flag("unusual_distance", "warning", labels.NAMES[above], f"{what}.", advice)
 
 

@@ -77,8 +77,8 @@ def header_may_be_flipped(vertebrae: Vertebrae, height_mm: float) -> list[Flag]:
             "error",
             None,
             f"{found}: the scan may be upside down or front to back.",
-            "Compare it with the patient in a viewer; a wrong orientation in the header is the "
-            "likely cause.",
+            "Open it in a viewer and check which way the patient lies; a wrong orientation in the "
+            "header is the likely cause.",
         )
     ]
 
@@ -134,7 +134,7 @@ def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
             "note",
             None,
             f"{anatomy.listed(names)} {touch} the border of the scan and may be cut.",
-            "Leave volumes and heights of these vertebrae out.",
+            "Leave their volumes and heights out of your analysis.",
         )
     ]
 

@@ -71,13 +71,21 @@ class Overview:
 def read(out: Path, working: Sequence[str] = ()) -> Overview:
     """All reports in a folder; BadInputError when it is none."""
     if not Path(out).is_dir():
-        raise BadInputError(f"{out} is no folder; give the OUT of a batch.")
+        raise BadInputError(f"{out} is not a folder; give the OUT of run-all.")
     found = {
         file.name.removesuffix(ENDING): case_report.read(file)
         for file in sorted(Path(out).glob(f"*{ENDING}"))
     }
     reports = {name: report for name, report in found.items() if report is not None}
     return Overview(reports, [name for name in found if name not in reports], working)
+
+
+def of_results(out: Path) -> Overview:
+    """The same of a folder that has been worked on; BadInputError when it holds no report."""
+    overview = read(out)
+    if not overview.reports and not overview.unreadable:
+        raise BadInputError(f"{out} holds no <case>{ENDING}; give the OUT of run-all.")
+    return overview
 
 
 def text(overview: Overview) -> str:
@@ -92,6 +100,8 @@ def text(overview: Overview) -> str:
     lines += [f"  {name} is likely wrong: {_doubt(overview, name)}" for name, _ in doubtful[:SHOWN]]
     lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
+    if not (overview.reports or overview.unreadable or overview.working):
+        lines.append(f"  there is no <case>{ENDING} yet; is this the OUT of run-all?")
     return "\n".join(map(printable, lines))
 
 

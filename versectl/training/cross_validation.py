@@ -60,7 +60,7 @@ def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
         names = [[str(name) for name in fold] for fold in json.loads(path.read_text())]
     except (OSError, ValueError, TypeError) as error:
         raise BadInputError(
-            f'{path} is no list of folds, each a list of case names: [["a", "b"], ["c"]].'
+            f'{path} is not a list of folds, each a list of case names: [["a", "b"], ["c"]].'
         ) from error
     every = [layout.key(name) for fold in names for name in fold]
     missing = [key for key in every if key not in by_key]

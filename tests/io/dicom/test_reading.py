@@ -276,7 +276,7 @@ def test_a_series_that_cannot_be_read_is_refused_in_one_line(make, says, tmp_pat
 def test_encrypted_and_damaged_zips_are_refused(tmp_path):
     path = tmp_path / "study.zip"
     path.write_bytes(b"PK" + bytes(50))
-    with pytest.raises(BadInputError, match="damaged or no zip"):
+    with pytest.raises(BadInputError, match="damaged or not a zip"):
         reading.read(path)
 
 

@@ -181,7 +181,7 @@ def test_exports_of_earlier_results_are_outdated_unless_they_come_anew(findings,
 def test_a_ct_that_is_no_dicom_has_no_dicom_seg(tmp_path):
     case = Case("spine", ct=tmp_path / "spine_ct.nii.gz")
     formats.check(Exports(("slicer", "nifti")), case)
-    with pytest.raises(BadInputError, match="is no DICOM; --format dicom-seg needs"):
+    with pytest.raises(BadInputError, match="is not DICOM; --format dicom-seg needs"):
         formats.check(Exports(("slicer", "dicom-seg")), case)
 
 

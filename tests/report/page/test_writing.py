@@ -51,6 +51,11 @@ def test_without_the_ct_the_masks_are_shown_alone(run, done):
     assert "Hounsfield" not in html(done)
 
 
+def test_cases_without_a_ct_are_named(run, ct_file, done):
+    assert "shows masks alone: lumbar" in run("report", done).stdout
+    assert "masks alone" not in run("report", done, "--ct", ct_file).stdout
+
+
 def test_another_ct_is_said(run, ct_file, done, label_map):
     path = done / "lumbar_report.json"
     content = json.loads(path.read_text())
@@ -98,7 +103,7 @@ def test_a_folder_without_results_is_refused_and_nothing_is_written(run, tmp_pat
 def test_a_case_is_found_by_its_name_and_by_its_files(done, tmp_path):
     for name in ("lumbar", "lumbar_report.json", "lumbar_seg.nii.gz"):
         assert writing.find_case(done / name) == (done, "lumbar")
-    with pytest.raises(writing.BadInputError, match="is no case"):
+    with pytest.raises(writing.BadInputError, match="is not a case"):
         writing.find_case(done / "thoracic")
 
 

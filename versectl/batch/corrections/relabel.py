@@ -21,7 +21,7 @@ from versectl.batch import case as case_run
 from versectl.batch import transaction
 from versectl.batch.corrections import centroid_files
 from versectl.batch.transaction import Transaction
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, listed
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
@@ -55,19 +55,24 @@ class Relabelled:
 
 def only_case(out: Path) -> str:
     """The name of the one case in OUT; BadInputError when there are more, or none."""
-    names = sorted(
-        {
-            path.name.removesuffix(ending)
-            for ending in ("_ctd.json", "_ctd.mrk.json")
-            for path in Path(out).glob(f"*{ending}")
-        }
-    )
+    names = _cases(out)
+    if len(names) > 1:
+        raise BadInputError(
+            f"{out} has {len(names)} cases: {listed(names)}; choose one with --case."
+        )
+    return names[0]
+
+
+def _cases(out: Path) -> list[str]:
+    """The cases that have centroids, in order of name; BadInputError where there is none."""
+    names = {
+        path.name.removesuffix(ending)
+        for ending in ("_ctd.json", "_ctd.mrk.json")
+        for path in Path(out).glob(f"*{ending}")
+    }
     if not names:
         raise BadInputError(f"{out} has no centroids of any case; give the OUT of run-all.")
-    if len(names) > 1:
-        listed = ", ".join(names[:5]) + (", ..." if names[5:] else "")
-        raise BadInputError(f"{out} has {len(names)} cases: {listed}; choose one with --case.")
-    return names[0]
+    return sorted(names)
 
 
 def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
@@ -79,7 +84,8 @@ def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
     """
     paths = Paths(out, case.name)
     if not any(paths.of(kind).exists() for kind in ("vertebrae", "markups")):
-        raise BadInputError(f"{out} has no centroids of a case {case.name}; see versectl status.")
+        there = listed(_cases(out))
+        raise BadInputError(f"{out} has no centroids of a case {case.name}; there is {there}.")
     try:
         with transaction.begin(out, case.name) as files:
             return _relabel(files, case, wanted)

@@ -170,7 +170,7 @@ def quiet() -> Iterator[ModuleType]:
         import pydicom
     except ImportError as error:
         raise PackageError(
-            "DICOM needs more packages; install them by: pip install 'versectl[dicom]'."
+            "DICOM needs more packages; install them with: pip install 'versectl[dicom]'."
         ) from error
     pydicom.config.logger.disabled = True
     with warnings.catch_warnings():

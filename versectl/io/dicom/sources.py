@@ -104,6 +104,6 @@ def _unpack(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise BadInputError(f"{path} is damaged or no zip; get it again.") from error
+        raise BadInputError(f"{path} is damaged or not a zip; get it again.") from error
     except RuntimeError as error:
         raise BadInputError(f"{path} is encrypted; unpack it and give its folder.") from error

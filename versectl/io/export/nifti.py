@@ -33,7 +33,7 @@ def write_renamed(source: Path, table: NDArray[np.uint8], path: Path) -> None:
     """
     forms = volume.read_placement(source).nifti
     if forms is None:
-        raise BadInputError(f"{source} is no NIfTI.")
+        raise BadInputError(f"{source} is not a NIfTI file.")
     extension = Nifti1Extension(label_table.ECODE, label_table.xml())
     with replacing(path, ".nii.gz") as temporary:
         images_nifti.write(table[volume.read_own_labels(source)], forms, temporary, extension)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from versectl.errors import BadInputError
 from versectl.geometry import AIR_HU
+from versectl.io.images import masks
 from versectl.types import Flag
 
 #: chosen: no scanner measures less; what is lower is padding.
@@ -40,14 +41,21 @@ def check(values: NDArray[Any], name: Path | str) -> tuple[Flag, ...]:
         raise BadInputError(f"{name} is constant: every voxel is {low:g}.")
     credible = CREDIBLE[0] <= low < high <= CREDIBLE[1]
     if high < BONE_HU or not credible or not _shows_fat(values, low):
-        raise BadInputError(
-            f"{name} has values from {low:g} to {high:g} that are not Hounsfield units; convert "
-            "it first (values as stored by the scanner need their rescale slope and intercept)."
-        )
+        held = f"{name} has values from {low:g} to {high:g} that are not Hounsfield units"
+        raise BadInputError(f"{held}; {_remedy(values)}.")
     if low < AIR_HU:
         for plane in values:
             np.maximum(plane, values.dtype.type(AIR_HU), out=plane)
     return _missing(missing, values.size)
+
+
+def _remedy(values: NDArray[Any]) -> str:
+    """What to do about voxels that are not Hounsfield units."""
+    if all(masks.are_labels(plane) for plane in values):
+        return "it looks like a label map or an 8-bit picture, so give the CT itself"
+    return (
+        "convert it first (values as stored by the scanner need their rescale slope and intercept)"
+    )
 
 
 def _fill(values: NDArray[Any], name: Path | str) -> int:
@@ -91,5 +99,5 @@ def _missing(count: int, voxels: int) -> tuple[Flag, ...]:
         return ()
     share = 100 * count / voxels
     message = f"{count} voxels ({share:.2g} %) have no value (NaN); they were taken as air."
-    advice = "Nothing, where they lie outside the field of view; else mend the scan."
+    advice = "Nothing, if they lie outside the field of view; otherwise check the scan."
     return (Flag("nan_as_air", "warning", None, message, advice),)

@@ -135,7 +135,7 @@ def _check_text(header: bytes) -> None:
     if not re.fullmatch(rb"[1-9]", axes[1]):  # ITK takes memory for as many as it reads
         raise ValueError("its header has a strange number of axes")
     if b"\0" in header or not header.isascii():
-        raise ValueError("its header is no text")
+        raise ValueError("its header is not text")
 
 
 def _check_packed(path: Path, place: str, behind: bytes) -> None:

@@ -33,11 +33,12 @@ def _is_labels(path: Path, header: nifti.Header) -> bool:
     """A file of zeros is none: it is a CT that was lost."""
     highest = 0.0
     for part in nifti.parts(path, header):
-        if not _are_labels(part):
+        if not are_labels(part):
             return False
         highest = max(highest, float(part.max()))
     return highest > 0
 
 
-def _are_labels(values: NDArray[Any]) -> bool:
+def are_labels(values: NDArray[Any]) -> bool:
+    """Whether all values are whole numbers in 0..255."""
     return bool(((values >= 0) & (values <= 255) & (values == np.rint(values))).all())

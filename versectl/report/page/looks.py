@@ -31,7 +31,7 @@ THUMBNAIL_PX = (150, 84)
 #: chosen: no artefact is seen, at a fifth of the PNG's size.
 QUALITY = 82
 
-NO_CT = "No CT was given: the masks are shown alone. Give it by: versectl report OUT --ct IN"
+NO_CT = "No CT was given: the masks are shown alone. To add it: versectl report OUT --ct IN"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, listed
 from versectl.io import atomic, layout
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import summary
+from versectl.report import case_report, summary
 from versectl.report.page import accuracy, case, looks, rendering, viewer
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Overview
 
@@ -58,10 +58,8 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
     A case of which nothing can be shown has a page that says why.
     Raises BadInputError where the folder holds no report.
     """
-    overview = summary.read(out)
+    overview = summary.of_results(out)
     names = list(overview.reports)
-    if not names and not overview.unreadable:
-        raise BadInputError(f"{out} holds no <case>{summary.ENDING}; give the OUT of run-all.")
     batch = describe(out)
     entries = []
     bar.reset(len(names))
@@ -71,6 +69,10 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
         bar.update()
     index = Overview(entries, overview.unreadable, sources.evaluation)
     _write_text(rendering.index(batch, index), out / INDEX)
+    shown = [n for n, report in overview.reports.items() if report.status != case_report.FAILED]
+    lacking = [name for name in shown if name not in sources.cts]
+    if lacking:
+        log.info("No CT given (--ct), so that the viewer shows masks alone: %s", listed(lacking))
     return out / INDEX
 
 
@@ -89,8 +91,8 @@ def find_case(path: Path) -> tuple[Path, str]:
         if name and Paths(path.parent, name).of("report").exists():
             return path.parent, name
     raise BadInputError(
-        f"{path} is no case: there is no {path.name}{summary.ENDING}; give OUT/<case>, or a file "
-        "of it."
+        f"{path} is not a case: there is no {path.name}{summary.ENDING}; give OUT/<case>, or a "
+        "file of it."
     )
 
 

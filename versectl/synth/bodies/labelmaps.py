@@ -182,7 +182,7 @@ def _description(path: Path) -> tuple[dict[int, str], list[int]]:
     unknown = sorted(set(wrong) - set(names.values()))
     if unknown:
         raise BadInputError(
-            f"{beside} excludes {unknown[0]!r}, which is no name of its structures."
+            f"{beside} excludes {unknown[0]!r}, which is not one of its structures."
         )
     return names, [number for number, name in names.items() if name in wrong]
 
