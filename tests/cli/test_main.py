@@ -282,6 +282,12 @@ def test_every_command_has_help(command):
     assert cli.main.commands[command].help
 
 
+def test_no_command_is_cut_off_in_the_list(run):
+    listed = run("--help").stdout.partition("Commands:")[2]
+    assert "run-all" in listed
+    assert "..." not in listed
+
+
 def test_help_loads_nothing_heavy_and_answers_at_once():
     code = (
         "import sys, versectl.cli.main; "

@@ -51,9 +51,10 @@ def slug(name: str, default: str | None, help_text: str) -> Decorator:
 )
 @adding(*RUN, *VERBOSITY)
 def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None:
-    """Process the test scans of a VerSe challenge: writes <id>_seg.nii.gz and <id>_ctd.json.
+    """Process the test scans of a VerSe challenge.
 
-    Centroids are written in the challenge's own axes, in millimetres.
+    Writes <id>_seg.nii.gz and <id>_ctd.json, the centroids in the challenge's own axes, in
+    millimetres.
     """
     from versectl.batch.job import RUN_ALL
     from versectl.challenges import verse
@@ -80,7 +81,10 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
 @gathered(ServeOptions, "serving")
 @adding(*RUN, *VERBOSITY)
 def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
-    """Serve grand-challenge.org: GET /health, POST /invoke; reads --input, writes --output."""
+    """Serve grand-challenge.org over HTTP.
+
+    Answers GET /health and POST /invoke; reads --input, writes --output.
+    """
     from versectl.batch.job import RUN_ALL
     from versectl.challenges import grand_challenge
 

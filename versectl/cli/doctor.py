@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 def doctor(
     weights: Path | None, engine: str | None, device: str, precision: str, skip_test: bool
 ) -> None:
-    """Show versions, engine, device, precision and weights, and process a small synthetic CT.
+    """Check the installation on a small synthetic CT.
 
-    Ends with the exit code of what does not work: 2 for an engine or device that is not available,
-    6 for weights, 1 if the networks do not find what was drawn.
+    Shows versions, engine, device, precision and weights. Ends with the exit code of what does not
+    work: 2 for an engine or device that is not available, 6 for weights, 1 if the networks do not
+    find what was drawn.
     """
     from versectl.networks import loading
     from versectl.networks.engines import choice

@@ -87,7 +87,7 @@ SCORING = (
         type=click.Choice(["paper", "official"]),
         default="paper",
         show_default=True,
-        help="When a vertebra counts as identified.",
+        help="When a vertebra counts as identified: as in the paper, or in the challenge's script.",
     ),
     option(
         "--missed-pe",
@@ -119,6 +119,12 @@ SCORING = (
 )
 
 
+FAIL_BELOW = (
+    "End with code 4 if a metric is lower, such as ID=0.9,DSC=0.85. ID: share of vertebrae "
+    "identified; DSC: mean Dice; SCANS: share of scans with every vertebra identified."
+)
+
+
 @click.command()
 @option("--pred", type=FILE, required=True, help="Predictions: a folder or one file.")
 @GROUND_TRUTH
@@ -126,13 +132,14 @@ SCORING = (
 @option("--details", is_flag=True, help="Print all tables: per case, per vertebra, without border.")
 @option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
 @option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
-@option("--fail-below", metavar="LIST", help="End with code 4 below these: ID=0.9,DSC=0.85.")
+@option("--fail-below", metavar="LIST", help=FAIL_BELOW)
 @adding(*SCORING, *VERBOSITY)
 @gathered(EvaluateOptions, "options")
 def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
-    """Compare predictions with the ground truth: ID rate, point error, Dice, Hausdorff distance.
+    """Compare results with a ground truth.
 
-    Exit code 4: a case could not be compared, or a metric is below --fail-below.
+    Prints ID rate, point error, Dice and Hausdorff distance. Ends with code 4 if a true case has no
+    prediction or cannot be compared, or if a metric is below --fail-below.
     """
     from versectl.evaluation import report, table
 
@@ -154,7 +161,10 @@ def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
 @click.argument("teams", nargs=-1, required=True, type=FILE)
 @adding(GROUND_TRUTH, *SCORING, *VERBOSITY)
 def rank(teams: tuple[Path, ...], scoring: ScoringOptions) -> None:
-    """Rank several teams' folders by paired Wilcoxon tests over the scans."""
+    """Rank the results of several methods.
+
+    TEAMS are their folders of results for the same scans, compared by paired Wilcoxon tests.
+    """
     from versectl.evaluation import ranking
 
     found = ranking.rank(scoring.gt, teams, scoring.for_evaluation())

@@ -76,9 +76,14 @@ def main() -> None:
     environment: --device is VERSECTL_DEVICE.
 
     \b
-    Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 bad input; 4 some cases of a batch
-    failed, the others are done, or --strict found a likely wrong result; 5 out of memory;
-    6 weights missing or damaged.
+      versectl run-all scans/ results/ --preview   find, name and segment
+      versectl report results/ --ct scans/         look at the results
+
+    \b
+    Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 bad input; 4 some
+    cases failed and the others are done, a case exceeded --timeout-s, or
+    --strict or --fail-below is not met; 5 out of memory; 6 weights missing or
+    damaged.
     """
     log.handlers = [Echo()]
     log.setLevel(logging.INFO)

@@ -104,10 +104,10 @@ def segment(
 def run_all(
     sources: Sources, out: Path, beside: Beside, options: RunOptions, selection: Selection
 ) -> None:
-    """Find, name and segment: writes all results and <case>_report.json.
+    """Find, name and segment all vertebrae.
 
-    A case is skipped when OUT holds its complete results, computed from the same CT with the same
-    weights.
+    Writes all results and <case>_report.json. A case is skipped when OUT holds its complete
+    results, computed from the same CT with the same weights.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run
@@ -118,10 +118,10 @@ def run_all(
 @click.command(cls=InOutCommand)
 @adding(*SOURCES_OUT, *PART, *VERBOSITY)
 def preview(sources: Sources, out: Path, selection: Selection) -> None:
-    """Draw the results in OUT over the CT: writes <case>_preview.png.
+    """Draw the results in OUT over the CT.
 
-    Shows sagittal and coronal planes along the spine, and its bones projected from the front, with
-    names, masks, and marks at what is doubtful.
+    Writes <case>_preview.png: sagittal and coronal planes along the spine, and its bones projected
+    from the front, with names, masks, and marks at what is doubtful.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run
@@ -134,9 +134,10 @@ def preview(sources: Sources, out: Path, selection: Selection) -> None:
 @click.command("export", cls=InOutCommand)
 @adding(*SOURCES_OUT, *EXPORTS, gathered(exports, "wanted"), *PART, *VERBOSITY)
 def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Selection) -> None:
-    """Write the results in OUT in other formats, say after a correction.
+    """Write the results in OUT in other formats.
 
-    IN are the CTs that the results belong to. Nothing is computed again.
+    IN are the CTs that the results belong to. No network is run again. Use it after a correction,
+    or for formats that run-all was not asked for.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run
@@ -150,16 +151,21 @@ def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Se
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@option("--case", "name", help="The case: what its files in OUT begin with. Default: the only one.")
+@option(
+    "--case",
+    "name",
+    help="Name of the case: what its files in OUT begin with. Default: the only one.",
+)
 @adding(*RELABEL, gathered(Labels, "wanted"))
 @option("--ct", type=FILE, help="CT of the case, to draw its preview and DICOM SEG again.")
 @adding(SERIES, *VERBOSITY)
 def relabel(
     out: Path, name: str | None, wanted: Labels, ct: Path | None, series: str | None
 ) -> None:
-    """Correct the labels of a case in OUT, without segmenting it again.
+    """Correct the labels of a case in OUT.
 
-    Centroids, masks, the report and other formats get the new labels. run-all keeps them.
+    Centroids, masks, the report and other formats get the new labels, without a new segmentation.
+    run-all keeps them.
     """
     from versectl.batch.corrections import relabel as corrections
     from versectl.io.layout import Case
@@ -178,7 +184,10 @@ def relabel(
 @click.argument("folder", metavar="IN", type=FILE)
 @adding(*VERBOSITY)
 def series(folder: Path) -> None:
-    """List the DICOM series in a folder, a study or a zip, and which of them can be read as CT."""
+    """List the DICOM series in a folder, study or zip.
+
+    Says which of them can be read as CT, and why the others cannot.
+    """
     from versectl.io.dicom import listing, reading
 
     lines = listing.text(listing.rows(reading.list_series(folder))).splitlines()
@@ -190,7 +199,11 @@ def series(folder: Path) -> None:
 @option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @adding(*VERBOSITY)
 def status(out: Path, as_json: bool) -> None:
-    """Show how many cases of the batch in OUT are done, failed or being processed."""
+    """Show how far the batch in OUT is.
+
+    Counts the cases that are done, failed or being processed, and names those that failed or are
+    likely wrong.
+    """
     from versectl.batch import transaction
     from versectl.report import summary
 

@@ -27,15 +27,18 @@ CT = option(
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
 @option("--gt", type=FILE, help="Ground truth, a folder or one file: adds the evaluation.")
-@option("--overwrite", is_flag=True, help="Write pages again that show the same already.")
+@option(
+    "--overwrite", is_flag=True, help="Write all pages again, also those that would not change."
+)
 @adding(CT, SERIES, *VERBOSITY)
 def report(
     out: Path, gt: Path | None, overwrite: bool, cts: tuple[Path, ...], series: str | None
 ) -> None:
-    """Write OUT/report.html: all cases at a glance, and a page for each with a viewer.
+    """Write OUT/report.html, to look through a batch.
 
-    The pages need no network. In them you look at masks and labels, judge cases (keys p, f, u) and
-    correct labels. CTs are found as run-all finds them; those of the ground truth's folder count.
+    It shows all cases at a glance, and each case in a viewer. The pages need no network. In them
+    you look at masks and labels, judge cases (keys p, f, u) and correct labels. --ct takes what
+    run-all takes as IN; CTs beside the ground truth (--gt) are found without it.
     """
     from tqdm import tqdm
 
@@ -54,10 +57,10 @@ def report(
 @option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
 @adding(CT, SERIES, *VERBOSITY)
 def view(case: Path, no_browser: bool, cts: tuple[Path, ...], series: str | None) -> None:
-    """Open the report page of one case in the browser, until Ctrl-C.
+    """Open the report page of one case in the browser.
 
     CASE is OUT/<case>, or one of its files: results/scan or results/scan_seg.nii.gz. The page comes
-    from this computer (127.0.0.1) and is not written.
+    from this computer (127.0.0.1), is not written, and is there until Ctrl-C.
     """
     from versectl.report.page import serving, writing
 

@@ -58,11 +58,12 @@ def preset(default: str) -> Decorator:
 @option("--labels", type=FILE, help="Folder of label maps to draw. Default: parametric bodies.")
 @adding(*VERBOSITY)
 def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
-    """Make synthetic CT with label maps and centroids, in VerSe layout.
+    """Make synthetic CT with label maps and centroids.
 
-    Draws parametric bodies, or any folder of label maps: with VerSe's numbers, or with a JSON file
-    of names beside each ({"20": "vertebrae_L1", "81": "rib_left_10"}). What is wrong in a map is
-    left out by an entry "exclude" of that file ({"exclude": ["vertebrae_T4"]}).
+    Writes the VerSe layout. Draws parametric bodies, or any folder of label maps: with VerSe's
+    numbers, or with a JSON file of names beside each ({"20": "vertebrae_L1", "81": "rib_left_10"}).
+    What is wrong in a map is left out by an entry "exclude" of that file ({"exclude":
+    ["vertebrae_T4"]}).
     """
     from versectl.synth import dataset
 
@@ -90,10 +91,11 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 @adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
 @gathered(TrainingOptions, "options")
 def train(stage: str, device: str, precision: str, options: TrainingOptions) -> None:
-    """Train the network of a stage on labelled CT or on synthetic CT.
+    """Train the network of one stage.
 
-    Writes <stage>.weights.h5 and <stage>.json (for --weights), <stage>.log.csv and a checkpoint.
-    With --from the network of these weights is trained further; choose --steps and a low --rate.
+    Trains on labelled CT (--data) or on synthetic CT. Writes <stage>.weights.h5 and <stage>.json
+    (for --weights), <stage>.log.csv and a checkpoint. With --from the network of these weights is
+    trained further; choose --steps and a low --rate.
     """
     from versectl.networks.engines import choice
 
@@ -112,10 +114,11 @@ def train(stage: str, device: str, precision: str, options: TrainingOptions) -> 
 @adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
 @gathered(CrossValidationOptions, "options")
 def cross_validate(device: str, precision: str, options: CrossValidationOptions) -> None:
-    """Train and test on every fold; prints the paper's Table 1 with ours beside it.
+    """Train and test on every fold of a data set.
 
-    Each stage is tested from the ground truth of the stage before, as in the paper, and end to end.
-    An interrupted run continues where it stopped.
+    Prints the paper's Table 1 with ours beside it. Each stage is tested from the ground truth of
+    the stage before, as in the paper, and end to end. An interrupted run continues where it
+    stopped.
     """
     from versectl.networks.engines import choice
 
