@@ -98,7 +98,7 @@ def test_a_preview_is_drawn_again_with_the_ct_and_removed_without(run, done, ct_
     assert "removed" not in result.stdout
     assert (done / "lumbar_preview.png").read_bytes() != former
     result = relabel(run, done, "--shift", "+1")
-    assert "removed, for it showed the former labels: lumbar_preview.png\n" in result.stdout
+    assert "removed, because it showed the former labels: lumbar_preview.png\n" in result.stdout
     assert not (done / "lumbar_preview.png").exists()
 
 

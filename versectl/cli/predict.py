@@ -175,7 +175,7 @@ def relabel(
     done = corrections.relabel(out, case, wanted.change())
     log.info("%s: %s", case.name, relabelling.described(done.change))
     for file in done.removed:
-        log.info("  removed, for it showed the former labels: %s", file)
+        log.info("  removed, because it showed the former labels: %s", file)
     if done.removed:
         log.info("  versectl preview and versectl export write such files again.")
 

@@ -50,8 +50,9 @@ FLAGS = {
             TILTED,
             "warning",
             None,
-            "The gantry was tilted; the slices were put upright, and masks are written so.",
-            "Load the masks with the converted CT, not with the series.",
+            "The gantry was tilted; the slices were put upright, and the masks lie on that grid.",
+            "Overlay the masks by position, not slice by slice; --format dicom-seg puts them in "
+            "the study.",
         ),
     )
 }

@@ -48,7 +48,7 @@ function show() {
   const count = changed().length;
   byId("save").disabled = !count || !!twice.length;
   byId("how").hidden = byId("save").disabled;
-  byId("save-where").textContent = count ? `${count} of ${NOW.length} labels change.` : "Nothing is changed yet.";
+  byId("save-where").textContent = count ? `${count} of ${NOW.length} labels change.` : "No label is changed yet.";
   byId("command").textContent = command();
 }
 
