@@ -124,12 +124,19 @@ def with_labels(path: Path) -> list[Case]:
 
 
 def sha256(case: Case) -> str:
-    """SHA-256 of a case's CT; of DICOM, of all its files in any order and of the series' name."""
+    """SHA-256 of a case's CT.
+
+    Of a DICOM folder, that of all its files in any order. The name of a series that was chosen
+    counts, too.
+    """
     if case.ct is None:
         raise BadInputError(f"{case.name} has no CT.")
-    if not case.ct.is_dir():
+    files, below = [case.ct], case.series is not None
+    if case.ct.is_dir():
+        files = sources.files(case.ct, below)
+    elif case.series is None:
         return atomic.sha256(case.ct)
-    digests = sorted(map(atomic.sha256, sources.files(case.ct, below=case.series is not None)))
+    digests = sorted(map(atomic.sha256, files))
     return hashlib.sha256("\n".join([*digests, case.series or ""]).encode()).hexdigest()
 
 

@@ -77,3 +77,11 @@ def test_a_case_is_the_same_whatever_its_files_are_called(batch):
     assert layout.sha256(layout.Case("anna", ct=batch / "anna", series="4")) != before
     next((batch / "anna").iterdir()).unlink()
     assert layout.sha256(case) != before
+
+
+def test_another_series_of_a_zip_is_another_ct(batch):
+    whole, thick, thin = (
+        layout.sha256(layout.Case("carl", ct=batch / "carl.zip", series=series))
+        for series in (None, "3", "4")
+    )
+    assert len({whole, thick, thin}) == 3
