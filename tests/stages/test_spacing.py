@@ -46,6 +46,14 @@ def test_a_vertebra_that_was_not_found_costs_once_and_for_each():
     assert step("T10", "L1", 88.5) == pytest.approx(spacing.GAP + 2 * spacing.MISSED, abs=0.05)
 
 
+def test_a_t13_follows_t12_alone():
+    assert step("T12", "T13", 32.2) == pytest.approx(0, abs=0.05)
+    usual_mm = spacing.usual_mm(labels.T11, labels.T13)
+    missed = spacing.GAP + spacing.MISSED
+    assert step("T11", "T13", usual_mm) == pytest.approx(missed, abs=0.001)
+    assert step("T11", "T13", 29.5) < missed - 1  # as near as neighbours
+
+
 def test_sizes_have_a_probability_each():
     prior = np.exp(spacing.size_prior())
     assert prior.sum() == pytest.approx(1)

@@ -109,10 +109,11 @@ def _ways(first: int, last: int) -> Iterator[tuple[int, ...]]:
     """Labels from one to another, both included: the usual ones, without T12, with T13."""
     between = _between(first, last)
     yield (first, *between, last)
+    if last == labels.T13:  # it follows T12 only, and is not between
+        return
     if labels.T12 in between:
         yield (first, *(label for label in between if label != labels.T12), last)
-        yield (first, *_with_t13(between), last)
-    elif first == labels.T12 and last != labels.T13:
+    if labels.T12 in (first, *between):
         yield (first, *_with_t13(between), last)
 
 
