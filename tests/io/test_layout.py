@@ -1,5 +1,7 @@
 """A data folder becomes cases, by the names of VerSe 2019, VerSe 2020, BIDS and our own."""
 
+import nibabel
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from phantoms import draw
@@ -140,6 +142,16 @@ def test_a_scan_of_zeros_and_a_damaged_one_are_no_label_maps(tmp_path):
     volume.write(ct, tmp_path / "cut.nii")
     (tmp_path / "cut.nii").write_bytes((tmp_path / "cut.nii").read_bytes()[:400])
     assert [case.name for case in layout.with_ct(tmp_path)] == ["cut", "lost"]
+
+
+@pytest.mark.parametrize("kind", [[(c, "u1") for c in "RGB"], "complex64"], ids=["RGB", "complex"])
+def test_a_picture_among_scans_stops_none_of_them(kind, tmp_path):
+    volume.write(draw()[0], tmp_path / "scan_ct.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), kind), np.eye(4)), tmp_path / "b.nii.gz")
+    picture, scan = layout.with_ct(tmp_path)
+    assert (picture.name, scan.name) == ("b", "scan")
+    with pytest.raises(BadInputError, match="is a colour or vector image"):
+        volume.read_ct(picture.ct)
 
 
 def test_a_folder_with_label_maps_alone_holds_no_ct(tmp_path):

@@ -24,7 +24,7 @@ def is_mask(path: Path) -> bool:
         if not path.name.lower().endswith(NIFTI):
             return itk.pixel_type(path) == sitk.sitkUInt8
         header = nifti.read_header(path)
-        return nifti.is_bytes(header) or _is_labels(path, header)
+        return header.is_scalar and (nifti.is_bytes(header) or _is_labels(path, header))
     except (BadInputError, OSError):
         return False
 
