@@ -1,5 +1,6 @@
 """A DICOM source becomes one CT in its place, or one line says what to do."""
 
+import shutil
 import warnings
 import zipfile
 
@@ -7,11 +8,12 @@ import dicom_series as drawn
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import grid_points_mm, oblique
+from phantoms import draw, grid_points_mm, oblique
 from scipy import ndimage
 
 from versectl import geometry
 from versectl.errors import BadInputError
+from versectl.io import layout, volume
 from versectl.io.dicom import reading, stack
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
@@ -276,6 +278,20 @@ def test_a_series_that_cannot_be_read_is_refused_in_one_line(make, says, tmp_pat
 def test_encrypted_and_damaged_zips_are_refused(tmp_path):
     path = tmp_path / "study.zip"
     path.write_bytes(b"PK" + bytes(50))
+    with pytest.raises(BadInputError, match="damaged or not a zip"):
+        reading.read(path)
+
+
+def test_a_zip_with_damaged_bytes_is_refused_and_stops_no_batch(tmp_path):
+    path = zipped(tmp_path / "in")
+    shutil.rmtree(tmp_path / "in" / "deep")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("slice.dcm", np.random.default_rng(0).bytes(5000) + bytes(5000))
+    content = bytearray(path.read_bytes())
+    content[60:90] = b"\xff" * 30
+    path.write_bytes(content)
+    volume.write(draw()[0], tmp_path / "in" / "sound_ct.nii.gz")
+    assert [case.name for case in layout.with_ct(tmp_path / "in")] == ["sound"]
     with pytest.raises(BadInputError, match="damaged or not a zip"):
         reading.read(path)
 

@@ -1,7 +1,9 @@
 """Where DICOM lies: folders, files with or without endings, and zips. Needs no DICOM library."""
 
+import lzma
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,6 +18,15 @@ PREFIX, PREFIX_START = b"DICM", 128
 
 #: chosen: members of a zip looked at for DICOM; a README or two may come first.
 LOOKED_AT = 20
+
+#: What unpacking a damaged zip raises.
+DAMAGED_ZIP: tuple[type[Exception], ...] = (
+    EOFError,
+    NotImplementedError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def is_source(path: Path) -> bool:
@@ -42,7 +53,7 @@ def zip_holds_dicom(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if _may_be_dicom(PurePosixPath(name).name)]
             return any(_member_is_dicom(archive, name) for name in names[:LOOKED_AT])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+    except DAMAGED_ZIP + (RuntimeError, OSError):  # RuntimeError: it is encrypted
         return False
 
 
@@ -103,7 +114,7 @@ def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except DAMAGED_ZIP as error:
         raise BadInputError(f"{path} is damaged or not a zip; get it again.") from error
     except RuntimeError as error:
         raise BadInputError(f"{path} is encrypted; unpack it and give its folder.") from error
