@@ -62,6 +62,15 @@ def test_a_series_of_a_file_that_is_no_dicom_is_refused(batch):
         layout.with_ct(batch / "dora_ct.nii.gz", series="4")
 
 
+def test_a_damaged_slice_stops_its_case_alone(batch):
+    slices = sorted((batch / "anna").iterdir())
+    slices[0].write_bytes(b"no header " * 50)
+    found = {case.name: case.ct for case in layout.with_ct(batch)}
+    assert list(found) == ["anna", "bert_CT thin", "carl", "dora"]
+    with pytest.raises(BadInputError, match="is damaged, cut off or no DICOM"):
+        volume.read_ct(found["anna"])
+
+
 def test_two_cases_of_one_name_are_refused(batch):
     volume.write(draw()[0], batch / "anna_ct.nii.gz")
     with pytest.raises(BadInputError, match="belong to the same case, anna"):

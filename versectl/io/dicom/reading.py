@@ -62,11 +62,19 @@ def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
 
 
 def holds_ct(folder: Path) -> bool:
-    """Whether a folder itself holds slices of a CT; looks no further than the first."""
-    for file in sources.files(folder, below=False):
-        if any(image.modality == "CT" and not image.is_localizer for image in read_images(file)):
-            return True
-    return False
+    """Whether a folder itself holds slices of a CT; looks no further than the first.
+
+    A damaged file counts as one: who reads the case says what is wrong with it.
+    """
+    return any(map(_may_be_ct, sources.files(folder, below=False)))
+
+
+def _may_be_ct(file: Path) -> bool:
+    try:
+        images = read_images(file)
+    except BadInputError:
+        return True
+    return any(image.modality == "CT" and not image.is_localizer for image in images)
 
 
 @contextmanager
