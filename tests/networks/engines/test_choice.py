@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import pytest
@@ -49,6 +52,25 @@ def test_preparing_leaves_the_environment_and_a_scheduler_s_choice_alone(monkeyp
     assert once.engine.version
     assert once.engine.device.startswith("CPU, ")
     assert dict(os.environ) == before
+
+
+def test_a_thread_never_looks_at_keras_while_another_imports_it(monkeypatch):
+    running, is_importing = choice._running, threading.Event()
+
+    def start(_name):
+        is_importing.set()
+        time.sleep(0.05)
+        is_importing.clear()
+
+    def looked():
+        assert not is_importing.is_set()
+        return running()
+
+    monkeypatch.setattr(choice, "start", start)
+    monkeypatch.setattr(choice, "_running", looked)
+    with ThreadPoolExecutor(3) as threads:
+        ready = list(threads.map(lambda _: choice.prepare(None, "cpu", "float32"), range(3)))
+    assert ready[0] == ready[1] == ready[2]
 
 
 @pytest.mark.parametrize(

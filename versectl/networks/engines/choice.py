@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ IN_INT8 = ("openvino",)
 
 #: Engines that can train; chosen: what the default weights were trained with comes first.
 TRAINING = ("tensorflow", "jax", "torch")
+
+#: Held while Keras is imported: to another thread it looks imported from the beginning.
+_PREPARING = threading.Lock()
 
 
 class Library(Protocol):
@@ -102,10 +106,11 @@ def prepare(
     Raises DeviceError when engine, device or precision is not there, or when this process uses
     another already.
     """
-    name = chosen(engine, device)
-    start(name)
-    library: Library = importlib.import_module(f"versectl.networks.engines.{name}")
-    used = library.use(device, gpu_memory_mb)
+    with _PREPARING:
+        name = chosen(engine, device)
+        start(name)
+        library: Library = importlib.import_module(f"versectl.networks.engines.{name}")
+        used = library.use(device, gpu_memory_mb)
     if precision not in ("auto", *used.precisions):
         raise DeviceError(
             f"--precision {precision}: {TITLES[name]} computes in {' or '.join(used.precisions)} "
