@@ -149,6 +149,20 @@ def test_models_are_loaded_once_and_freed_with_their_provider(folder):
     assert held() is None
 
 
+def test_a_lack_of_memory_while_loading_ahead_is_raised_at_use_alone(folder, monkeypatch):
+    def full(*_given):
+        raise MemoryError
+
+    monkeypatch.setattr(weights, "load", full)
+    models = loading.Models(folder, device="cpu", precision="float32")
+    before = set(threading.enumerate())
+    models.load_ahead(("spine",))
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    with pytest.raises(MemoryError):
+        _ = models.spine
+
+
 def test_models_load_ahead_in_another_thread_and_errors_are_raised_at_use(folder, monkeypatch):
     loaded, load = [], weights.load
 

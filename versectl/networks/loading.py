@@ -9,7 +9,6 @@ from pathlib import Path
 
 from versectl import config
 from versectl.config import STAGES, Stage, StageConfig
-from versectl.errors import VersectlError
 from versectl.networks.device import wants_gpu
 from versectl.networks.engines.postponed import uncollected
 from versectl.types import Identity, Model
@@ -89,7 +88,7 @@ class Models:
 
     def _load_all(self, stages: Sequence[Stage]) -> None:
         with uncollected():
-            with suppress(VersectlError):
+            with suppress(Exception):  # whoever uses the model meets it, and can explain it
                 for stage in stages:
                     self._get(stage)
             gc.freeze()  # what is loaded stays, and need not be looked through again and again
