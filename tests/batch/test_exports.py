@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from phantoms import LPS, draw
 
 from versectl import labels
+from versectl.io.export import dicom_seg
 
 pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
 
@@ -94,6 +95,15 @@ def test_a_format_that_a_finished_case_lacks_is_written_without_computing(run, s
     assert again.exit_code == 0, again.output
     assert names(out) > SLICER
     assert (out / "lumbar_report.json").read_text() == report
+
+
+def test_the_other_kind_of_dicom_seg_replaces_the_one_of_the_same_name(run, series, out):
+    run("run-all", series, out, "--format", "dicom-seg")
+    for name, kind in (("dicom-seg-binary", "BINARY"), ("dicom-seg", "LABELMAP")):
+        done = run("run-all", series, out, "--format", name)
+        assert "written in" in done.stdout, done.output
+        assert dicom_seg.kind_of(out / "lumbar_seg.dcm") == kind
+        assert "kept" in run("run-all", series, out, "--format", name).stdout
 
 
 def test_export_writes_what_was_corrected_and_only_the_vertebrae_asked_for(run, series, out):

@@ -40,11 +40,14 @@ def write_binary(findings: Findings, path: Path) -> None:
     _write(_segmentation(findings, "BINARY", numbers), path)
 
 
-def is_labelmap(path: Path) -> bool:
-    """Whether a DICOM SEG holds labels, not a frame of 0 and 1 for each vertebra."""
-    from pydicom import dcmread
-
-    return str(dcmread(path, specific_tags=["SegmentationType"]).SegmentationType) == "LABELMAP"
+def kind_of(path: Path) -> str:
+    """LABELMAP or BINARY, as DICOM names them; empty for what is no DICOM SEG."""
+    with headers.quiet() as pydicom:
+        try:
+            content = pydicom.dcmread(path, specific_tags=["SegmentationType"])
+        except (OSError, pydicom.errors.InvalidDicomError):
+            return ""
+        return str(content.get("SegmentationType", ""))
 
 
 def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Segmentation":

@@ -36,8 +36,11 @@ FORMATS: dict[Format, tuple[File, ...]] = {
     "bids": (File("_dseg.tsv", bids.write),),
 }
 
+#: Format -> the kind of DICOM SEG that it is.
+SEG_KINDS: dict[Format, str] = {"dicom-seg": "LABELMAP", "dicom-seg-binary": "BINARY"}
+
 #: Formats that need the DICOM series the CT came from.
-NEED_DICOM = ("dicom-sr", "dicom-seg", "dicom-seg-binary")
+NEED_DICOM = ("dicom-sr", *SEG_KINDS)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,13 @@ class Exports:
     def are_there(self, folder: Path, case_name: str) -> bool:
         """Whether the folder has all files of the formats, and masks of single vertebrae."""
         formats = all((folder / f"{case_name}{ending}").exists() for ending in self.endings)
-        return formats and not (self.per_vertebra and not nifti.each_of(folder, case_name))
+        masks = not self.per_vertebra or bool(nifti.each_of(folder, case_name))
+        return formats and masks and self._is_kind_of(folder / f"{case_name}{DICOM_SEG}")
+
+    def _is_kind_of(self, seg: Path) -> bool:
+        """Whether a DICOM SEG is of the kind asked for: both have the same name."""
+        asked = [kind for name, kind in SEG_KINDS.items() if name in self.formats]
+        return not asked or dicom_seg.kind_of(seg) == asked[-1]
 
 
 NO_EXPORTS = Exports()
@@ -111,8 +120,8 @@ def present(folder: Path, case_name: str) -> Exports:
     formats = tuple(name for name in FORMATS if FORMATS[name] and is_there(name))
     seg = folder / f"{case_name}{DICOM_SEG}"
     if seg.exists():
-        unlike = "dicom-seg-binary" if dicom_seg.is_labelmap(seg) else "dicom-seg"
-        formats = tuple(name for name in formats if name != unlike)
+        kind = dicom_seg.kind_of(seg)
+        formats = tuple(name for name in formats if SEG_KINDS.get(name, kind) == kind)
     return Exports(formats, bool(nifti.each_of(folder, case_name)))
 
 
