@@ -2,7 +2,8 @@
 
 import pytest
 
-from versectl.batch import selection
+from versectl.batch import run, selection
+from versectl.batch.selection import Selection
 from versectl.errors import BadInputError
 
 
@@ -19,6 +20,18 @@ def test_paths_count_from_the_folder_and_names_from_the_files(tmp_path):
         ("b", f"{tmp_path}/x/b_ct.nii.gz"),
         ("a", "/y/a_ct.nrrd"),
     ]
+
+
+def test_a_series_is_that_of_every_study_listed(tmp_path):
+    path = write(tmp_path, "ct\nanna\nbert.zip\n")
+    wanted = Selection(manifest=path, series="4")
+    assert [case.series for case in run.chosen([tmp_path], tmp_path / "out", wanted)] == ["4", "4"]
+
+
+def test_a_series_of_a_nifti_is_refused(tmp_path):
+    path = write(tmp_path, "ct\nanna\nbert.nii.gz\n")
+    with pytest.raises(BadInputError, match=r"line 3: .*has no series to choose from"):
+        selection.read_manifest(path, tmp_path, series="4")
 
 
 BAD = {

@@ -84,7 +84,7 @@ def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
     if wanted.manifest is None:
         todo = selection.find_cases(sources, out, wanted.series)
     elif len(sources) == 1:
-        todo = selection.read_manifest(wanted.manifest, sources[0])
+        todo = selection.read_manifest(wanted.manifest, sources[0], wanted.series)
     else:
         raise BadInputError("--manifest goes with one IN, the folder that its paths start from.")
     if wanted.shard is not None:

@@ -57,22 +57,28 @@ def find_cases(sources: Sequence[Path], out: Path, series: str | None = None) ->
     return [found[name] for name in sorted(found)]
 
 
-def read_manifest(path: Path, folder: Path) -> list[Case]:
+def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[Case]:
     """The cases in the manifest's order; relative paths count from `folder`.
 
-    Raises BadInputError when the file is no such table, or a name is no file's name or there twice.
+    series : number or UID of the DICOM series to read of each.
+    Raises BadInputError when the file is no such table, a name is no file's name or there twice, or
+    a series is asked of what is no DICOM.
     """
     found: dict[str, Case] = {}
     for number, row in enumerate(_rows(path), 2):
         if not row.get("ct") or "\0" in row["ct"]:
             raise BadInputError(f"{path}, line {number}: the column ct holds no path.")
         ct = folder / row["ct"]
+        if series is not None and layout.suffix(ct.name) is not None:
+            raise BadInputError(
+                f"{path}, line {number}: {ct} has no series to choose from: it is not DICOM."
+            )
         name = row.get("case") or (layout.parse(ct.name) or (ct.name, ""))[0]
         if not is_file_name(name):
             raise BadInputError(f"{path}, line {number}: {name!r} cannot name files; change it.")
         if name in found:
             raise BadInputError(f"{path}, line {number}: {name} is there twice; give it a case.")
-        found[name] = Case(name, ct=ct)
+        found[name] = Case(name, ct=ct, series=series)
     if not found:
         raise BadInputError(f"{path} lists no case.")
     return list(found.values())
