@@ -108,3 +108,22 @@ def test_a_fragment_of_a_vertebra_at_the_end_has_no_centre_though_the_map_goes_o
     body = labelmaps.read(label_file)
     assert 22 in np.unique(body.structures)
     assert list(body.centroids_mm) == [18, 19, 20, 21]
+
+
+@pytest.mark.parametrize("content", ['{"Type": "Segmentation"}', '{"900": "liver"}', "[1]", "{"])
+def test_a_json_that_names_no_structures_is_refused(label_file, content):
+    label_file.with_name("someone_labels.json").write_text(content)
+    with pytest.raises(
+        BadInputError, match=r"someone_labels\.json (does not name|is not valid JSON)"
+    ):
+        labelmaps.read(label_file)
+
+
+@pytest.mark.parametrize("excluded", [[], ["L1"]])
+def test_a_label_map_without_a_whole_vertebra_is_refused(label_file, excluded):
+    structures = np.full((20, 22, 24), 20, np.uint8)  # the border cuts it on all sides
+    grid = geometry.Grid((24, 22, 20), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+    volume.write(geometry.from_array(structures, grid), label_file)
+    label_file.with_name("someone_labels.json").write_text(json.dumps({"exclude": excluded}))
+    with pytest.raises(BadInputError, match=r"someone_labels\.nii\.gz shows no whole vertebra"):
+        labelmaps.read(label_file)

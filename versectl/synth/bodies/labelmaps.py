@@ -1,6 +1,5 @@
 """Label maps of real anatomy -> bodies: any folder of them, VerSe's numbers or named by a JSON."""
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from scipy import ndimage
 from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.geometry import Grid
-from versectl.io import layout, volume
+from versectl.io import atomic, layout, volume
 from versectl.synth.bodies.body import Body
 
 #: What a structure is made of, by a word in its name; first match wins (TotalSegmentator's names).
@@ -73,8 +72,8 @@ def read(path: Path) -> Body:
     A JSON of the same name ({"20": "vertebrae_L1", "81": "rib_left_10", ...}) says what the
     numbers are; without one they are VerSe's. Structures that are wrong in the map are listed by
     name under "exclude" ({"exclude": ["vertebrae_T4"]}): the body is the longest part of the map
-    that shows none of them, and no vertebra in pieces or beside one. BadInputError when nothing is
-    left, or the JSON names none of these.
+    that shows none of them, and no vertebra in pieces or beside one. BadInputError when no whole
+    vertebra is left, the JSON is not valid, or it does not name what it excludes.
     """
     image = volume.read_labels(path)
     names, excluded = _description(path)
@@ -82,15 +81,17 @@ def read(path: Path) -> Body:
     renumber = np.zeros(256, np.uint8)
     renumber[list(numbers)] = list(numbers.values())
     renumbered = geometry.from_array(renumber[geometry.to_array(image)], image)
-    grid = _grid(renumbered)
+    grid = _grid(renumbered, path)
     # LabelLinear has no staircase between thick slices, as nearest neighbour has.
     upright = geometry.resample(renumbered, grid, sitk.sitkLabelLinear, 0)
     structures = geometry.to_array(upright)
     wrong = {numbers[number] for number in excluded} | _mixed(structures)
     structures, grid = _without(structures, grid, wrong)
+    centroids_mm = body_centers_mm(structures, grid) if structures.size else {}
+    if not centroids_mm:
+        raise BadInputError(f"{path} shows no whole vertebra apart from excluded or broken ones.")
     far = ndimage.distance_transform_edt(structures[::2, ::2, ::2] == 0) * 2 * grid.spacing_mm[0]
     far = far.repeat(2, 0).repeat(2, 1).repeat(2, 2)[tuple(map(slice, structures.shape))]
-    centroids_mm = body_centers_mm(structures, grid)
     structures[(structures == 0) & (far > BEYOND_MM)] = BEYOND
     kinds = {**kinds, 0: "tissue", BEYOND: "beyond"}
     shown = set(np.unique(structures).tolist()) | {0}
@@ -176,9 +177,14 @@ def _description(path: Path) -> tuple[dict[int, str], list[int]]:
     beside = description_of(path)
     if not beside.is_file():
         return UNNAMED, []
-    content = json.loads(beside.read_text())
+    content = atomic.read_given_json(beside)
+    if not isinstance(content, dict) or not all(map(_is_number, content.keys() - {"exclude"})):
+        raise BadInputError(
+            f'{beside} does not name the structures of {path.name}: {{"20": "vertebrae_L1"}}; give '
+            "it another name if it is about something else."
+        )
     wrong = content.pop("exclude", [])
-    names = {int(number): name for number, name in content.items()} or UNNAMED
+    names = {int(number): str(name) for number, name in content.items()} or UNNAMED
     unknown = sorted(set(wrong) - set(names.values()))
     if unknown:
         raise BadInputError(
@@ -187,18 +193,24 @@ def _description(path: Path) -> tuple[dict[int, str], list[int]]:
     return names, [number for number, name in names.items() if name in wrong]
 
 
+def _is_number(key: str) -> bool:
+    """Whether a JSON's key is a number that a label map can hold."""
+    return key.isdecimal() and int(key) < 256
+
+
 def _without(
     structures: np.ndarray, grid: Grid, excluded: Collection[int]
 ) -> tuple[np.ndarray, Grid]:
-    """The longest part along z of structures (z, y, x) that shows none of these, and its grid."""
+    """The longest part along z of structures (z, y, x) that shows none of these, and its grid.
+
+    It may have no slices.
+    """
     shown = np.isin(structures, list(excluded)).any(axis=(1, 2))
     if not shown.any():
         return structures, grid
     ends = np.flatnonzero(np.concatenate([[True], shown, [True]]))
     longest = int(np.argmax(np.diff(ends)))
     first, last = int(ends[longest]), int(ends[longest + 1]) - 1
-    if first == last:
-        raise BadInputError("A label map has no part without excluded or broken vertebrae.")
     low_mm = grid.origin_mm[2] + first * grid.spacing_mm[2]
     size_vox = (*grid.size_vox[:2], last - first)
     kept = Grid(size_vox, grid.spacing_mm, (*grid.origin_mm[:2], low_mm))
@@ -220,12 +232,12 @@ def _numbering(names: Mapping[int, str]) -> tuple[dict[int, int], dict[int, str]
     return numbers, kinds
 
 
-def _grid(image: sitk.Image) -> Grid:
+def _grid(image: sitk.Image, path: Path) -> Grid:
     """A cubic grid along the world axes round what is labelled, with room beyond it."""
     labelled = sitk.LabelStatisticsImageFilter()
     labelled.Execute(image, sitk.Greater(image, 0))
     if not labelled.HasLabel(1):
-        raise BadInputError("A label map has no label; it cannot become a body.")
+        raise BadInputError(f"{path} has no label; it cannot become a body.")
     first, last = np.array(labelled.GetBoundingBox(1)).reshape(3, 2).T
     ends_mm = geometry.to_mm(image, first + geometry.CORNERS * (last - first))
     low_mm, high_mm = geometry.extent(image)
