@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from phantoms import draw
 
+from versectl.batch import case as case_run
 from versectl.batch import outcome
 from versectl.batch import run as batch_run
 from versectl.batch.outcome import Outcome
@@ -94,6 +95,19 @@ def test_no_message_of_a_batch_tells_the_folders_the_scans_lie_in(run, scans, ou
     found = [done.output, *(file.read_text() for file in out.glob("*[nv]"))]
     assert any("b_ct.nii.gz is damaged" in text for text in found)
     assert not any("MUSTERMANN" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("ct", "text", "told"),
+    [
+        ("a.nii", "a.nii: ../out/a_ctd.json is no JSON", "a.nii: ../out/a_ctd.json is no JSON"),
+        ("in/a.nii", "in/a.nii and /main/in/b: no CT", "a.nii and /main/in/b: no CT"),
+        ("/jane/a.nii", "/jane/a.nii: ('/jane/b') is cut", "a.nii: ('b') is cut"),
+    ],
+)
+def test_of_other_paths_nothing_is_left_out(ct, text, told):
+    case = Case("a", ct=atomic.Path(ct))
+    assert str(case_run.without_folder(BadInputError(text), case)) == told
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Nothing is computed that is there already: a result that the user made or change
 same weights made of the same CT and of the same preceding result.
 """
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -103,7 +104,10 @@ def failure(case: Case, error: VersectlError) -> Outcome:
 
 def without_folder(error: VersectlError, case: Case) -> VersectlError:
     """The error as logs and reports may tell it: folders can bear a patient's name."""
-    return type(error)(str(error).replace(f"{ct_of(case).parent}/", ""))
+    text = str(error)
+    for folder in {ct_of(case).parent.resolve(), ct_of(case).parent} - {Path()}:
+        text = re.sub(rf"(?<![^\s('\"]){re.escape(f'{folder}/')}", "", text)
+    return type(error)(text)
 
 
 def ct_of(case: Case) -> Path:
