@@ -31,6 +31,15 @@ def test_a_threshold_as_network_segments_every_block_by_its_own_centroid(phantom
         assert dice(found == label, geometry.to_array(truth) == label) > 0.9
 
 
+def test_an_answer_that_is_the_threshold_but_for_rounding_is_no_mask(phantom):
+    def barely(seen):
+        return np.full((*seen.shape[:3], 1), np.float32(1e-9))
+
+    model = Model(replace(CONFIG, threshold=0.5), barely)
+    found = segmentation.predict(phantom[0], {20: CENTERS_MM[20]}, model)
+    assert not geometry.to_array(found).any()
+
+
 def test_the_result_lies_on_the_scans_grid(phantom):
     ct, _ = phantom
     found = segmentation.predict(ct, {}, Model(CONFIG, lambda seen: seen))

@@ -120,6 +120,8 @@ def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Foun
     response = expit(answer[where])
     touching = ndimage.generate_binary_structure(3, model.config.connectivity)
     pieces, count = ndimage.label(response > model.config.threshold, touching)
+    if not count:  # the sigmoid rounded it to the threshold
+        return None
     if count > 1:
         largest = np.bincount(pieces.ravel())[1:].argmax() + 1
         response[(pieces > 0) & (pieces != largest)] = 0.0
