@@ -212,6 +212,12 @@ def test_a_bar_is_shown_on_a_terminal_only(caplog, monkeypatch, capsys):
     assert "left  b" in shown
 
 
+def test_a_process_without_stderr_has_no_bar(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    with batch_run.Progress(2) as progress:
+        assert progress.bar is None
+
+
 def test_a_bar_never_goes_back_and_counts_all_cases_in_work():
     progress = batch_run.Progress(3)
     shares = []

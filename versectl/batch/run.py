@@ -1,7 +1,6 @@
 """Many cases: which ones, done how, and what became of them; a failure costs its case only."""
 
 import logging
-import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +21,7 @@ from versectl.errors import (
     VersectlError,
     listed,
 )
+from versectl.io import stderr
 from versectl.io.layout import Case
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Progress:
         self.bar: tqdm[NoReturn] | None = None
 
     def __enter__(self) -> "Progress":
-        if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
+        if stderr.is_terminal() and log.isEnabledFor(logging.INFO):
             from tqdm import tqdm
 
             form = "{percentage:3.0f} % {bar:30} {elapsed} gone{desc}"

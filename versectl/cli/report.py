@@ -1,7 +1,6 @@
 """Commands that show results in a browser."""
 
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +41,12 @@ def report(
     """
     from tqdm import tqdm
 
+    from versectl.io import stderr
     from versectl.report.page import writing
 
     found = {**({} if gt is None else _beside(gt)), **_found(out, cts, series)}
     sources = writing.Sources(found, None if gt is None else _evaluation(out, gt), overwrite)
-    is_shown = sys.stderr.isatty() and log.isEnabledFor(logging.INFO)
+    is_shown = stderr.is_terminal() and log.isEnabledFor(logging.INFO)
     with tqdm(unit="page", leave=False, disable=not is_shown) as bar:
         path = writing.write(out, sources, bar)
     log.info("Open %s", path)

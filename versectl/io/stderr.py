@@ -59,13 +59,21 @@ def _is_stderr(stream: TextIO) -> bool:
         return False
 
 
+def is_terminal() -> bool:
+    """Whether somebody sees the process's stderr as it is written."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 _stderr = _Stderr()
 
 
 @contextmanager
 def suppressed() -> Iterator[None]:
-    """Drop what is written to the process's stderr within the block, unless -v is given."""
-    if log.isEnabledFor(logging.DEBUG):
+    """Drop what is written to the process's stderr within the block, unless -v is given.
+
+    A process without one, as a service may be, has nothing to drop.
+    """
+    if sys.stderr is None or log.isEnabledFor(logging.DEBUG):
         yield
         return
     _stderr.divert()
