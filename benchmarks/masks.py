@@ -127,9 +127,10 @@ class Crop(NamedTuple):
 
 
 def crops(case: Case, out: Path) -> Iterator[Crop]:
-    """Every true vertebra of a case."""
+    """Every true vertebra of a case; where it failed, nothing was made of any."""
     truth = volume.read_labels(case.labels)
-    predicted = volume.read_labels(out / f"{case.name}_seg.nii.gz")
+    made_file = out / f"{case.name}_seg.nii.gz"
+    predicted = volume.read_labels(made_file) if made_file.is_file() else truth * 0
     low_mm, high_mm = geometry.extent(truth)
     grid = Grid.centered((low_mm + high_mm) / 2, np.ceil(high_mm - low_mm) + 1, (1.0, 1.0, 1.0))
     true, made = (
