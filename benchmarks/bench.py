@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import bench_case
@@ -29,10 +30,10 @@ from versectl.report import case_report
 ROOT = Path(__file__).parent.parent
 HERE = Path(__file__).parent
 
-#: Bound of the memory of a case with the default networks.
+#: chosen: the most memory that a case may take with the default networks.
 BYTES_PER_VOXEL, BASE_GB = 2, 1.5
 
-#: Sizes and share of the boxes with --short.
+#: How many of the sizes are measured with --short.
 SHORT_SIZES = 3
 
 
@@ -91,24 +92,16 @@ def with_networks(found: dict, networks: Mapping[str, Mapping[str, float]]) -> d
 
 def machine(engine: str, short: bool) -> str:
     """Where this was measured, in words."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
     kinds = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
     able = ", ".join(kind for kind in kinds if kind in device.cpu_flags())
-    versions = {**case_report.versions(), engine: metadata_version(engine)}
+    versions = {**case_report.versions(), engine: metadata.version(engine)}
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    cpu = f"{device.cpu().name}, {engines.cpu_model()} ({able})"
     return (
         f"# What a case costs\n\n`make bench{' SHORT=1' * short}`, {date.today():%B %Y}: "
-        f"{device.cpu().name}, {model} ({able}), {platform.system()}; {listed}. CPU seconds are "
-        "those of all threads; wall seconds hold only if the machine did nothing else."
+        f"{cpu}, {platform.system()}; {listed}. CPU seconds are those of all threads; wall seconds "
+        "hold only if the machine did nothing else."
     )
-
-
-def metadata_version(package: str) -> str:
-    """The version installed."""
-    from importlib import metadata
-
-    return metadata.version(package)
 
 
 def ceilings(networks: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ import bench_case
 import click
 import gpu_table
 from bench_case import Size
+from engines import cpu_model
 from gpu_engine import Asked
 
 from versectl.networks import device
@@ -158,22 +160,18 @@ def measure_all(bench: Bench, engines: Sequence[str]) -> None:
 
 def machine(bench: Bench) -> Part:
     """The card, its driver, and the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
     query = ["nvidia-smi", "-i=0", "--query-gpu=name,driver_version,memory.total"]
     card = ""
     if bench.on_gpu:
         asked = subprocess.run([*query, "--format=csv,noheader"], capture_output=True, text=True)
         card = asked.stdout.strip()
-    from importlib import metadata
-
     names = ("keras", "jax", "torch", "numpy", "SimpleITK")
     versions = {name: metadata.version(name) for name in names if choice.is_installed(name)}
     return {
         "part": "machine",
         "date": f"{date.today():%B %Y}",
         "GPU": card,
-        "CPU": f"{device.cpu().name}, {model}",
+        "CPU": f"{device.cpu().name}, {cpu_model()}",
         "versions": versions,
         "small": bench.small,
         "scan": bench.sizes[0].size_vox,

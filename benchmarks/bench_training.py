@@ -20,6 +20,7 @@ from time import perf_counter, process_time
 
 import click
 import numpy as np
+from engines import memory_gb
 
 from versectl.config import PRESETS, STAGES, StageConfig, TrainingOptions
 
@@ -129,12 +130,6 @@ def pace(
             float(network.train_on_batch(*batch))
         wall_s, cpu_s = perf_counter() - begun, process_time() - cpu_begun
     return {"wall_s": wall_s / steps, "cpu_s": cpu_s / steps, "waited": waited_s / wall_s}
-
-
-def memory_gb() -> float:
-    """The most memory this process has held."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e6
 
 
 if __name__ == "__main__":

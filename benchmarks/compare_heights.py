@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import labels
+from versectl import geometry, labels
 from versectl.geometry import Grid
 from versectl.io import volume
 from versectl.synth.bodies import anatomy, labelmaps, posture
@@ -70,8 +70,8 @@ def main(folder: Path, count: int) -> None:
 
 def of_map(path: Path) -> Heights:
     """Heights in a label map."""
-    image = sitk.DICOMOrient(volume.read_labels(path), "LPS")
-    grid = Grid(image.GetSize(), image.GetSpacing(), image.GetOrigin())
+    image = geometry.turned(volume.read_labels(path))
+    grid = Grid.of(image)
     structures = sitk.GetArrayViewFromImage(image)
     numbers = {name: number for number, name in _names(path).items()}
     centers_mm = {

@@ -113,6 +113,12 @@ def memory_gb() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1e6
 
 
+def cpu_model() -> str:
+    """What the CPU calls itself."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+
+
 def table(rows: dict[tuple[str, str], dict[str, float]]) -> str:
     """The rows as Markdown: CPU seconds, wall seconds in brackets."""
     columns = ("import", "load", "first calls", "spine", "vertebrae", "segmentation")

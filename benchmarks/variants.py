@@ -38,7 +38,7 @@ def of(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Iterator
     yield cut(ct, centers_mm, from_head=False)
     yield noisy(ct, centers_mm, rng)
     for order in AXIS_ORDERS:
-        yield Variant(f"axes-{order}", sitk.DICOMOrient(ct, order), centers_mm)
+        yield Variant(f"axes-{order}", geometry.turned(ct, order), centers_mm)
 
 
 def turned(ct: sitk.Image, centers_mm: Points, axis: str, angle_deg: float) -> Variant:
