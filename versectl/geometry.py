@@ -372,7 +372,7 @@ def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
         return image
     floor = sitk.Clamp(image, sitk.sitkFloat32, lowerBound=AIR_HU)
     for axis, size in enumerate(image.GetSize()):
-        if size >= 4:
+        if size >= separable.FEWEST_VOX:
             floor = sitk.RecursiveGaussian(floor, sigma_mm, direction=axis)
     return floor
 

@@ -94,7 +94,7 @@ def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:
-    """What becomes of each case, as soon as it is known.
+    """What becomes of each case; with Dask as soon as it is known, else in order.
 
     A single case has no others to protect and is done in this process.
     """

@@ -153,7 +153,8 @@ def build(slices: np.ndarray, places: Places) -> tuple[sitk.Image, tuple[str, ..
     frame = _frame(slices.shape, places, lean)
     image = frame.place(sitk.GetImageFromArray(slices))
     if lean.any():
-        image = _upright(image, frame.straightened())
+        straight = frame.straightened()  # beside the slices is air
+        image = geometry.resample_to(image, straight, sitk.sitkLinear, geometry.AIR_HU)
         mended += (TILTED,)
     return image, mended
 
@@ -167,20 +168,6 @@ def _frame(shape: tuple[int, ...], places: Places, lean: np.ndarray) -> geometry
     origin_mm = places.directions @ places.offsets_mm[0]
     return geometry.Frame.from_matrix(
         (width, height, depth), places.directions @ steps_mm, origin_mm
-    )
-
-
-def _upright(leaning: sitk.Image, straight: geometry.Frame) -> sitk.Image:
-    """The volume resampled onto a grid at right angles; beside it is air."""
-    return sitk.Resample(
-        leaning,
-        straight.size_vox,
-        sitk.Transform(),
-        sitk.sitkLinear,
-        straight.origin_mm.tolist(),
-        straight.spacing_mm.tolist(),
-        straight.direction.ravel().tolist(),
-        geometry.AIR_HU,
     )
 
 

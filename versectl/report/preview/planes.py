@@ -165,7 +165,7 @@ def with_masks(picture: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def sample(image: sitk.Image, points_mm: np.ndarray, order: int) -> np.ndarray:
-    """The image at world points, (rows, columns); beyond it the lowest value there is."""
+    """The image at world points, (rows, columns); beyond it air, and with order 0 no label."""
     return _sample_vox(image, geometry.to_vox(image, points_mm), order)
 
 
