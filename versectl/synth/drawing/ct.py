@@ -281,8 +281,29 @@ def _add_bone(
         halo = _blur(bone.astype(np.float32), rng.uniform(0.5, 2.0) / spacing_mm) > 0.15
         hounsfield[halo & ~bone & (hounsfield < 150)] = rng.uniform(20, 140)
 
-    sparse = rng.random() < 0.3  # osteoporosis: as dark as muscle, or fat
-    interior = rng.uniform(-60, 90) if sparse else rng.uniform(80, 380)
+    interior = _interior_hu(rng)
+    trabecular = _trabecular(structures, bone, interior, sampling)
+    shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
+    cortex_share = _cortex_share(shown, sampling)
+    cortex = max(rng.uniform(350, 1300), interior + 150)
+    drawn = trabecular + cortex_share * (cortex - trabecular)
+    hounsfield[bone] += (bone_share * (drawn - hounsfield))[bone]
+
+
+def _interior_hu(rng: np.random.Generator) -> float:
+    """Mean HU of marrow: in osteoporosis as dark as muscle, or fat."""
+    sparse = rng.random() < 0.3
+    return rng.uniform(-60, 90) if sparse else rng.uniform(80, 380)
+
+
+def _trabecular(
+    structures: np.ndarray,
+    bone: np.ndarray,
+    interior: float,
+    sampling: tuple[np.ndarray, np.random.Generator],
+) -> np.ndarray:
+    """HU of trabecular bone (z, y, x): grains, slender parts darker, sclerosis in some scans."""
+    spacing_mm, rng = sampling
     means = (interior + rng.normal(0, 20, 256)).astype(np.float32)
     trabecular = means[structures]
     grains_mm = (rng.uniform(0.6, 2.0), rng.uniform(3, 12), rng.uniform(15, 40))
@@ -295,18 +316,21 @@ def _add_bone(
         patches = _field(structures.shape, rng.uniform(*SCLEROSIS_MM) / spacing_mm, rng)
         share = np.clip(patches - rng.uniform(0.3, 1.5), 0, 1)
         trabecular += rng.uniform(0, SCLEROSIS_HU) * share
+    return trabecular
 
-    shown = np.where(bone & (bone_share > 0.5), structures, 0)  # the cortex is where bone begins
+
+def _cortex_share(
+    shown: np.ndarray, sampling: tuple[np.ndarray, np.random.Generator]
+) -> np.ndarray:
+    """How much of a voxel is cortex, 0..1; shown : structures that are bone (z, y, x), else 0."""
+    spacing_mm, rng = sampling
     core = ((shown > 0) & ~_edge(shown)).astype(np.float32)
     thickness_mm = rng.uniform(0.7, 2.0)  # thinner, nothing is left of it in coarse voxels
     depth = _blur(core, thickness_mm / spacing_mm)  # 0 at the surface, 1 far below it
-    cortex_share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
-    cortex_share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
-    varied = _field(structures.shape, rng.uniform(*UNEVEN_MM) / spacing_mm, rng)
-    cortex_share = np.clip(cortex_share * (1.0 + rng.uniform(0, UNEVEN) * varied), 0, 1)
-    cortex = max(rng.uniform(350, 1300), interior + 150)
-    drawn = trabecular + cortex_share * (cortex - trabecular)
-    hounsfield[bone] += (bone_share * (drawn - hounsfield))[bone]
+    share = np.clip(1.0 - depth, 0, 1) ** rng.uniform(1.0, 3.0)
+    share *= min(thickness_mm / spacing_mm.mean(), 1.0)  # thinner than a voxel
+    varied = _field(shown.shape, rng.uniform(*UNEVEN_MM) / spacing_mm, rng)
+    return np.clip(share * (1.0 + rng.uniform(0, UNEVEN) * varied), 0, 1)
 
 
 def _slender(bone: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
