@@ -4,7 +4,6 @@ Nothing is computed that is there already: a result that the user made or change
 same weights made of the same CT and of the same preceding result.
 """
 
-import re
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +21,7 @@ from versectl.batch.steps import READ, WAIT, WRITE, OnStep, Steps, Turns, Watche
 from versectl.batch.transaction import Transaction
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, FlaggedError, SetupError, VersectlError, explain
-from versectl.io import atomic, case_files, volume
+from versectl.io import atomic, case_files, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.export.findings import Findings
@@ -103,11 +102,8 @@ def failure(case: Case, error: VersectlError) -> Outcome:
 
 
 def without_folder(error: VersectlError, case: Case) -> VersectlError:
-    """The error as logs and reports may tell it: folders can bear a patient's name."""
-    text = str(error)
-    for folder in {ct_of(case).parent.resolve(), ct_of(case).parent} - {Path()}:
-        text = re.sub(rf"(?<![^\s('\"]){re.escape(f'{folder}/')}", "", text)
-    return type(error)(text)
+    """The error as logs and reports may tell it: without the folders above the case."""
+    return type(error)(layout.without_folder(str(error), ct_of(case)))
 
 
 def ct_of(case: Case) -> Path:

@@ -167,6 +167,13 @@ def key(name: str) -> str:
     return name.removeprefix("sub-").removesuffix("_CT-iso").lower()
 
 
+def without_folder(text: str, path: Path) -> str:
+    """The text without the folder that a file lies in, which can bear a patient's name."""
+    for folder in {path.parent.resolve(), path.parent} - {Path()}:
+        text = re.sub(rf"(?<![^\s('\"]){re.escape(f'{folder}/')}", "", text)
+    return text
+
+
 def _single(path: Path, series: str | None) -> Case:
     if path.is_dir() or sources.is_source(path):
         whole = path.resolve()

@@ -65,6 +65,16 @@ def test_another_ct_is_said(run, ct_file, done, label_map):
     assert "is not the file that the results were made from" in html(done)
 
 
+def test_no_page_tells_the_folder_a_scan_lies_in(run, ct_file, done):
+    folder = ct_file.parent.rename(ct_file.parent.parent / "MUSTERMANN^MAX")
+    scan = folder / ct_file.name
+    for content in (scan.read_bytes() + b"changed", b"no scan"):
+        scan.write_bytes(content)
+        run("report", done, "--ct", scan)
+        assert ct_file.name in html(done)
+        assert "MUSTERMANN" not in html(done) + (done / "report.html").read_text()
+
+
 def test_a_case_without_masks_has_a_page_that_says_so(run, ct_file, done):
     (done / "lumbar_seg.nii.gz").unlink()
     assert run("report", done, "--ct", ct_file).exit_code == 0

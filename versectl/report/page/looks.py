@@ -56,7 +56,9 @@ def of(out: Path, view: CaseView, source: Case | None) -> Looks:
         embedded = volumes.embed(ct, label_map, [v.center_mm for v in view.vertebrae])
     except Exception as error:
         log.debug("Details", exc_info=True)
-        return Looks(problem=f"The scan cannot be shown: {explain(error)}")
+        why = layout.without_folder(str(explain(error)), paths.of("segmentation"))
+        why = layout.without_folder(why, source.ct) if source and source.ct else why
+        return Looks(problem=f"The scan cannot be shown: {why}")
     return Looks(embedded, picture, small, problem)
 
 
@@ -66,11 +68,11 @@ def _read_ct(
     """The CT of a case, if it is the one of the results, and what a reader should know of it."""
     if source is None or source.ct is None:
         return None, NO_CT
-    ct = volume.read_ct(source.ct, source.series).image
+    ct, name = volume.read_ct(source.ct, source.series).image, source.ct.name
     if not geometry.same_grid(ct, label_map):
-        return None, f"{source.ct} is another scan: it does not lie where the masks do."
+        return None, f"{name} is another scan: it does not lie where the masks do."
     if layout.sha256(source) != view.input_sha256:
-        return ct, f"{source.ct} is not the file that the results were made from, or was changed."
+        return ct, f"{name} is not the file that the results were made from, or was changed."
     return ct, ""
 
 
