@@ -202,6 +202,13 @@ def test_a_report_keeps_its_measures_and_loses_the_doubts_that_were_answered():
     assert content["vertebrae"][0]["name"] == "T12"
 
 
+def test_the_name_of_a_file_stays_though_it_reads_like_a_vertebra():
+    told = flag("made_for_another_ct", None, "L4-burst_ctd.json was corrected before.", "error")
+    content = {"vertebrae": [row("L3", 70.0), row("L4", 33.0)], "flags": [told]}
+    made = relabelling.report(content, {22: 23, 23: 24}, {})
+    assert made["warnings"] == ["L4-burst_ctd.json was corrected before."]
+
+
 def test_a_report_says_what_is_rare_in_the_new_labels():
     content = {"vertebrae": [row("L4", 70.0), row("L5", 33.0)], "flags": []}
     made = relabelling.report(content, {23: 24, 24: 25}, {})

@@ -31,6 +31,9 @@ ANSWERED = ("levels_may_be_shifted",)
 #: Flags that follow from labels and centres alone.
 RECOMPUTED = ("rare_variant", "unusual_distance", "gap")
 
+#: Flags whose messages name files, which keep their names, and no vertebra.
+OF_FILES = ("made_for_another_ct", "origin_unknown")
+
 _NAME = re.compile(r"\b(?:C[1-7]|T1[0-3]|T[1-9]|L[1-6])\b")
 
 
@@ -213,12 +216,13 @@ def _as_json(flag: Flag) -> dict[str, Any]:
 
 
 def _renamed_flag(flag: Mapping[str, Any], change: Change) -> dict[str, Any]:
-    def renamed(text: str) -> str:
-        return _NAME.sub(lambda name: _new_name(name[0], change), text)
-
+    """The flag with the new names of its vertebra and of those in its message."""
+    if flag["code"] in OF_FILES:
+        return {**flag}
     vertebra = flag["vertebra"]
     moved = None if vertebra is None else _new_name(vertebra, change)
-    return {**flag, "vertebra": moved, "message": renamed(flag["message"])}
+    message = _NAME.sub(lambda name: _new_name(name[0], change), flag["message"])
+    return {**flag, "vertebra": moved, "message": message}
 
 
 def _new_name(name: str, change: Change) -> str:
