@@ -33,8 +33,8 @@ class Paths:
     folder: Path
     case_name: str
 
-    def of(self, stage: str) -> Path:
-        """The file a stage's result is kept in."""
+    def of(self, kind: str) -> Path:
+        """The file of a stage's result, or of a kind that lies beside them."""
         endings = {
             "spine": "_spine.json",
             "vertebrae": "_ctd.json",
@@ -45,7 +45,7 @@ class Paths:
             "provenance": "_provenance.json",
             "preview": "_preview.png",
         }
-        return self.folder / f"{self.case_name}{endings[stage]}"
+        return self.folder / f"{self.case_name}{endings[kind]}"
 
 
 def given(folder: Path | None, kind: str) -> dict[str, Path] | None:

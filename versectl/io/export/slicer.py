@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl import labels
+from versectl import geometry, labels
 from versectl.io import atomic, volume
 from versectl.io.export.findings import Findings
 
@@ -98,10 +98,6 @@ def _coded(code: labels.Code) -> str:
 
 
 def _extent(mask: np.ndarray) -> str:
-    """First and last voxel along x, y, z."""
-    bounds = []
-    for axis in (2, 1, 0):
-        others = tuple(other for other in range(3) if other != axis)
-        along = np.flatnonzero(mask.any(axis=others))
-        bounds += [along[0], along[-1]]
-    return " ".join(map(str, bounds))
+    """First and last voxel along x, y, z; the mask (z, y, x) has at least one."""
+    where = geometry.around(mask) or ()
+    return " ".join(f"{side.start} {side.stop - 1}" for side in where[::-1])

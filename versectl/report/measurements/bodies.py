@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from versectl import geometry
+from versectl import geometry, labels
 from versectl.report.measurements import axes, body, masks, shape
 from versectl.report.measurements.body import Body
 from versectl.report.measurements.masks import Index, Mask
@@ -17,7 +17,7 @@ from versectl.types import Vertebrae
 
 Array = NDArray[np.float64]
 
-C1, C2 = 1, 2
+C1, C2 = labels.NUMBERS["C1"], labels.NUMBERS["C2"]
 
 
 @dataclass(frozen=True, eq=False)

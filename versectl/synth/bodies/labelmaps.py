@@ -35,6 +35,8 @@ KIND_OF_NAME = (
 #: Numbers without names, as in the VerSe masks.
 UNNAMED = {**labels.NAMES, 26: "sacrum", 27: "coccyx"}
 
+C1 = labels.NUMBERS["C1"]
+
 #: Structures that are no vertebrae are numbered from here.
 FIRST_OTHER = 30
 
@@ -119,7 +121,7 @@ def body_center_mm(structures: np.ndarray, label: int, grid: Grid) -> np.ndarray
     where = ndimage.find_objects((structures == label).astype(np.uint8))[0]
     mask = np.pad(structures[where] == label, 1)
     depth = ndimage.distance_transform_edt(mask, sampling=grid.spacing_mm[::-1])
-    middle = ndimage.center_of_mass((depth / depth.max()) ** (4 if label == 1 else 8))
+    middle = ndimage.center_of_mass((depth / depth.max()) ** (4 if label == C1 else 8))
     zyx = [m - 1 + s.start for m, s in zip(middle, where, strict=True)]
     return grid.to_mm(np.array(zyx[::-1]))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from versectl.geometry import Grid, Vector
+from versectl.geometry import CORNERS, Grid, Vector
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 Distance = Callable[[Points], np.ndarray]
@@ -76,8 +76,7 @@ class Canvas:
 def box_corners(frame: Frame, low_mm: Vector, high_mm: Vector) -> np.ndarray:
     """World corners (8, 3) of a box given in a frame."""
     low, high = np.asarray(low_mm, float), np.asarray(high_mm, float)
-    picks = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    return frame.to_world(np.where(picks == 1, high, low))
+    return frame.to_world(np.where(CORNERS == 1, high, low))
 
 
 def paint(canvas: Canvas, number: int, frame: Frame, half_mm: Vector, distance: Distance) -> None:
