@@ -1,5 +1,7 @@
 """A data folder becomes cases, by the names of VerSe 2019, VerSe 2020, BIDS and our own."""
 
+import struct
+
 import nibabel
 import numpy as np
 import pytest
@@ -152,6 +154,29 @@ def test_a_picture_among_scans_stops_none_of_them(kind, tmp_path):
     assert (picture.name, scan.name) == ("b", "scan")
     with pytest.raises(BadInputError, match="is a colour or vector image"):
         volume.read_ct(picture.ct)
+
+
+def with_offset(content):
+    return content[:168] + struct.pack("<q", 2**60) + content[176:]
+
+
+def without_intercept(content):
+    return content[:176] + struct.pack("<dd", 1.0, np.nan) + content[192:]
+
+
+DAMAGES = {
+    "voxels that begin beyond the file": with_offset,
+    "no intercept": without_intercept,
+    "half a voxel": lambda content: content[:545],
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_file_stops_none_of_the_scans_beside_it(damaged, tmp_path):
+    volume.write(draw()[0], tmp_path / "scan_ct.nii.gz")
+    image = nibabel.Nifti2Image(np.ones((4, 5, 6), np.int16), np.eye(4))
+    (tmp_path / "bad.nii").write_bytes(damaged(image.to_bytes()))
+    assert [case.name for case in layout.with_ct(tmp_path)] == ["bad", "scan"]
 
 
 def test_a_folder_with_label_maps_alone_holds_no_ct(tmp_path):

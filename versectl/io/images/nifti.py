@@ -91,6 +91,7 @@ def read_header(path: Path) -> Header:
         if nifti is None:
             raise BadInputError(f"{path} cannot be read: it is not in the format its name says.")
         repairs = _repair(nifti)
+        nifti.get_slope_inter()  # an error when they are no numbers
         unit, scale = UNITS.get(int(nifti["xyzt_units"]) & 7, ("", 1.0))
         with np.errstate(all="ignore"):  # what is not finite is refused by placement.check()
             frame = _frame(nifti, _affine(nifti), scale)
@@ -140,11 +141,12 @@ def parts(path: Path, header: Header) -> Iterator[NDArray[Any]]:
     left = int(np.prod(header.size_vox)) * kind.itemsize
     try:
         with _opened(path) as stream:
-            stream.read(int(nifti["vox_offset"]))
+            stream.seek(int(nifti["vox_offset"]))
             while part := stream.read(min(left, PART)):
                 left -= len(part)
                 whole = len(part) // kind.itemsize
-                yield _scaled(np.frombuffer(part, kind, whole), *nifti.get_slope_inter())
+                if whole:
+                    yield _scaled(np.frombuffer(part, kind, whole), *nifti.get_slope_inter())
     except BROKEN as error:
         raise _damaged(path, error) from error
 
