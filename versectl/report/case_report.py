@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from versectl.io import atomic
 from versectl.report import levels, provenance
 from versectl.report.measures import Curvature, Measurement, Measures, Plates, names, values
 from versectl.report.provenance import Origins
-from versectl.types import Engine, Flag, Numbering, Result
+from versectl.types import Engine, Flag, Numbering, Result, Severity
 from versectl.version import __version__
 
 if TYPE_CHECKING:  # who reads reports needs no images
@@ -256,7 +256,7 @@ def _parse(content: Any) -> Report:
         error=str(error.get("message", "")),
         exit_code=int(error.get("exit_code", 0)),
         warnings=tuple(map(str, content.get("warnings", ()))),
-        flags=tuple(Flag(**flag) for flag in content.get("flags", ())),
+        flags=tuple(map(_parse_flag, content.get("flags", ()))),
         vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
         numbering=levels.from_json(content.get("numbering")),
         levels_by=_levels_by(content),
@@ -279,6 +279,15 @@ def _parse_files(content: Any) -> dict[str, str]:
     if "outputs" in content:  # version 1
         return {str(name): str(sha256) for name, sha256 in content["outputs"].items()}
     return {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
+
+
+def _parse_flag(content: Any) -> Flag:
+    """A flag; ValueError when it is of no known severity or names no vertebra."""
+    texts: Any = {name: None if value is None else str(value) for name, value in content.items()}
+    flag = Flag(**texts)
+    if flag.severity not in get_args(Severity) or flag.vertebra not in (None, *labels.NUMBERS):
+        raise ValueError(flag)
+    return flag
 
 
 def _parse_row(row: Any) -> Row:

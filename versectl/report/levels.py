@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from versectl import labels
 from versectl.stages import spacing
-from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
+from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 #: chosen on calibration cases (docs/research-log.md): the least at which at most 3 % of 154 runs,
 #: of which 116 are right, are wrong without a flag; 31 % are flagged though right. No threshold
@@ -130,6 +130,8 @@ def from_json(content: Any) -> Numbering | None:
     if content is None:
         return None
     second, evidence = content["second"], tuple(content["evidence"])
+    if not set(evidence) <= set(get_args(Landmark)):
+        raise ValueError(f"{content['evidence']} are no landmarks")
     other = None
     if second is not None:
         named = tuple(name and labels.NUMBERS[name] for name in second["labels"])

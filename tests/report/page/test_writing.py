@@ -82,6 +82,25 @@ def test_a_case_without_masks_has_a_page_that_says_so(run, ct_file, done):
     assert "lumbar" in (done / "report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("grid", {"size_vox": 3}),
+        ("kept", [1]),
+        ("flags", [{"code": [1], "severity": "grave", "vertebra": None, "message": ""}]),
+    ],
+)
+def test_a_damaged_report_costs_its_own_page_alone(run, done, part, content):
+    whole = json.loads((done / "lumbar_report.json").read_text())
+    atomic.write_json({**whole, part: content}, done / "odd_report.json")
+    assert run("report", done).exit_code == 0
+    index = (done / "report.html").read_text()
+    assert "report/lumbar.html" in index
+    assert "odd" in index
+    assert not (done / "report" / "odd.html").exists()
+    assert run("status", done).exit_code == run("collect", done).exit_code == 0
+
+
 def test_an_unreadable_report_is_listed(run, done):
     (done / "odd_report.json").write_text("{")
     assert run("report", done).exit_code == 0

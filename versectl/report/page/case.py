@@ -10,7 +10,8 @@ from versectl.errors import BadInputError
 from versectl.io import atomic, centroids
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
-from versectl.report import case_report, levels
+from versectl.report import case_report
+from versectl.report.case_report import Report
 from versectl.types import Flag, Numbering, Severity
 
 #: Severities, the mildest first.
@@ -90,14 +91,21 @@ def read(out: Path, name: str) -> CaseView:
     report = case_report.read(paths.of("report"))
     if report is None:
         raise BadInputError(f"{paths.of('report')} cannot be read; run the case again.")
+    try:
+        return _view(paths, report)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInputError(f"{paths.of('report')} is damaged; run the case again.") from error
+
+
+def _view(paths: Paths, report: Report) -> CaseView:
     content: Any = atomic.read_json(paths.of("report"))
     return CaseView(
-        name=name,
+        name=paths.case_name,
         status=report.status,
         error=report.error,
         flags=report.flags,
         vertebrae=tuple(_vertebra(row, report.flags) for row in content.get("vertebrae", ())),
-        numbering=levels.from_json(content.get("numbering")),
+        numbering=report.numbering,
         levels_by=report.levels_by,
         curvature=_numbers(content.get("curvature") or {}),
         input_sha256=report.input_sha256,

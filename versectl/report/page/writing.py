@@ -61,13 +61,16 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
     overview = summary.of_results(out)
     names = list(overview.reports)
     batch = describe(out)
-    entries = []
+    entries, unreadable = [], [*overview.unreadable]
     bar.reset(len(names))
     for place, name in enumerate(names):
         beside = names[max(place - 1, 0) : place + 2]
-        entries.append(_write_case(batch, out, sources, beside, name))
+        try:
+            entries.append(_write_case(batch, out, sources, beside, name))
+        except BadInputError:
+            unreadable.append(name)
         bar.update()
-    index = Overview(entries, overview.unreadable, sources.evaluation)
+    index = Overview(entries, unreadable, sources.evaluation)
     _write_text(rendering.index(batch, index), out / INDEX)
     shown = [n for n, report in overview.reports.items() if report.status != case_report.FAILED]
     lacking = [name for name in shown if name not in sources.cts]
