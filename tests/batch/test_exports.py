@@ -59,6 +59,31 @@ def test_a_dicom_folder_has_its_results_in_every_format(run, series, out):
     assert "Secret" not in done.output
 
 
+def anonymous(folder, *names):
+    """A series without these elements."""
+    made = drawn.of_image(draw(direction=LPS)[0])
+    for ds in made:
+        for name in names:
+            delattr(ds, name)
+    return drawn.save(made, folder / "in" / "lumbar")
+
+
+def test_a_series_that_was_made_anonymous_has_its_dicom_formats(run, tmp_path, out):
+    nobody = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+    study = ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
+    folder = anonymous(tmp_path, *nobody, *study)
+    done = run("run-all", folder, out, "--format", "dicom-sr")
+    assert done.exit_code == 0, done.output
+    assert {"lumbar_seg.dcm", "lumbar_sr.dcm"} < names(out)
+
+
+@pytest.mark.parametrize("name", ["StudyInstanceUID", "FrameOfReferenceUID"])
+def test_a_series_of_no_study_or_place_has_no_dicom_seg(run, tmp_path, out, name):
+    done = run("run-all", anonymous(tmp_path, name), out, "--format", "dicom-seg")
+    assert done.exit_code == 3
+    assert f"has no {name}, which its study's DICOM SEG needs" in done.stderr
+
+
 def test_a_measurement_report_has_the_volumes_of_the_report(run, series, out):
     import highdicom
 

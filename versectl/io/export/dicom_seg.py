@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 #: Category of every segment in SNOMED CT.
 CATEGORY = labels.Code("123037004", "Anatomical Structure")
 
+#: What a patient and a study may be empty of (type 2: part 3, C.7.1.1 and C.7.2.1), and what is
+#: often missing where a series was made anonymous.
+MAY_BE_EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+
+#: What tells to which study, and where in it, a segmentation belongs.
+NEEDED = ("StudyInstanceUID", "FrameOfReferenceUID")
+
 
 def write_labelmap(findings: Findings, path: Path) -> None:
     """Write one frame per slice that holds the labels; segment numbers are VerSe's labels."""
@@ -51,15 +61,14 @@ def kind_of(path: Path) -> str:
 
 
 def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Segmentation":
-    ct = findings.case.ct
-    if not numbers or ct is None:
+    if not numbers or findings.case.ct is None:
         raise BadInputError("no vertebra has a mask; there is nothing to write as DICOM SEG.")
     with headers.quiet():
         from highdicom import UID
         from highdicom.seg import Segmentation
         from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-        source = reading.headers_of(ct, findings.case.series)
+        source = _source(findings.case.ct, findings.case.series)
         return Segmentation(
             source_images=source,
             pixel_array=_volume(findings.label_map, numbers, source[0].FrameOfReferenceUID),
@@ -77,6 +86,21 @@ def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Se
             series_description="Vertebrae (versectl)",
             transfer_syntax_uid=RLELossless if kind == "LABELMAP" else ExplicitVRLittleEndian,
         )
+
+
+def _source(ct: Path, series: str | None) -> "list[Dataset]":
+    """The headers of a CT's slices, with what may be empty; BadInputError where more is missing."""
+    source = reading.headers_of(ct, series)
+    for header in source:
+        for name in MAY_BE_EMPTY:
+            header.setdefault(name, "")
+        missing = [name for name in NEEDED if not header.get(name)]
+        if missing:
+            raise BadInputError(
+                f"{ct} has no {missing[0]}, which its study's DICOM SEG needs; get the series "
+                "again, or leave the DICOM formats out."
+            )
+    return source
 
 
 def _volume(label_map: sitk.Image, numbers: dict[int, int], frame_of_reference: str) -> "Volume":
