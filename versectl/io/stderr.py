@@ -17,12 +17,14 @@ class _Stderr:
     There is one stderr for all threads. If each block restored what it had found, a block that
     began while another was open would restore the diversion and leave it so for good. What Python
     itself prints is shown all the same: another thread may have something to tell.
+    The copy of the stream is never closed: whoever took `sys.stderr` meanwhile, as a logging
+    handler does, would go on writing to its number, which a file of results may have by then.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open_blocks = 0
-        self._original = -1
+        self._original: int | None = None
         self._python: TextIO | None = None
 
     def divert(self) -> None:
@@ -30,13 +32,13 @@ class _Stderr:
         with self._lock:
             if self._open_blocks == 0:
                 sys.stderr.flush()
-                self._original = os.dup(2)
+                original = self._copy()
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, 2)
                 os.close(nowhere)
                 if _is_stderr(sys.stderr):
                     self._python = sys.stderr
-                    sys.stderr = os.fdopen(self._original, "w", buffering=1, closefd=False)
+                    sys.stderr = os.fdopen(original, "w", buffering=1, closefd=False)
             self._open_blocks += 1
 
     def restore(self) -> None:
@@ -47,8 +49,16 @@ class _Stderr:
                 if self._python is not None:
                     sys.stderr.flush()
                     sys.stderr, self._python = self._python, None
-                os.dup2(self._original, 2)
-                os.close(self._original)
+                if self._original is not None:
+                    os.dup2(self._original, 2)
+
+    def _copy(self) -> int:
+        """The number of the stream's copy, which is always the same."""
+        if self._original is None:
+            self._original = os.dup(2)
+        else:
+            os.dup2(2, self._original, inheritable=False)
+        return self._original
 
 
 def _is_stderr(stream: TextIO) -> bool:
