@@ -16,6 +16,7 @@ from typing import NamedTuple
 from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.io.dicom import sources
+from versectl.io.images import detached
 
 log = logging.getLogger(__name__)
 
@@ -126,16 +127,17 @@ def with_labels(path: Path) -> list[Case]:
 def sha256(case: Case) -> str:
     """SHA-256 of a case's CT.
 
-    Of a DICOM folder, that of all its files in any order. The name of a series that was chosen
-    counts, too.
+    Of a DICOM folder, and of a header with its voxels in other files, that of all files in any
+    order. The name of a series that was chosen counts, too.
     """
     if case.ct is None:
         raise BadInputError(f"{case.name} has no CT.")
-    files, below = [case.ct], case.series is not None
     if case.ct.is_dir():
-        files = sources.files(case.ct, below)
-    elif case.series is None:
-        return atomic.sha256(case.ct)
+        files = sources.files(case.ct, below=case.series is not None)
+    else:
+        files = [case.ct, *detached.data_files(case.ct)]
+        if files == [case.ct] and case.series is None:
+            return atomic.sha256(case.ct)
     digests = sorted(map(atomic.sha256, files))
     return hashlib.sha256("\n".join([*digests, case.series or ""]).encode()).hexdigest()
 
