@@ -33,6 +33,12 @@ def test_a_gpu_that_is_not_visible_is_refused(asked, there):
         device.chosen(asked, range(there), "PyTorch")
 
 
+@pytest.mark.parametrize("asked", ["cuda", "gpu:one", ""])
+def test_what_is_no_device_is_refused(asked):
+    with pytest.raises(DeviceError, match=r"is not a device; use auto, cpu, gpu or gpu:N"):
+        device.chosen(asked, ["a"], "PyTorch")
+
+
 def test_a_limit_of_memory_is_refused_where_there_is_none():
     device.refuse_limit(None, "JAX")
     with pytest.raises(DeviceError, match="JAX cannot limit its memory"):

@@ -16,6 +16,7 @@ from versectl import labels
 from versectl.batch.selection import Selection
 from versectl.io import export
 from versectl.io.export import Format
+from versectl.networks import device
 
 if TYPE_CHECKING:
     from versectl.batch.corrections.relabel import Wanted
@@ -27,7 +28,7 @@ log = logging.getLogger("versectl")
 
 FILE = click.Path(path_type=Path)
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", *device.PRECISIONS)
 
 ENGINES = ("auto", "tensorflow", "openvino", "jax", "torch")
 
@@ -193,7 +194,7 @@ DEVICE = option(
     "--device",
     default="auto",
     show_default=True,
-    callback=matching(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N"),
+    callback=matching(device.DEVICES.pattern, "auto, cpu, gpu or gpu:N"),
     metavar="auto|cpu|gpu|gpu:N",
     help="Where the networks run; auto takes a GPU if there is one.",
 )

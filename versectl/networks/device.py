@@ -1,6 +1,7 @@
 """What this machine has to compute networks on: its CPU and its GPUs."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,6 +18,9 @@ FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 BFLOAT16_CAPABILITY = (8, 0)
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+#: What a device is called.
+DEVICES = re.compile(r"auto|cpu|gpu(:\d+)?")
 
 Gpu = TypeVar("Gpu")
 
@@ -47,8 +51,11 @@ def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
     """Which of these GPUs is meant; None for the CPU.
 
     device : "cpu"; "gpu" or "gpu:N"; "auto" takes the first GPU if there is one.
-    engine : who sees these GPUs, for the message. Raises DeviceError when there is no such GPU.
+    engine : who sees these GPUs, for the message. Raises DeviceError when there is no such GPU, or
+        it is no device.
     """
+    if not DEVICES.fullmatch(device):
+        raise DeviceError(f"{device!r} is not a device; use auto, cpu, gpu or gpu:N.")
     if device == "cpu" or (device == "auto" and not gpus):
         return None
     number = int(device.removeprefix("auto").removeprefix("gpu").removeprefix(":") or 0)
