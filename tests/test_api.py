@@ -72,6 +72,12 @@ def test_an_array_that_is_no_ct_is_refused_in_one_line():
         versectl.run((np.zeros((30, 30, 30), np.int16), np.eye(4)))
 
 
+@pytest.mark.parametrize("image", ["scan.nii.gz", np.zeros((2, 3, 4)), None])
+def test_what_is_no_image_is_refused_in_one_line(image, models):
+    with pytest.raises(versectl.VersectlError, match="give what read_ct returns, an image of"):
+        versectl.run(image, models)
+
+
 def test_what_is_saved_is_what_the_command_line_writes(found, ct_file, out, run, tmp_path):
     assert run("run-all", ct_file, out).exit_code == 0
     files = versectl.save(found, tmp_path / "saved", name="lumbar")

@@ -34,8 +34,13 @@ def as_ct(image: Image) -> CT:
         return _of_itk(image)
     if isinstance(image, SpatialImage):
         return _of_array(np.asanyarray(image.dataobj), np.asarray(image.affine))
-    array, affine = image
-    return _of_array(np.asarray(array), np.asarray(affine, float))
+    match image:
+        case (array, affine):
+            return _of_array(np.asarray(array), np.asarray(affine, float))
+    raise BadInputError(
+        f"{NAME} is a {type(image).__name__}; give what read_ct returns, an image of SimpleITK or "
+        "nibabel, or an array with its affine."
+    )
 
 
 def _of_itk(image: sitk.Image) -> CT:
