@@ -61,6 +61,18 @@ def test_every_command_goes_on_from_corrected_markups(run, ct_file, done, comman
     assert "kept" in run(command, ct_file, done).stdout
 
 
+@pytest.mark.parametrize("file", [JSON, MARKUPS])
+def test_labels_in_a_wrong_order_are_used_and_flagged(run, ct_file, done, file):
+    edit(done, 19, 25) if file == JSON else rename(done, {"T12": "L6"})
+    result = run("run-all", ct_file, done)
+    assert result.exit_code == 0, result.output
+    assert set(labels_of(done)) == {20, 21, 25}
+    assert "check: Labels do not run from head to foot: L6 lies above L2." in result.stdout
+    flags = json.loads((done / "lumbar_report.json").read_text())["flags"]
+    assert ("labels_out_of_order", "error") in {(one["code"], one["severity"]) for one in flags}
+    assert run("run-all", ct_file, done, "--strict").exit_code == 4
+
+
 def test_markups_can_be_corrected_again_and_again(run, ct_file, done):
     rename(done, {"L2": "L3"})
     run("segment", ct_file, done)

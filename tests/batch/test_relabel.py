@@ -165,6 +165,8 @@ def test_the_vertebra_at_an_anchor_is_named_and_the_others_are_counted(run, done
     [
         (("--shift", "9"), "L2 would come below L6"),
         (("--set", "L1=L2"), "L1 and L2 would both be L2"),
+        (("--set", "L1=L2", "--set", "L2=L1"), "L2 would lie above L1"),
+        (("--set", "T12=L6"), "head to foot; L6 would lie above L2. Nothing was changed."),
         (("--anchor", "L4@3,27,-400"), "no vertebra is near that point"),
         (("--set", "L1=L1"), "has these labels already"),
     ],

@@ -82,10 +82,29 @@ def rename(found, *pairs):
     return named(relabelling.renamed(found, found.keys(), pairs=numbered))
 
 
-def test_labels_are_changed_all_at_once_so_that_two_can_be_swapped():
+def test_labels_are_changed_all_at_once_so_that_one_can_take_the_place_of_another():
     found = spine("L1", "L2", "L3")
-    swapped = rename(found, ("L1", "L2"), ("L2", "L1"))
-    assert swapped == {"L1": "L2", "L2": "L1", "L3": "L3"}
+    renamed = rename(found, ("L1", "T12"), ("L2", "L1"))
+    assert renamed == {"L1": "T12", "L2": "L1", "L3": "L3"}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ([("L4", "L5"), ("L5", "L4")], "L5 would lie above L4"),
+        ([("T12", "L6")], "L6 would lie above L5"),
+        ([("T12", "L1"), ("L1", "T12")], "L1 would lie above T12"),
+    ],
+)
+def test_labels_that_would_not_run_from_head_to_foot_are_refused(pairs, says):
+    with pytest.raises(BadInputError, match=f"head to foot; {says}. Nothing was changed."):
+        rename(spine("T12", "L1", "L2", "L3", "L4", "L5"), *pairs)
+
+
+def test_labels_that_stand_in_a_wrong_order_can_be_set_right():
+    found = spine("L1", "L2", "L3")
+    found[NUMBERS["L2"]], found[NUMBERS["L3"]] = found[NUMBERS["L3"]], found[NUMBERS["L2"]]
+    assert rename(found, ("L2", "L3"), ("L3", "L2"))["L2"] == "L3"
 
 
 @pytest.mark.parametrize(
@@ -214,3 +233,12 @@ def test_a_report_says_what_is_rare_in_the_new_labels():
     made = relabelling.report(content, {23: 24, 24: 25}, {})
     assert [one["code"] for one in made["flags"]] == ["rare_variant"]
     assert "L6 was found" in made["warnings"][0]
+
+
+def test_a_report_is_rid_of_a_wrong_order_that_was_corrected():
+    disorder = {"code": "labels_out_of_order", "severity": "error", "vertebra": None}
+    flags = [{**disorder, "message": "L5 lies above L4.", "advice": ""}]
+    content = {"vertebrae": [row("L5", 70.0), row("L4", 33.0)], "flags": flags}
+    assert relabelling.report(content, {24: 23, 23: 24}, {})["flags"] == []
+    (kept,) = relabelling.report(content, {24: 25, 23: 24}, {})["flags"][:1]
+    assert kept["message"] == "Labels do not run from head to foot: L6 lies above L5."

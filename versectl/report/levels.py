@@ -7,6 +7,8 @@ from typing import Any, get_args
 import numpy as np
 
 from versectl import labels
+from versectl.errors import listed
+from versectl.report import order
 from versectl.stages import spacing
 from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
 
@@ -40,9 +42,27 @@ _COUNT = (
 def flags(vertebrae: Vertebrae) -> list[Flag]:
     """All flags about levels."""
     return [
+        *labels_out_of_order(vertebrae),
         *levels_may_be_shifted(vertebrae.numbering),
         *variants(vertebrae),
         *unusual_distances(vertebrae),
+    ]
+
+
+def labels_out_of_order(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+    """Labels that do not follow one another along the spine; one flag for all of them."""
+    wrong = order.out_of_order(vertebrae)
+    if not wrong:
+        return []
+    pairs = listed([order.described(above, below) for above, below in wrong])
+    return [
+        Flag(
+            "labels_out_of_order",
+            "error",
+            None,
+            f"Labels do not run from head to foot: {pairs}.",
+            "Correct them in the _ctd.json and run again, or with versectl relabel.",
+        )
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.errors import BadInputError
-from versectl.report import case_report, levels, quality
+from versectl.report import case_report, levels, order, quality
 from versectl.report.measurements import Plates, curvature
 from versectl.report.measures import TO_NEXT, Sheet
 from versectl.types import Flag, Vertebra
@@ -29,7 +29,7 @@ ANCHOR_MM = 25.0
 ANSWERED = ("levels_may_be_shifted",)
 
 #: Flags that follow from labels and centres alone.
-RECOMPUTED = ("rare_variant", "unusual_distance", "gap")
+RECOMPUTED = ("labels_out_of_order", "rare_variant", "unusual_distance", "gap")
 
 #: Flags whose messages name files, which keep their names, and no vertebra.
 OF_FILES = ("made_for_another_ct", "origin_unknown")
@@ -48,11 +48,12 @@ def shifted(vertebrae: Mapping[int, Vertebra], there: Collection[int], by: int) 
 
 
 def renamed(
-    _vertebrae: Mapping[int, Vertebra], there: Collection[int], pairs: Sequence[tuple[int, int]]
+    vertebrae: Mapping[int, Vertebra], there: Collection[int], pairs: Sequence[tuple[int, int]]
 ) -> Change:
-    """Some labels changed, all at once, so that two can be swapped.
+    """Some labels changed, all at once, so that one can take the place of another.
 
-    Raises BadInputError where a label is missing, or two vertebrae would have the same.
+    Raises BadInputError where a label is missing, two vertebrae would have the same, or labels
+    would not run from head to foot.
     """
     wanted = dict(pairs)
     missing = [labels.NAMES[old] for old in wanted if old not in there]
@@ -68,7 +69,17 @@ def renamed(
                 f"{labels.NAMES[label]} and {labels.NAMES[other]} would both be "
                 f"{labels.NAMES[new]}; rename the other one as well (--set may be given again)."
             )
+    _refuse_disorder({change[label]: vertebra for label, vertebra in vertebrae.items()})
     return change
+
+
+def _refuse_disorder(vertebrae: Mapping[int, Vertebra]) -> None:
+    """BadInputError where labels do not follow one another along the spine."""
+    for above, below in order.out_of_order(vertebrae)[:1]:
+        raise BadInputError(
+            f"labels must run from head to foot; {labels.NAMES[below]} would lie above "
+            f"{labels.NAMES[above]}. Nothing was changed."
+        )
 
 
 def anchored(
@@ -200,7 +211,12 @@ def _flags(
     flags: Sequence[Mapping[str, Any]], found: Mapping[int, Vertebra], change: Change
 ) -> list[dict[str, Any]]:
     """The flags of a report after a change, in the order of a report's."""
-    recomputed = [*levels.variants(found), *levels.unusual_distances(found), *quality.gaps(found)]
+    recomputed = [
+        *levels.labels_out_of_order(found),
+        *levels.variants(found),
+        *levels.unusual_distances(found),
+        *quality.gaps(found),
+    ]
     kept = [
         _renamed_flag(flag, change)
         for flag in flags
