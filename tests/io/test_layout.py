@@ -114,6 +114,47 @@ def test_a_hidden_folder_that_is_named_is_searched(tmp_path):
     assert list(layout.find(tmp_path / ".data")) == ["scan"]
 
 
+def named_by_links(folder, **links):
+    for name, target in links.items():
+        (folder / name).symlink_to(target, target_is_directory=True)
+    return {case.name: case.ct.relative_to(folder).as_posix() for case in layout.with_ct(folder)}
+
+
+def test_a_linked_folder_is_searched_under_the_name_of_the_link(tmp_path):
+    touch(tmp_path, "store/deep/b_ct.nii.gz", "in/a_ct.nii.gz")
+    found = named_by_links(tmp_path / "in", link=tmp_path / "store")
+    assert found == {"a": "a_ct.nii.gz", "b": "link/deep/b_ct.nii.gz"}
+
+
+def test_links_to_one_folder_are_one_case_and_a_folder_below_keeps_its_own_name(tmp_path):
+    touch(tmp_path, "store/x/scan.nii.gz", "in/z/own.nii.gz")
+    store = tmp_path / "store"
+    links = {"a": store, "b": store / "x", "c": store, "d": tmp_path / "in" / "z", ".e": store}
+    found = named_by_links(tmp_path / "in", **links)
+    assert found == {"own": "z/own.nii.gz", "scan": "a/x/scan.nii.gz"}
+
+
+def test_links_that_lead_back_up_or_nowhere_are_passed_over(tmp_path):
+    touch(tmp_path, "in/a/scan.nii.gz", "beside.nii.gz", "store/b.nii.gz")
+    (tmp_path / "store" / "back").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "a" / "up").symlink_to("..")
+    links = {
+        "self": ".",
+        "parent": tmp_path,
+        "gone": tmp_path / "gone",
+        "store": tmp_path / "store",
+    }
+    found = named_by_links(tmp_path / "in", **links)
+    assert found == {"scan": "a/scan.nii.gz", "b": "store/b.nii.gz"}
+
+
+def test_a_link_to_the_results_is_passed_over(tmp_path):
+    touch(tmp_path, "in/a_ct.nii.gz", "out/a.nii.gz")
+    (tmp_path / "in" / "results").symlink_to(tmp_path / "out")
+    found = layout.with_ct(tmp_path / "in", apart_from=tmp_path / "out")
+    assert [case.ct.name for case in found] == ["a_ct.nii.gz"]
+
+
 def test_endings_in_capitals_are_endings(tmp_path):
     touch(tmp_path, "SCAN.NII.GZ", "other_seg.NII")
     assert layout.find(tmp_path)["SCAN"].ct.name == "SCAN.NII.GZ"

@@ -262,11 +262,9 @@ def _dicom(path: Path, apart_from: Path | None) -> Iterator[_File]:
 
 def _files(path: Path, apart_from: Path | None) -> Iterator[Path]:
     """A file, or all files in a folder and below, in order of name, without hidden ones."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [path] if path.is_file() else sources.all_below(path)
     passed = None if apart_from is None else Path(apart_from).resolve()
-    passed = passed if passed and path.resolve() in passed.parents else None
+    passed = None if passed and path.resolve().is_relative_to(passed) else passed
     for file in files:
-        if any(part.startswith(".") for part in file.relative_to(path).parts):
-            continue
         if passed is None or passed not in file.resolve().parents:
             yield file

@@ -10,6 +10,7 @@ from phantoms import draw
 
 from versectl.errors import BadInputError
 from versectl.io import layout, volume
+from versectl.io.dicom import sources
 
 pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 
@@ -55,6 +56,15 @@ def test_a_folder_of_slices_is_one_case_named_after_it(batch, monkeypatch):
 def test_with_a_series_the_folder_is_one_study(batch):
     (case,) = layout.with_ct(batch / "bert", series="4")
     assert (case.name, case.ct, case.series) == ("bert", batch / "bert", "4")
+
+
+def test_a_linked_folder_of_slices_is_a_case_and_part_of_its_study(batch, tmp_path):
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "eva").symlink_to(batch / "bert" / "CT thin")
+    assert {case.name: case.ct for case in layout.with_ct(linked)} == {"eva": linked / "eva"}
+    own = len(sources.files(batch / "bert" / "CT thin", below=True))
+    assert len(sources.files(linked, below=True)) == own > 0
 
 
 def test_a_series_of_a_file_that_is_no_dicom_is_refused(batch):

@@ -1,6 +1,7 @@
 """Where DICOM lies: folders, files with or without endings, and zips. Needs no DICOM library."""
 
 import lzma
+import os
 import tempfile
 import zipfile
 import zlib
@@ -57,10 +58,34 @@ def zip_holds_dicom(path: Path) -> bool:
         return False
 
 
+def all_below(folder: Path) -> list[Path]:
+    """All files in a folder and below in order of name, without hidden ones; links are followed.
+
+    A folder counts once: under its own name if it lies below, otherwise under the first link to it.
+    A link that leads back up, to a folder that it lies in, is passed over.
+    """
+    found: list[Path] = []
+    seen: set[Path] = set()
+    todo = [folder]
+    while todo:
+        links: list[Path] = []
+        for at, folders_there, files_there in os.walk(todo.pop(0)):
+            real = Path(at).resolve()
+            if real in seen:
+                folders_there.clear()
+                continue
+            seen.add(real)
+            folders_there[:] = [name for name in folders_there if not name.startswith(".")]
+            found += [Path(at, name) for name in files_there if not name.startswith(".")]
+            links += [Path(at, name) for name in folders_there if _leads_away(Path(at, name), real)]
+        todo += sorted(links)
+    return sorted(found)
+
+
 def files(folder: Path, below: bool) -> list[Path]:
     """The DICOM files of a folder in order of name, with those of all folders below or without."""
-    found = folder.rglob("*") if below else folder.iterdir()
-    return sorted(file for file in found if is_dicom(file))
+    found = all_below(folder) if below else sorted(folder.iterdir())
+    return [file for file in found if is_dicom(file)]
 
 
 @contextmanager
@@ -92,6 +117,11 @@ def folders(found: Iterable[Path]) -> list[Path]:
         if file.parent not in holding and is_dicom(file):
             holding[file.parent] = None
     return list(holding)
+
+
+def _leads_away(folder: Path, within: Path) -> bool:
+    """Whether a folder is a link to one that does not hold the folder with the link."""
+    return folder.is_symlink() and not within.is_relative_to(folder.resolve())
 
 
 def _may_be_dicom(name: str) -> bool:
