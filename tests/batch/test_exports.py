@@ -161,6 +161,25 @@ def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_fil
     assert not (out / "lumbar_seg.nii.gz").exists()
 
 
+def test_a_case_whose_format_is_refused_counts_as_failed_everywhere(run, ct_file, out):
+    (ct_file.parent / "other_ct.nii.gz").write_bytes(ct_file.read_bytes())
+    assert run("run-all", ct_file.parent, out, "--format", "dicom-seg").exit_code == 4
+    assert run("status", out).stdout.startswith("done 0, failed 2, working 0\n  lumbar failed: ")
+    assert "2 cases" in run("collect", out).stdout
+    assert run("run-all", ct_file.parent, out).exit_code == 0
+    assert run("status", out).stdout == "done 2, failed 0, working 0\n"
+
+
+@pytest.mark.parametrize("words", [(), ("--overwrite",)])
+def test_a_refused_format_leaves_a_finished_case_as_it_is(run, ct_file, out, words):
+    run("run-all", ct_file, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    done = run("run-all", ct_file, out, "--format", "dicom-seg", *words)
+    assert done.exit_code == 3
+    assert "is not DICOM" in done.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -53,7 +53,6 @@ def do(
     try:
         steps = Steps(on_step)
         steps.begin(READ)
-        formats.check(job.exports, case)
         with transaction.begin(job.out, case.name) as files:
             done = _attempt(CaseRun(case, job, files, steps, turns or Turns()))
         if job.strict and done.error is None:
@@ -139,6 +138,7 @@ class CaseRun:
         self.present = reuse.look(self.case, self.job)
         if reuse.is_finished(self.job, self.paths, self.present):
             return self._kept()
+        formats.check(self.job.exports, self.case)
         self.models.halvings = self._halvings()
         self.job.models.load_ahead(
             [s for s in self.job.command.makes if s not in self.present.stays]
@@ -154,6 +154,7 @@ class CaseRun:
 
     def derived(self) -> Outcome:
         """Write what is made of the results that are there: the picture, other formats."""
+        formats.check(self.job.exports, self.case)
         self._take_over_corrections()
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         known = reuse.read_any(self.paths, ct)
@@ -172,10 +173,12 @@ class CaseRun:
     def failed(self, error: VersectlError) -> Outcome:
         """The outcome of a failure; where the command writes reports, one says why.
 
-        What is recorded of the results that are there stays.
+        What is recorded of the results that are there stays, and so does the report of a case that
+        is finished all the same: a format that it cannot be written in may have been asked for.
         """
         done = failure(self.case, error)
-        if self.job.command.reports and not self.present.unknown:  # the report tells that much
+        untold = not self.present.unknown  # the report tells that much
+        if self.job.command.reports and untold and not reuse.stands(self.case, self.job):
             shown = without_folder(done.error or error, self.case)
             report = case_report.failed(self.case.name, shown, self._record(self._recorded(), ()))
             with suppress(OSError):  # a full disk: the outcome must tell

@@ -57,6 +57,15 @@ def is_finished(job: Job, paths: Paths, present: Present) -> bool:
     return not job.command.reports or _is_as_reported(paths, present)
 
 
+def stands(case: Case, job: Job) -> bool:
+    """Whether a case is finished already, though it may be wanted anew."""
+    kept = replace(job, overwrite=False)
+    try:
+        return is_finished(kept, Paths(job.out, case.name), look(case, kept))
+    except BadInputError:
+        return False
+
+
 def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
     """The results that stay, and the one that the command needs."""
     known = Known()
