@@ -61,6 +61,13 @@ def test_auto_takes_the_fastest_the_device_is_good_at(capability, flags, precisi
     assert set(device.ordered(precision)) == set(device.PRECISIONS)
 
 
+def test_a_cpu_has_the_precisions_of_its_engine_alone_the_fastest_first(monkeypatch):
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"avx512_bf16"}))
+    assert device.cpu().precisions == ("bfloat16", "float32", "float16")
+    assert device.cpu(("float32", "bfloat16")).precisions == ("bfloat16", "float32")
+    assert device.cpu(("float32",)).precisions == ("float32",)
+
+
 def test_cpu_flags_are_read_as_linux_names_them(tmp_path):
     (tmp_path / "cpuinfo").write_text(
         "processor : 0\nflags\t\t: fpu avx2 amx_bf16\n\nprocessor : 1\n"

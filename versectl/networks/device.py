@@ -82,12 +82,13 @@ def refuse_limit(memory_mb: int | None, engine: str) -> None:
         )
 
 
-def cpu(precisions: tuple[str, ...] | None = None) -> Device:
-    """The CPU. precisions : None for those of `ordered`, by what the CPU is fast at."""
+def cpu(able: Sequence[str] = PRECISIONS) -> Device:
+    """The CPU. able : precisions that the engine computes networks in there."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count()
     best = best_precision(None, cpu_flags())
-    return Device(f"CPU, {cores} cores", "cpu", precisions or ordered(best))
+    precisions = tuple(precision for precision in ordered(best) if precision in able)
+    return Device(f"CPU, {cores} cores", "cpu", precisions)
 
 
 def ordered(best: str) -> tuple[str, ...]:

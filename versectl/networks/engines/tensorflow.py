@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LAYOUT: Layout = "channels_last"
 MIXED = True
 
+#: On a CPU it does not average over cubes of voxels in float16.
+CPU_PRECISIONS = ("float32", "bfloat16")
+
 
 def use(device: str, memory_mb: int | None) -> Device:
     """Have TensorFlow use a device."""
@@ -37,7 +40,7 @@ def use(device: str, memory_mb: int | None) -> Device:
             "TensorFlow runs in this process already, on other devices or with other memory; "
             "choose them before its first use."
         ) from error
-    return machine.cpu() if gpu is None else _described(gpu)
+    return machine.cpu(CPU_PRECISIONS) if gpu is None else _described(gpu)
 
 
 def scope(_place: str) -> AbstractContextManager[object]:
