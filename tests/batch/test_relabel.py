@@ -280,6 +280,20 @@ def test_dicom_seg_is_written_again_with_the_series_and_removed_without(run, tmp
     assert not (out / "lumbar_seg.dcm").exists()
 
 
+def test_exports_of_some_vertebrae_stay_exports_of_these(run, tmp_path, out):
+    highdicom = pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
+    series = drawn.save(drawn.of_image(draw(direction=LPS)[0]), tmp_path / "in" / "lumbar")
+    run("run-all", series, out, "--per-vertebra", "--vertebrae", "L1")
+    run("export", series, out, "--format", "dicom-seg", "--vertebrae", "L1-L2")
+    assert relabel(run, out, "--shift", "+1", "--ct", series).exit_code == 0
+    single = {path.name for path in out.glob("*_msk.nii.gz")}
+    assert single == {"lumbar_seg-L2_msk.nii.gz", "lumbar_seg-L2-body_msk.nii.gz"}
+    seg = highdicom.seg.segread(out / "lumbar_seg.dcm")
+    names = [one.SegmentLabel for one in seg.SegmentSequence]
+    assert [name for name in names if name in labels.NUMBERS] == ["L2", "L3"]
+    assert set(np.unique(voxels(out / "lumbar_seg.nii.gz"))) == {0, 20, 21, 22}
+
+
 def test_a_sheared_scan_keeps_every_voxel(run, ct, out, tmp_path):
     """Masks lie on the scan's own sheared grid; going there and back would lose voxels."""
     import nibabel

@@ -6,7 +6,7 @@ written again if the CT is given, and removed otherwise: a picture must not show
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -155,15 +155,25 @@ class _Former:
         """What is recorded of the files."""
         return provenance.read(self.paths.of("provenance"), self.paths.of("report"))
 
-    def exports(self, change: Change) -> Exports:
+    @property
+    def exports(self) -> Exports:
         """The other formats there are, those apart for which the CT is needed and not given."""
         there = formats.present(self.paths.folder, self.case.name)
         impossible = NEED_DICOM if self.case.ct is None else ()
-        possible = tuple(name for name in there.formats if name not in impossible)
+        return replace(there, formats=tuple(f for f in there.formats if f not in impossible))
+
+    def shown(self, change: Change) -> tuple[int, ...] | None:
+        """New labels of the vertebrae that the other formats show; None where these are all."""
         markups = self.recorded.get(self.paths.of("markups").name)
-        held = self.vertebrae if markups is None else markups.certainty
-        only = tuple(change[label] for label in held) if len(held) < len(self.vertebrae) else None
-        return replace(there, formats=possible, only=only)
+        if markups is None:
+            held = formats.in_dicom_seg(self.paths.folder, self.case.name)
+            return None if held is None else _changed(held, change)
+        partly = len(markups.certainty) < len(self.vertebrae)
+        return _changed(markups.certainty, change) if partly else None
+
+    def shown_alone(self, change: Change) -> tuple[int, ...]:
+        """New labels of the vertebrae that have a mask alone."""
+        return _changed(nifti.labels_alone(self.paths.folder, self.case.name), change)
 
     def write(self, change: Change, making: Paths) -> None:
         """Write centroids, masks, and what is made of them."""
@@ -172,10 +182,13 @@ class _Former:
             return
         masks = making.of("segmentation")
         nifti.write_renamed(self.paths.of("segmentation"), _table(change), masks)
-        exports = self.exports(change)
+        exports = self.exports
         found = self._found(change, volume.read_labels(masks), exports)
         formats.check(exports, self.case)
-        formats.write(exports, found, making.folder)
+        whole = replace(exports, per_vertebra=False, only=self.shown(change))
+        alone = replace(exports, formats=(), only=self.shown_alone(change))
+        for part in filter(bool, (whole, alone)):
+            formats.write(part, found, making.folder)
 
     def _found(self, change: Change, label_map: sitk.Image, exports: Exports) -> Findings:
         """What exports show, under the new labels."""
@@ -190,6 +203,11 @@ class _Former:
         nowhere = Spine(np.full(3, np.nan), math.nan)
         known = Known(nowhere, Vertebrae(ordered), label_map)
         return case_run.findings(self.case, known, self.ct, exports)
+
+
+def _changed(held: Iterable[int], change: Change) -> tuple[int, ...]:
+    """The new labels of these."""
+    return tuple(change[label] for label in held if label in change)
 
 
 def _write_centroids(source: Path, change: Change, path: Path) -> None:
@@ -250,7 +268,7 @@ def _origins(former: _Former, change: Change, making: Paths) -> Origins:
             origin = Origin("", USER, origin.input_sha256)
         origins[masks.name] = replace(origin, sha256=atomic.sha256(masks))
     if markups.exists():
-        only = former.exports(change).only
+        only = former.shown(change)
         held = {new: None for new in change.values() if only is None or new in only}
         origins[markups.name] = centroid_files.exported(markups, held)
     return origins

@@ -60,6 +60,15 @@ def kind_of(path: Path) -> str:
         return str(content.get("SegmentationType", ""))
 
 
+def labels_in(path: Path) -> list[int]:
+    """The labels that a DICOM SEG holds; its background is none."""
+    from pydicom import dcmread
+
+    segments = dcmread(path, specific_tags=["SegmentSequence"]).SegmentSequence
+    names = [str(segment.SegmentLabel) for segment in segments]
+    return [labels.NUMBERS[name] for name in names if name in labels.NUMBERS]
+
+
 def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Segmentation":
     if not numbers or findings.case.ct is None:
         raise BadInputError("no vertebra has a mask; there is nothing to write as DICOM SEG.")

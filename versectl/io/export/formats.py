@@ -125,6 +125,12 @@ def present(folder: Path, case_name: str) -> Exports:
     return Exports(formats, bool(nifti.each_of(folder, case_name)))
 
 
+def in_dicom_seg(folder: Path, case_name: str) -> list[int] | None:
+    """The labels that a case's DICOM SEG holds; None where there is none."""
+    seg = folder / f"{case_name}{DICOM_SEG}"
+    return dicom_seg.labels_in(seg) if seg.exists() else None
+
+
 def outdated(folder: Path, case_name: str, exports: Exports) -> list[Path]:
     """Exports of earlier results, apart from those of these exports."""
     endings = {file.ending for files in FORMATS.values() for file in files} - set(exports.endings)

@@ -69,5 +69,11 @@ def each_of(folder: Path, case_name: str) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
+def labels_alone(folder: Path, case_name: str) -> list[int]:
+    """The labels of which write_each() wrote a mask for a case, from head to foot."""
+    names = {label: _mask_name(case_name, labels.NAMES[label]) for label in labels.ORDER}
+    return [label for label, name in names.items() if (folder / name).exists()]
+
+
 def _mask_name(case_name: str, part: str) -> str:
     return f"{case_name}_seg-{part}_msk.nii.gz"
