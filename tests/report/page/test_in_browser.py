@@ -198,6 +198,11 @@ def test_a_hostile_name_and_message_are_text(page, folder):
     assert "<b>odd</b>" in page.locator("#main").inner_text()
 
 
+def ends_of_axis(page, figure):
+    marks = page.locator(f"#{figure} text[text-anchor=end]").all_text_contents()
+    return float(marks[0]), float(marks[-1])
+
+
 def test_the_index_sorts_filters_and_plots(page, folder):
     opened(page, folder / "out" / "report.html")
     page.get_by_role("button", name="Status").click()
@@ -206,5 +211,8 @@ def test_the_index_sorts_filters_and_plots(page, folder):
     assert page.locator("#cases tbody tr:visible").count() == 1
     assert page.locator("#measures circle").count() == len(NAMES)
     assert page.locator("#accuracy circle").count() == len(NAMES)
+    assert ends_of_axis(page, "accuracy") == (0, 1)
+    assert page.evaluate("ticks(-3.2, 41)") == [-10, 0, 10, 20, 30, 40, 50]
+    assert page.evaluate("ticks(0, 0.6)") == pytest.approx([0, 0.2, 0.4, 0.6])
     page.locator("#measures circle").first.click(force=True)
     page.wait_for_url("**/report/lumbar.html", wait_until="commit")

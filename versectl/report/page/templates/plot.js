@@ -15,13 +15,13 @@ const median = (values) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-// Round steps for an axis.
+// Round steps for an axis, from one at or below the lowest value to one at or above the highest.
 function ticks(low, high) {
   const rough = (high - low) / 5 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((found) => found >= rough);
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
+  const first = Math.floor(low / step + 1e-9), last = Math.ceil(high / step - 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
 const withUnit = (value, measure) => `${Number(value.toPrecision(4))}${measure.unit ? ` ${measure.unit}` : ""}`;
@@ -37,13 +37,15 @@ function byLevel(measure) {
 
 function draw(id, measure, levels) {
   const values = measure.points.map((point) => point[2]);
-  const low = Math.min(0, ...values), high = Math.max(...values, low + 1e-9);
+  const lowest = Math.min(0, ...values);
+  const marks = ticks(lowest, Math.max(...values, lowest + 1e-9));
+  const low = marks[0], high = marks.at(-1);
   const { width, height, left, right, top, bottom } = SIZE;
   const step = (width - left - right) / levels.length;
   const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
   const many = measure.points.length > 2000 ? "many" : "";
   const svg = shape("svg", { class: many, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${measure.title} of every vertebra by level` });
-  for (const tick of ticks(low, high)) {
+  for (const tick of marks) {
     svg.append(shape("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick) }));
     svg.append(shape("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));
   }
