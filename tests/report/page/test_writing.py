@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from versectl.io import atomic
+from versectl.io import atomic, volume
 from versectl.report.page import measures, viewer, writing
 
 
@@ -105,6 +105,15 @@ def test_an_unreadable_report_is_listed(run, done):
     (done / "odd_report.json").write_text("{")
     assert run("report", done).exit_code == 0
     assert "odd" in (done / "report.html").read_text()
+
+
+def test_a_case_that_cannot_be_compared_is_told_with_its_reason(run, done, label_map, tmp_path):
+    for name in ("lumbar", "other"):
+        volume.write(label_map, tmp_path / "gt" / f"{name}_seg.nii.gz")
+    (done / "other_seg.nii.gz").write_bytes(b"damaged")
+    result = run("report", done, "--gt", tmp_path / "gt")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"other: [^<]*other_seg.nii.gz", (done / "report.html").read_text())
 
 
 def test_a_page_is_written_again_only_when_it_would_show_something_else(run, ct_file, done):

@@ -46,7 +46,7 @@ def of_batch(content: Mapping[str, Any]) -> BatchAccuracy:
     count, share = len(content["cases"]), content["scans_correct"]["mean"]
     right = "" if share is None else f"; all vertebrae named right in {share:.0%}"
     rows = content["summaries"]["per_vertebra"]
-    notes = [f"{f['case']}: {f['message']}" for f in content["failures"]]
+    notes = [f"{f['case']}: {f['reason']}" for f in content["failures"]]
     for key, said in (("without_prediction", "no prediction"), ("without_truth", "no truth")):
         cases = content[f"cases_{key}"]
         notes += [f"Cases with {said}: {', '.join(cases)}."] if cases else []
