@@ -209,23 +209,29 @@ def scans_correct(report: Report) -> Figure:
     return protocol.scans_correct(result.records for result in report.results)
 
 
-#: What --fail-below may name -> the figure it means.
+def mean_dice(report: Report) -> float | None:
+    """Mean Dice of all true vertebrae; None where there is none."""
+    return protocol.pooled(report.records)["dice"].mean
+
+
+#: What --fail-below may name -> the figure it means. DSC is another name of Dice.
 THRESHOLDS: Mapping[str, Callable[[Report], float | None]] = {
     "ID": lambda report: protocol.pooled(report.records)["id_rate"].mean,
-    "DSC": lambda report: protocol.pooled(report.records)["dice"].mean,
+    "DICE": mean_dice,
+    "DSC": mean_dice,
     "SCANS": lambda report: scans_correct(report).mean,
 }
 
 
 def parse_thresholds(text: str) -> dict[str, float]:
-    """Name -> least value, 0 to 1, of "ID=0.9,DSC=0.85"; BadInputError for any other text."""
+    """Name -> least value, 0 to 1, of "ID=0.9,Dice=0.85"; BadInputError for any other text."""
     thresholds = {}
     for part in text.split(","):
         match = re.fullmatch(r"(\w+)=(0|1|[01]?\.\d+)", part.strip())
         if not match or match[1].upper() not in THRESHOLDS:
             raise BadInputError(
                 f"{part!r} is not a threshold; write {' or '.join(THRESHOLDS)} and a least value "
-                "from 0 to 1, as in ID=0.9,DSC=0.85."
+                "from 0 to 1, as in ID=0.9,Dice=0.85."
             )
         thresholds[match[1].upper()] = float(match[2])
     return thresholds

@@ -337,6 +337,7 @@ def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, s
     found = run("run-all", scans, out, "--dry-run")
     assert found.exit_code == 0
     assert found.stdout.count("would be processed") == 3
+    assert found.stdout.endswith("\n3 cases\n")
     assert not out.exists()
     run("run-all", scans / "a_ct.nii.gz", out)
     before = sorted(out.iterdir())

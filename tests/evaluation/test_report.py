@@ -265,6 +265,14 @@ def test_thresholds_are_read_and_checked(folders):
         report.check(evaluate(*folders), thresholds)
 
 
+def test_dice_and_dsc_are_the_same_threshold(folders):
+    found = evaluate(*folders)
+    (dice,), (dsc,) = (
+        report.below(found, report.parse_thresholds(f"{name}=1")) for name in ("Dice", "DSC")
+    )
+    assert dice == dsc.replace("DSC", "DICE")
+
+
 @pytest.mark.parametrize("words", ["ID", "ID=high", "HD=3", "", "ID=nan", "ID=90"])
 def test_thresholds_that_mean_nothing_are_refused(words):
     with pytest.raises(BadInputError):

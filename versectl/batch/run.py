@@ -52,9 +52,10 @@ def run(sources: Sequence[Path], job: Job, wanted: Selection = EVERYTHING) -> No
 
 
 def list_cases(todo: Sequence[Case], job: Job) -> None:
-    """Log what would become of each case, without computing or writing anything."""
+    """Log what would become of each case, and their number; nothing is computed or written."""
     for case in todo:
         log.info("%s: %s", case.name, case_run.forecast(case, job))
+    log.info("%d case%s", len(todo), "" if len(todo) == 1 else "s")
 
 
 def run_cases(

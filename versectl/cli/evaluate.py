@@ -120,8 +120,8 @@ SCORING = (
 
 
 FAIL_BELOW = (
-    "End with code 4 if a metric is lower, such as ID=0.9,DSC=0.85. ID: share of vertebrae "
-    "identified; DSC: mean Dice; SCANS: share of scans with every vertebra identified."
+    "End with code 4 if a metric is lower, such as ID=0.9,Dice=0.85. ID: share of vertebrae "
+    "identified; Dice or DSC: mean Dice; SCANS: share of scans with every vertebra identified."
 )
 
 
