@@ -161,6 +161,11 @@ def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_fil
     assert not (out / "lumbar_seg.nii.gz").exists()
 
 
+def test_a_dry_run_tells_that_a_format_will_be_refused(run, ct_file, out):
+    told = run("run-all", ct_file, out, "--format", "dicom-seg", "--dry-run").stdout
+    assert told.startswith("lumbar: would fail: lumbar_ct.nii.gz is not DICOM; --format dicom-seg")
+
+
 def test_a_case_whose_format_is_refused_counts_as_failed_everywhere(run, ct_file, out):
     (ct_file.parent / "other_ct.nii.gz").write_bytes(ct_file.read_bytes())
     assert run("run-all", ct_file.parent, out, "--format", "dicom-seg").exit_code == 4

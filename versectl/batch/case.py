@@ -73,10 +73,11 @@ def forecast(case: Case, job: Job) -> str:
         return f"would be processed, with the corrections in {corrected.name}"
     try:
         present = reuse.look(case, job)
+        if reuse.is_finished(job, Paths(job.out, case.name), present):
+            return KEPT
+        formats.check(job.exports, case)
     except BadInputError as error:
         return f"would fail: {without_folder(error, case)}"
-    if reuse.is_finished(job, Paths(job.out, case.name), present):
-        return KEPT
     stays = [stage for stage in STAGES if stage in present.stays]
     return f"would be processed, keeping {', '.join(stays)}" if stays else "would be processed"
 
