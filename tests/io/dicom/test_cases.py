@@ -1,5 +1,8 @@
 """DICOM in a data folder: which folders and zips are cases, and what they are called."""
 
+import builtins
+import errno
+import io
 import zipfile
 from pathlib import Path
 
@@ -79,6 +82,46 @@ def test_a_damaged_slice_stops_its_case_alone(batch):
     assert list(found) == ["anna", "bert_CT thin", "carl", "dora"]
     with pytest.raises(BadInputError, match="is damaged, cut off or no DICOM"):
         volume.read_ct(found["anna"])
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Takes the permission to read a file, which the superuser keeps whatever a file's mode is."""
+    really_open = open
+
+    def forbid(path):
+        def opened(file, *args, **kwargs):
+            if str(file) == str(path):
+                raise PermissionError(errno.EACCES, "Permission denied", str(file))
+            return really_open(file, *args, **kwargs)
+
+        monkeypatch.setattr(builtins, "open", opened)
+        monkeypatch.setattr(io, "open", opened)
+
+    return forbid
+
+
+@pytest.mark.parametrize("case", ["anna", "bert/CT thin"])
+def test_a_slice_without_read_permission_stops_its_case_alone(batch, forbid, case):
+    file = sorted((batch / case).iterdir())[2]
+    forbid(file)
+    found = {case.name: case.ct for case in layout.with_ct(batch)}
+    assert list(found) == ["anna", "bert_CT thin", "carl", "dora"]
+    with pytest.raises(PermissionError, match=file.name):
+        volume.read_ct(found.pop(case.replace("/", "_")))
+    assert all(map(volume.read_ct, found.values()))
+
+
+@pytest.mark.parametrize("name", ["notes", "slice.dcm", "scout.12"])
+def test_a_folder_whose_only_slice_cannot_be_read_is_not_passed_over(batch, forbid, name):
+    folder = batch / "elsa"
+    folder.mkdir()
+    (folder / name).write_bytes(b"")
+    forbid(folder / name)
+    found = {case.name: case.ct for case in layout.with_ct(batch)}
+    assert list(found) == ["anna", "bert_CT thin", "carl", "dora", "elsa"]
+    with pytest.raises(PermissionError, match=name):
+        volume.read_ct(found["elsa"])
 
 
 def test_two_cases_of_one_name_are_refused(batch):

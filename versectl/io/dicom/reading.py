@@ -64,7 +64,7 @@ def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
 def holds_ct(folder: Path) -> bool:
     """Whether a folder itself holds slices of a CT; looks no further than the first.
 
-    A damaged file counts as one: who reads the case says what is wrong with it.
+    A file that is damaged or cannot be read counts as one: who reads the case says why.
     """
     return any(map(_may_be_ct, sources.files(folder, below=False)))
 
@@ -72,7 +72,7 @@ def holds_ct(folder: Path) -> bool:
 def _may_be_ct(file: Path) -> bool:
     try:
         images = read_images(file)
-    except BadInputError:
+    except (BadInputError, OSError):
         return True
     return any(image.modality == "CT" and not image.is_localizer for image in images)
 

@@ -36,11 +36,18 @@ def is_source(path: Path) -> bool:
 
 
 def is_dicom(file: Path) -> bool:
-    """Whether a file is DICOM by its name and its first bytes."""
+    """Whether a file is DICOM by its name and its first bytes.
+
+    One that may be DICOM and cannot be read counts: a series without one of its slices would be
+    another scan. Who reads it says why it cannot be read.
+    """
     if not _may_be_dicom(file.name) or not file.is_file():
         return False
-    with file.open("rb") as stream:
-        return _begins_as_dicom(stream.read(PREFIX_START + len(PREFIX)), file.name)
+    try:
+        with file.open("rb") as stream:
+            return _begins_as_dicom(stream.read(PREFIX_START + len(PREFIX)), file.name)
+    except OSError:
+        return True
 
 
 def is_zip(path: Path) -> bool:
