@@ -242,3 +242,33 @@ def test_a_report_is_rid_of_a_wrong_order_that_was_corrected():
     assert relabelling.report(content, {24: 23, 23: 24}, {})["flags"] == []
     (kept,) = relabelling.report(content, {24: 25, 23: 24}, {})["flags"][:1]
     assert kept["message"] == "Labels do not run from head to foot: L6 lies above L5."
+
+
+NEAR = {"T10": 200.0, "T12": 172.0, "L1": 140.0, "L2": 105.0, "L3": 69.0}
+
+
+def relabelled(z_mm, change, small, flags=()):
+    """Flags of a report after a change; one mask is small."""
+    rows = [row(name, z) for name, z in z_mm.items()]
+    rows[[*z_mm].index(small)]["volume_ml"] = 15.0
+    numbered = {NUMBERS[old]: NUMBERS[new] for old, new in change.items()}
+    unchanged = {NUMBERS[name]: NUMBERS[name] for name in z_mm}
+    content = {"vertebrae": rows, "flags": list(flags)}
+    return relabelling.report(content, unchanged | numbered, {})["flags"]
+
+
+def test_vertebrae_that_are_no_longer_too_near_are_no_longer_taken_for_two():
+    """T12 follows T10 as near as neighbours lie; the mask of L1 is small under any name."""
+    near = flag("taken_for_two", "T12", "T10 and T12 are 0.5 times as far apart as usual: ...")
+    small = flag("taken_for_two", "L1", "The mask of L1 has 0.5 times the volume of ...")
+    made = relabelled(NEAR, {"T10": "T11"}, small="L1", flags=[near, small])
+    assert [(one["code"], one["vertebra"]) for one in made] == [("taken_for_two", "L1")]
+    assert made[0]["message"].startswith("The mask of L1 has 0.5 times the volume of its")
+
+
+def test_vertebrae_that_are_too_near_under_their_new_names_are_told_once():
+    usual = {"T11" if name == "T10" else name: z_mm for name, z_mm in NEAR.items()}
+    made = relabelled(usual, {"T11": "T10"}, small="T12")
+    named = {one["vertebra"]: one for one in made if one["code"] == "taken_for_two"}
+    assert "times as far apart" in named["T12"]["message"]
+    assert [one["vertebra"] for one in made].count("T12") == 1

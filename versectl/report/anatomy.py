@@ -1,6 +1,7 @@
 """Flags about what the masks show: one vertebra taken for two, pieces, collapse, fusion, metal."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -33,8 +34,7 @@ METAL_ML = 0.05
 def flags(measured: Sequence[Measurement]) -> list[Flag]:
     """All flags about masks."""
     return [
-        *taken_for_two(measured),
-        *two_taken_for_one(measured),
+        *of_volumes({row.label: row.measures.volume_ml for row in measured}),
         *several_pieces(measured),
         *collapsed(measured),
         *fused(measured),
@@ -42,30 +42,31 @@ def flags(measured: Sequence[Measurement]) -> list[Flag]:
     ]
 
 
-def taken_for_two(measured: Sequence[Measurement]) -> list[Flag]:
+def of_volumes(volumes_ml: Mapping[int, float]) -> list[Flag]:
+    """Flags that labels, head to foot, and the volumes of masks give; NaN is not measured."""
+    return [*taken_for_two(volumes_ml), *two_taken_for_one(volumes_ml)]
+
+
+def taken_for_two(volumes_ml: Mapping[int, float]) -> list[Flag]:
     """A mask far smaller than its neighbours'; levels.py sees those that are too near."""
     return [
-        levels.taken_for_two(
-            row.label,
-            f"The mask of {row.name} has {ratio:.1f} times the volume of its neighbours'",
-        )
-        for row, ratio in _beside_neighbours(measured, _volume_ml)
+        levels.taken_for_two(label, _beside(label, ratio))
+        for label, ratio in _beside_neighbours(volumes_ml)
         if ratio < LEAST_VOLUME
     ]
 
 
-def two_taken_for_one(measured: Sequence[Measurement]) -> list[Flag]:
+def two_taken_for_one(volumes_ml: Mapping[int, float]) -> list[Flag]:
     """A mask far larger than its neighbours'."""
     return [
         Flag(
             "two_taken_for_one",
             "warning",
-            row.name,
-            f"The mask of {row.name} has {ratio:.1f} times the volume of its neighbours': two "
-            "vertebrae may have been taken for one.",
+            labels.NAMES[label],
+            f"{_beside(label, ratio)}: two vertebrae may have been taken for one.",
             "If so, add the missing centroid to the _ctd.json, correct the labels, and run again.",
         )
-        for row, ratio in _beside_neighbours(measured, _volume_ml)
+        for label, ratio in _beside_neighbours(volumes_ml)
         if ratio > MOST_VOLUME
     ]
 
@@ -83,7 +84,7 @@ def several_pieces(measured: Sequence[Measurement]) -> list[Flag]:
 
 def collapsed(measured: Sequence[Measurement]) -> list[Flag]:
     """Bodies that have lost height in front, in the middle, or beside their neighbours."""
-    beside = {row.label: ratio for row, ratio in _beside_neighbours(measured, _height_mm)}
+    beside = dict(_beside_neighbours({row.label: _height_mm(row.measures) for row in measured}))
     found = [(row, _loss(row.measures, beside.get(row.label, 1.0))) for row in measured]
     return [
         Flag(
@@ -140,20 +141,20 @@ def _loss(measures: Measures, beside: float) -> float:
     return max([0.0, *(1 - share for share in shares if np.isfinite(share))])
 
 
-def _beside_neighbours(
-    measured: Sequence[Measurement], size: Callable[[Measures], float]
-) -> Iterator[tuple[Measurement, float]]:
-    """Vertebrae with the ratio of a size to the mean of their neighbours', where it is known."""
-    sizes = [np.nan if row.label in UNLIKE else size(row.measures) for row in measured]
-    for at, row in enumerate(measured):
-        beside = (*sizes[max(at - 1, 0) : at], *sizes[at + 1 : at + 2])
-        known = [one for one in beside if np.isfinite(one)]
-        if known and np.isfinite(sizes[at]):
-            yield row, sizes[at] / float(np.mean(known))
+def _beside_neighbours(sizes: Mapping[int, float]) -> Iterator[tuple[int, float]]:
+    """Labels with the ratio of a size to the mean of their neighbours', where it is known."""
+    known = [math.nan if label in UNLIKE else size for label, size in sizes.items()]
+    for at, label in enumerate(sizes):
+        beside = (*known[max(at - 1, 0) : at], *known[at + 1 : at + 2])
+        finite = [one for one in beside if math.isfinite(one)]
+        if finite and math.isfinite(known[at]):
+            yield label, known[at] / float(np.mean(finite))
 
 
-def _volume_ml(measures: Measures) -> float:
-    return measures.volume_ml
+def _beside(label: int, ratio: float) -> str:
+    """A volume beside the neighbours', in words."""
+    name = labels.NAMES[label]
+    return f"The mask of {name} has {ratio:.1f} times the volume of its neighbours'"
 
 
 def _height_mm(measures: Measures) -> float:

@@ -138,6 +138,11 @@ def parse_plates(row: Mapping[str, Any]) -> Plates:
     return Plates(**{key: None if at is None else np.array(at) for key, at in found.items()})
 
 
+def parse_volume_ml(row: Mapping[str, Any]) -> float:
+    """The volume in a row; NaN where it is not measured."""
+    return _number(row.get("volume_ml"))
+
+
 def _plates_to_json(plates: Plates) -> dict[str, Any]:
     return {key: None if at is None else np.round(at, 5) for key, at in vars(plates).items()}
 

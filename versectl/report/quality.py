@@ -44,7 +44,12 @@ def of_result(result: Result, measured: Measured, ct: sitk.Image) -> list[Flag]:
         *anatomy.flags(measured.vertebrae),
         *cut_at_border(measured.vertebrae),
     ]
-    return [*{(flag.code, flag.vertebra): flag for flag in reversed(found)}.values()][::-1]
+    return once(found)
+
+
+def once(flags: Sequence[Flag]) -> list[Flag]:
+    """Of flags of one kind about one vertebra the first: what they say is the same."""
+    return [*{(flag.code, flag.vertebra): flag for flag in reversed(flags)}.values()][::-1]
 
 
 def no_spine() -> list[Flag]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.errors import BadInputError
-from versectl.report import case_report, levels, order, quality
+from versectl.report import anatomy, case_report, levels, order, quality
 from versectl.report.measurements import Plates, curvature
 from versectl.report.measures import TO_NEXT, Sheet
 from versectl.types import Flag, Vertebra
@@ -28,8 +28,11 @@ ANCHOR_MM = 25.0
 #: Flags of doubts about labels: a correction by hand answers them.
 ANSWERED = ("levels_may_be_shifted",)
 
-#: Flags that follow from labels and centres alone.
-RECOMPUTED = ("labels_out_of_order", "rare_variant", "unusual_distance", "gap")
+#: Flags that follow from labels, centres and volumes alone.
+RECOMPUTED = (
+    *("labels_out_of_order", "rare_variant", "unusual_distance", "gap"),
+    *("taken_for_two", "two_taken_for_one"),
+)
 
 #: Flags whose messages name files, which keep their names, and no vertebra.
 OF_FILES = ("made_for_another_ct", "origin_unknown")
@@ -118,8 +121,7 @@ def report(content: Mapping[str, Any], change: Change, files: Mapping[str, Any])
     """
     rows = [_renamed_row(row, change) for row in content["vertebrae"]]
     rows.sort(key=lambda row: labels.ORDER.index(row["label"]))
-    found = {row["label"]: _vertebra(row["center_mm"]) for row in rows}
-    flags = _flags(content["flags"], found, change)
+    flags = _flags(content["flags"], rows, change)
     return {
         **content,
         **_angles(rows),
@@ -208,23 +210,23 @@ def _vertebra(center_mm: Sequence[float]) -> Vertebra:
 
 
 def _flags(
-    flags: Sequence[Mapping[str, Any]], found: Mapping[int, Vertebra], change: Change
+    flags: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], change: Change
 ) -> list[dict[str, Any]]:
-    """The flags of a report after a change, in the order of a report's."""
+    """The flags of a report after a change, in the order of a report's. rows : its vertebrae."""
+    found = {row["label"]: _vertebra(row["center_mm"]) for row in rows}
     recomputed = [
         *levels.labels_out_of_order(found),
         *levels.variants(found),
         *levels.unusual_distances(found),
         *quality.gaps(found),
+        *anatomy.of_volumes({row["label"]: case_report.parse_volume_ml(row) for row in rows}),
     ]
     kept = [
         _renamed_flag(flag, change)
         for flag in flags
         if flag["code"] not in (*ANSWERED, *RECOMPUTED)
     ]
-    known = {(flag.code, flag.vertebra) for flag in recomputed}
-    kept = [flag for flag in kept if (flag["code"], flag["vertebra"]) not in known]
-    return [*map(_as_json, recomputed), *kept]
+    return [*map(_as_json, quality.once(recomputed)), *kept]
 
 
 def _as_json(flag: Flag) -> dict[str, Any]:
