@@ -1,5 +1,6 @@
 """Wherever a header puts a scan, what is written on it lies there: for every reader."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import PIR, draw, oblique
+from phantoms import LPS, PIR, draw, oblique
 
 from versectl import geometry
 from versectl.geometry import Frame
@@ -199,6 +200,49 @@ def test_a_scan_without_orientation_says_what_was_assumed_and_its_mask_has_none(
     volume.write(sitk.Cast(found.image > 9, sitk.sitkUInt8), tmp_path / "m.nii", found.placement)
     header = nibabel.load(tmp_path / "m.nii").header
     assert (int(header["qform_code"]), int(header["sform_code"])) == (0, 0)
+
+
+#: What takes a drawn scan's orientation from its header.
+NRRD_SPACE = (rb"space: left-posterior-superior\n", b"space dimension: 3\n")
+NRRD_FIELDS = (rb"space[^\n]*\n", b"")
+MATRIX = (rb"TransformMatrix[^\n]*\n", b"")
+LETTERS = (rb"AnatomicalOrientation[^\n]*\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("ending", "changes", "says"),
+    [
+        (".nrrd", [], None),
+        (".nrrd", [(rb"left-posterior-superior", b"right-anterior-superior")], None),
+        (".nrrd", [NRRD_SPACE], "it has no space"),
+        (".nrrd", [NRRD_FIELDS, (rb"kinds", b"spacings: 2 1.5 2.5\nkinds")], "it has no space"),
+        (".nrrd", [(rb"left-posterior-superior", b"scanner-xyz")], "its space is scanner-xyz"),
+        (".mha", [], None),
+        (".mha", [LETTERS], None),
+        (".mha", [MATRIX], None),  # it has RAI
+        (".mha", [MATRIX, LETTERS], "it has no TransformMatrix"),
+        (".mha", [MATRIX, (rb"= RAI", b"= ???")], "it has no TransformMatrix"),
+        (".mha", [MATRIX, (rb"= RAI", b"= LPI")], "it has no TransformMatrix"),
+    ],
+)
+def test_other_formats_without_orientation_say_what_was_assumed(ending, changes, says, tmp_path):
+    path = tmp_path / f"a{ending}"
+    ct = draw(direction=LPS)[0]
+    sitk.WriteImage(ct, str(path))
+    content = path.read_bytes()
+    for old, new in changes:
+        content, count = re.subn(old, new, content)
+        assert count
+    path.write_bytes(content)
+    found = volume.read_ct(path)
+    if says is None:
+        assert found.flags == ()
+        return
+    (flag,) = found.flags
+    assert (flag.code, flag.severity) == ("no_orientation", "warning")
+    assert f"({says}); it was assumed" in flag.message
+    assert "the patient's left, back and head" in flag.message
+    assert geometry.axis_letters(found.image) == ("L", "P", "S")
 
 
 def test_a_heatmap_is_written_on_the_scans_own_grid(tmp_path):

@@ -14,9 +14,24 @@ import SimpleITK as sitk
 from versectl.errors import BadInputError
 from versectl.geometry import Frame
 from versectl.io import stderr
-from versectl.io.images.placement import Header
+from versectl.io.images import detached
+from versectl.io.images.placement import Header, no_orientation
+from versectl.types import Flag
 
 METAIMAGE = (".mha", ".mhd")
+
+#: The last field of a MetaImage's header: where the voxels are.
+DATA_FILE = re.compile(rb"^ElementDataFile *= *(.+?)\r?\n", re.MULTILINE)
+
+#: What tells how the axes of a MetaImage lie: a matrix under one of its three names, or the letters
+#: of axes that come from the right, the front and the feet, as ITK takes them without a matrix.
+PLACED = re.compile(
+    rb"^(TransformMatrix|Orientation|Rotation) *=|^AnatomicalOrientation *= *RAI\s", re.MULTILINE
+)
+NO_MATRIX = no_orientation("it has no TransformMatrix", "back")
+
+#: ITK's name for the field of an NRRD that says so, and what it has turned the patient's spaces to.
+NRRD_SPACE, LPS = "NRRD_space", "left-posterior-superior"
 
 #: A part of ITK's message -> what it means.
 MEANINGS = {
@@ -34,7 +49,7 @@ def read_header(path: Path) -> Header:
     size_vox = tuple(reader.GetSize())
     while len(size_vox) > 3 and size_vox[-1] == 1:
         size_vox = size_vox[:-1]
-    return Header(size_vox, is_scalar, _frame(reader))
+    return Header(size_vox, is_scalar, _frame(reader), flags=_orientation(reader))
 
 
 def pixel_type(path: Path) -> int:
@@ -112,13 +127,32 @@ def _frame(reader: sitk.ImageFileReader) -> Frame:
     return Frame((x, y, z), spacing_mm, direction, origin_mm)
 
 
+def _orientation(reader: sitk.ImageFileReader) -> tuple[Flag, ...]:
+    """A flag where a header does not say how its axes lie in the patient; ITK takes them as LPS."""
+    path = Path(reader.GetFileName())
+    if path.name.lower().endswith(METAIMAGE):
+        return () if PLACED.search(_metaimage_header(path)) else (NO_MATRIX,)
+    space = reader.GetMetaData(NRRD_SPACE) if reader.HasMetaDataKey(NRRD_SPACE) else ""
+    if space.startswith(LPS):
+        return ()
+    return (no_orientation(f"its space is {space}" if space else "it has no space", "back"),)
+
+
+def _metaimage_header(path: Path) -> bytes:
+    """The header before the voxels, at least."""
+    with path.open("rb") as file:
+        content = file.read(detached.LONGEST)
+    match = DATA_FILE.search(content)
+    return content[: match.end()] if match else content
+
+
 def _check_metaimage(path: Path) -> None:
     """Raises BadInputError when the header is no text or the voxels cannot be unpacked.
 
     What is no MetaImage at all is left to ITK.
     """
     content = path.read_bytes()
-    match = re.search(rb"^ElementDataFile *= *(.+?)\r?\n", content, re.MULTILINE)
+    match = DATA_FILE.search(content)
     header = content[: match.end()] if match else content[:4096]
     try:
         _check_text(header)

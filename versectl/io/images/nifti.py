@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from versectl.errors import BadInputError
 from versectl.geometry import Frame
 from versectl.io import stderr
-from versectl.io.images.placement import PERPENDICULAR, ROUNDING_MM, Header
+from versectl.io.images.placement import PERPENDICULAR, ROUNDING_MM, Header, no_orientation
 from versectl.types import Flag
 
 #: The fields that place the voxels, copied from a scan to what is written on it.
@@ -301,7 +301,7 @@ def _orientation(nifti: nibabel.Nifti1Header, scale: float) -> list[Flag]:
     """Flags on forms that are missing or disagree."""
     codes = int(nifti["qform_code"]), int(nifti["sform_code"])
     if max(codes) <= 0:
-        return [NO_ORIENTATION]
+        return [no_orientation("qform and sform codes are 0", "front")]
     if min(codes) <= 0:
         return []
     try:
@@ -324,16 +324,6 @@ def _orientation(nifti: nibabel.Nifti1Header, scale: float) -> list[Flag]:
             "Tools built on ITK may follow the qform; find out which is right and set both alike.",
         )
     ]
-
-
-NO_ORIENTATION = Flag(
-    "no_orientation",
-    "warning",
-    None,
-    "The header does not say how the patient lies (qform and sform codes are 0); it was assumed "
-    "that the voxel axes run to the patient's left, front and head.",
-    "Check left and right, top and bottom; convert the scan again so that it has an orientation.",
-)
 
 
 def _is_rotation_of(qform: Frame, sform: Frame) -> bool:

@@ -98,6 +98,19 @@ def place(header: Header) -> Placement:
     return Placement(own, own.straightened(), header.nifti, (*header.flags, _sheared(own)))
 
 
+def no_orientation(lacking: str, back_or_front: str) -> Flag:
+    """The header does not say how the patient lies. lacking : what of it is missing, in words."""
+    return Flag(
+        "no_orientation",
+        "warning",
+        None,
+        f"The header does not say how the patient lies ({lacking}); it was assumed that its axes "
+        f"run to the patient's left, {back_or_front} and head.",
+        "Check left and right, top and bottom; convert the scan again so that it has an "
+        "orientation.",
+    )
+
+
 def _rounding_mm(own: Frame) -> float:
     return max(ROUNDING_MM, ROUNDING_VOX * float(own.spacing_mm.min()))
 
