@@ -206,5 +206,6 @@ def test_a_series_is_chosen_in_a_study(run, series, out):
     assert "holds 2 CT series, 4, 9; choose one by --series" in refused.stderr
     done = run("run-all", series, out, "--series", "4")
     assert done.exit_code == 0, done.output
+    assert (out / "lumbar_series-4_report.json").exists()
     listed = run("series", series)
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["series", "4", "9"]

@@ -28,6 +28,12 @@ def test_a_series_is_that_of_every_study_listed(tmp_path):
     assert [case.series for case in run.chosen([tmp_path], tmp_path / "out", wanted)] == ["4", "4"]
 
 
+def test_the_series_is_in_a_case_s_name_unless_the_manifest_names_it(tmp_path):
+    path = write(tmp_path, "ct,case\nanna,\nbert,b\n")
+    found = selection.read_manifest(path, tmp_path, series="4")
+    assert [case.name for case in found] == ["anna_series-4", "b"]
+
+
 def test_a_series_of_a_nifti_is_refused(tmp_path):
     path = write(tmp_path, "ct\nanna\nbert.nii.gz\n")
     with pytest.raises(BadInputError, match=r"line 3: .*has no series to choose from"):

@@ -73,7 +73,8 @@ def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[C
             raise BadInputError(
                 f"{path}, line {number}: {ct} has no series to choose from: it is not DICOM."
             )
-        name = row.get("case") or (layout.parse(ct.name) or (ct.name, ""))[0]
+        named = (layout.parse(ct.name) or (ct.name, ""))[0]
+        name = row.get("case") or layout.of_series(named, series)
         if not is_file_name(name):
             raise BadInputError(f"{path}, line {number}: {name!r} cannot name files; change it.")
         if name in found:

@@ -98,7 +98,8 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
     """The cases that have a CT, with nothing but it; BadInputError when there is none.
 
     A file that is named itself is the CT, whatever its name says. With a DICOM series
-    (its key or UID) the path is the one study that has it, with all folders below.
+    (its key or UID) the path is the one study that has it, with all folders below; the case's name
+    then tells the series.
     """
     path = Path(path)
     if path.is_file() or series is not None:
@@ -160,6 +161,24 @@ def parse(file_name: str) -> tuple[str, str] | None:
     return None
 
 
+def of_series(name: str, series: str | None) -> str:
+    """A case's name, with the DICOM series chosen of its study: each has results of its own.
+
+    Raises BadInputError where it can be no series' number or UID.
+
+    >>> of_series("anna", "4"), of_series("anna", None)
+    ('anna_series-4', 'anna')
+    """
+    if series is None:
+        return name
+    if not re.fullmatch(r"-?\d+[a-z]*|[\d.]+", series):
+        raise BadInputError(
+            f"{series!r} is neither a series' number nor its UID; versectl series shows those "
+            "there are."
+        )
+    return f"{name}_series-{series}"
+
+
 def key(name: str) -> str:
     """A case's name as it is the same in every VerSe release.
 
@@ -179,7 +198,8 @@ def without_folder(text: str, path: Path) -> str:
 def _single(path: Path, series: str | None) -> Case:
     if path.is_dir() or sources.is_source(path):
         whole = path.resolve()
-        return Case(whole.name if path.is_dir() else whole.stem, ct=path, series=series)
+        name = whole.name if path.is_dir() else whole.stem
+        return Case(of_series(name, series), ct=path, series=series)
     ending = suffix(path.name)
     if ending is None:
         raise BadInputError(

@@ -58,7 +58,20 @@ def test_a_folder_of_slices_is_one_case_named_after_it(batch, monkeypatch):
 
 def test_with_a_series_the_folder_is_one_study(batch):
     (case,) = layout.with_ct(batch / "bert", series="4")
-    assert (case.name, case.ct, case.series) == ("bert", batch / "bert", "4")
+    assert (case.name, case.ct, case.series) == ("bert_series-4", batch / "bert", "4")
+
+
+@pytest.mark.parametrize("study", ["bert", "carl.zip"])
+def test_every_series_of_a_study_is_a_case_of_its_own(batch, study):
+    chosen = ["3a", "4", "-1", "1.2.840.113619.2.5"]
+    names = [layout.with_ct(batch / study, series=series)[0].name for series in chosen]
+    assert names == [f"{study.removesuffix('.zip')}_series-{series}" for series in chosen]
+
+
+@pytest.mark.parametrize("series", ["", "../4", "CT thin", "4\n", "a/4"])
+def test_what_can_be_no_series_names_no_case(batch, series):
+    with pytest.raises(BadInputError, match="is neither a series' number nor its UID"):
+        layout.with_ct(batch / "bert", series=series)
 
 
 def test_a_linked_folder_of_slices_is_a_case_and_part_of_its_study(batch, tmp_path):
