@@ -105,6 +105,33 @@ def test_a_measurement_report_has_the_volumes_of_the_report(run, series, out):
         assert found
 
 
+def cut_series(folder):
+    """A series whose left side cuts every vertebra."""
+    whole = draw(direction=LPS)[0]
+    first = whole.TransformPhysicalPointToIndex((-8.0, 22.0, -92.0))[0]
+    return drawn.save(drawn.of_image(whole[first:]), folder / "in" / "lumbar")
+
+
+def test_a_scan_that_cuts_every_vertebra_has_its_results_and_the_seg(run, tmp_path, out):
+    folder = cut_series(tmp_path)
+    done = run("run-all", folder, out, "--format", "dicom-sr")
+    assert done.exit_code == 0, done.output
+    assert "no vertebra is measured; dicom-sr is left out" in done.stdout
+    rows = json.loads((out / "lumbar_report.json").read_text())["vertebrae"]
+    assert [(row["at_border"], row["volume_ml"]) for row in rows] == [(True, None)] * 3
+    assert {path.name for path in out.glob("*.dcm")} == {"lumbar_seg.dcm"}
+    assert "kept, its results" in run("run-all", folder, out, "--format", "dicom-sr").stdout
+
+
+def test_vertebrae_that_are_not_there_cost_no_case(run, series, out):
+    words = ("--format", "dicom-sr", "--format", "bids", "--vertebrae", "C3-C5")
+    done = run("run-all", series, out, *words)
+    assert done.exit_code == 0, done.output
+    assert "no vertebra has a mask; dicom-sr is left out" in done.stdout
+    assert not list(out.glob("*.dcm"))
+    assert (out / "lumbar_dseg.tsv").exists()
+
+
 def test_a_batch_folder_may_hold_dicom(run, series, ct_file, out):
     (ct_file.parent / "other_ct.nii.gz").write_bytes(ct_file.read_bytes())
     ct_file.unlink()

@@ -24,7 +24,7 @@ from versectl.errors import BadInputError, FlaggedError, SetupError, VersectlErr
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
-from versectl.io.export.findings import Findings
+from versectl.io.export.findings import Findings, is_measured
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
@@ -169,7 +169,8 @@ class CaseRun:
             provenance.write(self.case.name, record, self.paths.of("provenance"))
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(path.name for path in written)
-        return Outcome(self.case.name, status, f"written in {self.job.out}: {names}")
+        line = f"written in {self.job.out}: {names}" if names else "no vertebra to write"
+        return Outcome(self.case.name, status, line)
 
     def failed(self, error: VersectlError) -> Outcome:
         """The outcome of a failure; where the command writes reports, one says why.
@@ -195,13 +196,19 @@ class CaseRun:
 
     def _kept(self) -> Outcome:
         """A finished case stays; only a picture or another format may be missing."""
-        report = case_report.read(self.paths.of("report"))
-        shows_none = report is not None and report.status == case_report.NO_SPINE
-        exports = self.job.exports.of_nothing if shows_none else self.job.exports
         drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
-        if not drawn or not exports.are_there(self.job.out, self.case.name):
+        if not drawn or not self._is_exported():
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
+
+    def _is_exported(self) -> bool:
+        """Whether the other formats asked for are there, as far as they can be written."""
+        report, exports = case_report.read(self.paths.of("report")), self.job.exports
+        if report is None:
+            return not exports
+        shown = {row.label: measures.values(row.measures) for row in report.with_mask}
+        measured = [label for label, values in shown.items() if is_measured(values)]
+        return exports.possible(shown, measured).are_there(self.job.out, self.case.name)
 
     def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
         """Write what was computed, all at once; sentences on what deserves a look."""
@@ -225,12 +232,10 @@ class CaseRun:
 
     def _export(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
         """Write the other formats asked for; their files."""
-        shows_none = known.vertebrae is not None and not known.vertebrae
-        exports = self.job.exports.of_nothing if shows_none else self.job.exports
+        exports = self.job.exports
         if not exports:
             return []
-        shown = findings(self.case, known, ct, exports)
-        return list(formats.write(exports, shown, paths.folder))
+        return formats.write(exports, findings(self.case, known, ct, exports), paths.folder)
 
     def _draw(self, ct: CT, known: Known, flags: Sequence[Flag], paths: Paths) -> list[Path]:
         """Draw the picture, if it is asked for; its file."""

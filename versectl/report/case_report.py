@@ -189,6 +189,12 @@ class Report:
         """Whether the case has its results."""
         return self.status in (DONE, NO_SPINE)
 
+    @property
+    def with_mask(self) -> list[Row]:
+        """The vertebrae that have a voxel."""
+        without = {flag.vertebra for flag in self.flags if flag.code == "centre_without_mask"}
+        return [row for row in self.vertebrae if row.name not in without]
+
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
         paths = {folder / name: sha256 for name, sha256 in self.files.items()}

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from versectl import geometry
-from versectl.errors import BadInputError
 from versectl.io.dicom import reading
 from versectl.io.export import formats
 from versectl.io.export.findings import Findings
@@ -118,9 +117,21 @@ def test_every_group_refers_to_its_segment_whatever_kind_of_seg_it_is(findings, 
     assert report.PatientID == seg.PatientID
 
 
-def test_without_any_measure_there_is_no_report(findings, tmp_path):
-    with pytest.raises(BadInputError, match="no vertebra is measured"):
-        formats.write(Exports(("dicom-sr",)), replace(findings, measures={}), tmp_path)
+@pytest.mark.parametrize("more", [(), ("dicom-seg-binary",)])
+def test_without_any_measure_there_is_the_seg_alone(findings, tmp_path, caplog, more):
+    unknown = {label: dict.fromkeys(values, math.nan) for label, values in MEASURES.items()}
+    caplog.set_level("INFO", logger="versectl")
+    for measures in ({}, unknown):
+        files = written(replace(findings, measures=measures), tmp_path, "dicom-sr", *more)
+        (seg,) = files.values()
+        assert str(seg.SegmentationType) == ("BINARY" if more else "LABELMAP")
+        assert "spine: no vertebra is measured; dicom-sr is left out" in caplog.messages
+        caplog.clear()
+
+
+def test_a_report_of_vertebrae_that_are_not_measured_is_none_though_others_are(findings, tmp_path):
+    paths = formats.write(Exports(("dicom-sr",), only=(28,)), findings, tmp_path)
+    assert [path.name for path in paths] == ["spine_seg.dcm"]
 
 
 def test_the_formats_that_a_folder_has_are_recognised(findings, tmp_path):

@@ -16,7 +16,7 @@ from versectl import geometry, labels
 from versectl.errors import BadInputError
 from versectl.io import layout, volume
 from versectl.io.dicom import reading
-from versectl.io.export import formats, nifti
+from versectl.io.export import dicom_seg, formats, nifti
 from versectl.io.export.findings import Findings
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
@@ -300,6 +300,8 @@ def test_a_case_without_masks_has_no_dicom_seg(tmp_path):
     case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
     findings = found_in(case, reading.read(case.ct).image)
     nothing = replace(findings, label_map=findings.label_map * 0)
-    with pytest.raises(BadInputError, match="no vertebra has a mask"):
-        formats.write(Exports(("dicom-seg",)), nothing, tmp_path)
+    exports = Exports(("dicom-seg", "dicom-sr", "bids"))
+    assert formats.write(exports, nothing, tmp_path) == [tmp_path / "spine_dseg.tsv"]
     assert list(tmp_path.glob("*.dcm")) == []
+    with pytest.raises(BadInputError, match="no vertebra has a mask"):
+        dicom_seg.write_labelmap(nothing, tmp_path / "spine_seg.dcm")

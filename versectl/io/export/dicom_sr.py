@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from versectl import labels
-from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.io.dicom import headers
 from versectl.io.export import dicom_seg
@@ -30,10 +29,7 @@ PROCEDURE = labels.Code("77477000", "Computed tomography")
 
 
 def write(findings: Findings, path: Path) -> None:
-    """Write <case>_sr.dcm; the DICOM SEG of the case lies beside it already.
-
-    Raises BadInputError when nothing is measured of any vertebra.
-    """
+    """Write <case>_sr.dcm of findings that are measured; their DICOM SEG lies beside it already."""
     with headers.quiet() as pydicom:
         seg = pydicom.dcmread(path.with_name(path.name.replace("_sr.dcm", "_seg.dcm")))
         report = _report(findings, seg)
@@ -45,9 +41,7 @@ def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
     from highdicom import UID
     from highdicom.sr import Comprehensive3DSR, MeasurementReport
 
-    groups = _groups(findings, seg)
-    if not groups:
-        raise BadInputError("no vertebra is measured; there is nothing to write as DICOM SR.")
+    groups = [_group(label, findings, seg) for label in findings.measured]
     content = MeasurementReport(_observer(), dicom_seg.coded(PROCEDURE), groups)
     return Comprehensive3DSR(
         evidence=[seg],
@@ -62,26 +56,17 @@ def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
     )
 
 
-def _groups(
-    findings: Findings, seg: "Dataset"
-) -> list["VolumetricROIMeasurementsAndQualitativeEvaluations"]:
-    """The measures of each vertebra that has a segment and any measure."""
-    numbers = {str(one.SegmentLabel): int(one.SegmentNumber) for one in seg.SegmentSequence}
-    groups = []
-    for label in findings.labels:
-        measures = _measures(findings.measures.get(label, {}))
-        if measures and labels.NAMES[label] in numbers:
-            groups.append(_group(label, measures, (seg, numbers[labels.NAMES[label]])))
-    return groups
-
-
 def _group(
-    label: int, measures: list["Measurement"], segment: tuple["Dataset", int]
+    label: int, findings: Findings, seg: "Dataset"
 ) -> "VolumetricROIMeasurementsAndQualitativeEvaluations":
-    """One vertebra. segment : the DICOM SEG, and the vertebra's number in it."""
+    """The measures of one vertebra, which has a segment."""
     from highdicom import UID, sr
 
-    seg, number = segment
+    (number,) = (
+        int(one.SegmentNumber)
+        for one in seg.SegmentSequence
+        if one.SegmentLabel == labels.NAMES[label]
+    )
     source = sr.SourceSeriesForSegmentation(seg.ReferencedSeriesSequence[0].SeriesInstanceUID)
     region = labels.region_code(label)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -93,7 +78,7 @@ def _group(
         finding_type=dicom_seg.coded(labels.code(label)),
         finding_sites=[sr.FindingSite(dicom_seg.coded(region))] if region else None,
         algorithm_id=sr.AlgorithmIdentification("versectl", __version__),
-        measurements=measures,
+        measurements=_measures(findings.measures[label]),
     )
 
 

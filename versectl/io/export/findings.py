@@ -1,5 +1,6 @@
 """What an export shows: a case's vertebrae and where its CT came from."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,13 +11,16 @@ from versectl import geometry, labels
 from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 
+#: What exports show of what is measured of a vertebra.
+MEASURES = ("volume_ml", "hu_mean")
+
 
 @dataclass(frozen=True)
 class Findings:
     """A case, the centres of its vertebrae in the world, and their masks on the CT's grid.
 
     placed : where the CT's file has its voxels; None where they are as the label map's.
-    measures : label -> "volume_ml" and "hu_mean", as far as they are known.
+    measures : label -> MEASURES by name, as far as they are known.
     bodies : the label map with vertebral bodies only, as far as they are known; None: not wanted.
     """
 
@@ -32,12 +36,22 @@ class Findings:
         """The labels that have voxels, from head to foot."""
         return present(self.label_map)
 
+    @property
+    def measured(self) -> list[int]:
+        """The labels that have voxels and are measured; the whole of a cut vertebra is not."""
+        return [label for label in self.labels if is_measured(self.measures.get(label, {}))]
+
     def limited_to(self, only: Collection[int]) -> "Findings":
         """Of these labels, those that were found."""
         centers_mm = {label: at for label, at in self.centers_mm.items() if label in only}
         label_map = geometry.keep_labels(self.label_map, only)
         bodies = self.bodies and geometry.keep_labels(self.bodies, only)
         return replace(self, centers_mm=centers_mm, label_map=label_map, bodies=bodies)
+
+
+def is_measured(measures: Mapping[str, float]) -> bool:
+    """Whether a vertebra has any of the measures that exports show."""
+    return any(math.isfinite(measures.get(name, math.nan)) for name in MEASURES)
 
 
 def present(label_map: sitk.Image) -> list[int]:

@@ -1,6 +1,7 @@
 """The table of formats: what `--format` takes, and which files each writes."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from versectl.io.dicom import sources
 from versectl.io.export import Format, bids, dicom_seg, dicom_sr, itksnap, nifti, slicer
 from versectl.io.export.findings import Findings
 from versectl.io.layout import Case
+
+log = logging.getLogger(__name__)
 
 
 class File(NamedTuple):
@@ -61,11 +64,15 @@ class Exports:
         wanted = [name for name in FORMATS if name in self.formats]
         return {file.ending: file for name in wanted for file in FORMATS[name]}
 
-    @property
-    def of_nothing(self) -> "Exports":
-        """What can be written where there is no vertebra: a DICOM SEG must have a segment."""
-        formats = tuple(name for name in self.formats if name not in NEED_DICOM)
-        return replace(self, formats=formats, per_vertebra=False)
+    def possible(self, masked: Collection[int], measured: Collection[int]) -> "Exports":
+        """What can be written of vertebrae of which these have a mask, and these are measured.
+
+        A DICOM SEG must have a segment, and a DICOM SR a measure: without, it is its SEG alone.
+        """
+        formats = self.formats if masked else tuple(n for n in self.formats if n not in NEED_DICOM)
+        if not measured:
+            formats = tuple("dicom-seg" if name == "dicom-sr" else name for name in formats)
+        return replace(self, formats=formats, per_vertebra=self.per_vertebra and bool(masked))
 
     @property
     def hold_measures(self) -> bool:
@@ -101,10 +108,14 @@ def check(exports: Exports, case: Case) -> None:
 
 
 def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
-    """Write a case's exports into a folder; the files written."""
+    """Write a case's exports into a folder, as far as it has something to show; their files."""
     shown = findings if exports.only is None else findings.limited_to(exports.only)
+    possible = exports.possible(shown.labels, shown.measured)
+    for name in set(exports.formats) - set(possible.formats):
+        lacking = "is measured" if shown.labels else "has a mask"
+        log.info("%s: no vertebra %s; %s is left out", findings.case.name, lacking, name)
     paths = []
-    for ending, file in exports.endings.items():
+    for ending, file in possible.endings.items():
         paths.append(folder / f"{findings.case.name}{ending}")
         file.write(shown, paths[-1])
     return paths + (nifti.write_each(shown, folder) if exports.per_vertebra else [])
