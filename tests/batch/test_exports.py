@@ -132,6 +132,27 @@ def test_vertebrae_that_are_not_there_cost_no_case(run, series, out):
     assert (out / "lumbar_dseg.tsv").exists()
 
 
+def test_a_finished_case_is_exported_again_for_other_vertebrae(run, series, out):
+    words = ("--per-vertebra", "--format", "dicom-seg", "--format", "slicer")
+    run("run-all", series, out, *words, "--vertebrae", "L1-L5")
+    report = (out / "lumbar_report.json").read_text()
+    for asked, wanted in (((), {19, 20, 21}), (("--vertebrae", "L2-L5"), {21})):
+        assert "written in" in run("run-all", series, out, *words, *asked).stdout
+        assert {*dicom_seg.labels_in(out / "lumbar_seg.dcm")} == wanted
+        assert set(np.unique(voxels(out / "lumbar_seg.seg.nrrd"))) == {0, *wanted}
+        single = {f"lumbar_seg-{labels.NAMES[label]}_msk.nii.gz" for label in wanted}
+        assert {path.name for path in out.glob("*_msk.nii.gz") if "body" not in path.name} == single
+        assert "kept, its results" in run("run-all", series, out, *words, *asked).stdout
+    assert (out / "lumbar_report.json").read_text() == report
+
+
+def test_masks_of_vertebrae_that_are_no_longer_asked_for_do_not_stay(run, series, out):
+    run("run-all", series, out, "--per-vertebra")
+    run("run-all", series, out, "--per-vertebra", "--vertebrae", "L1", "--overwrite")
+    masks = {path.name for path in out.glob("*_msk.nii.gz")}
+    assert masks == {"lumbar_seg-L1_msk.nii.gz", "lumbar_seg-L1-body_msk.nii.gz"}
+
+
 def test_a_batch_folder_may_hold_dicom(run, series, ct_file, out):
     (ct_file.parent / "other_ct.nii.gz").write_bytes(ct_file.read_bytes())
     ct_file.unlink()

@@ -195,20 +195,21 @@ class CaseRun:
             centroid_files.take_over(self.paths, placed.own)
 
     def _kept(self) -> Outcome:
-        """A finished case stays; only a picture or another format may be missing."""
+        """A finished case stays; a picture may be missing, or a format, or show other vertebrae."""
         drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
         if not drawn or not self._is_exported():
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
     def _is_exported(self) -> bool:
-        """Whether the other formats asked for are there, as far as they can be written."""
+        """Whether the other formats asked for are there, of the vertebrae asked for."""
         report, exports = case_report.read(self.paths.of("report")), self.job.exports
         if report is None:
             return not exports
-        shown = {row.label: measures.values(row.measures) for row in report.with_mask}
-        measured = [label for label, values in shown.items() if is_measured(values)]
-        return exports.possible(shown, measured).are_there(self.job.out, self.case.name)
+        masked = {row.label: measures.values(row.measures) for row in report.with_mask}
+        measured = [label for label, values in masked.items() if is_measured(values)]
+        possible = exports.possible(exports.among(masked), exports.among(measured))
+        return possible.are_there(self.job.out, self.case.name, masked)
 
     def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
         """Write what was computed, all at once; sentences on what deserves a look."""
@@ -295,7 +296,8 @@ class CaseRun:
             return
         extras = {"preview"} | ({"heatmap"} if "spine" in made else set())
         outdated = [self.paths.of(extra) for extra in extras - self.job.extras]
-        outdated += formats.outdated(self.job.out, self.case.name, self.job.exports)
+        former = formats.written(self.job.out, self.case.name)
+        outdated += [path for path in former if not (self.making.folder / path.name).exists()]
         markups, own = self.paths.of("markups"), ct.placement.own
         for path in outdated:
             kept = path == markups and "vertebrae" not in made

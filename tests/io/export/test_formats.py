@@ -165,17 +165,42 @@ def test_a_subset_has_these_vertebrae_only(findings, tmp_path):
     assert [point["label"] for point in markup["controlPoints"]] == ["T13", "L1"]
 
 
-def test_exports_of_earlier_results_are_outdated_unless_they_come_anew(findings, tmp_path):
+def test_the_exports_of_a_case_are_known_by_their_names(findings, tmp_path):
     kept = tmp_path / "spine two_seg-L1_msk.nii.gz"
     kept.touch()
     exports = Exports(("slicer", "bids", "itk-snap"), per_vertebra=True)
-    assert not exports.are_there(tmp_path, "spine")
+    assert not exports.are_there(tmp_path, "spine", HELD)
     written = formats.write(exports, findings, tmp_path)
-    assert exports.are_there(tmp_path, "spine")
-    outdated = formats.outdated(tmp_path, "spine", Exports(("bids",)))
-    left = {*tmp_path.iterdir()} - {*outdated}
-    assert left == {kept, tmp_path / "spine_dseg.tsv"}
+    assert exports.are_there(tmp_path, "spine", HELD)
+    assert {*formats.written(tmp_path, "spine")} == {*written} == {*tmp_path.iterdir()} - {kept}
     assert len(written) == 8
+
+
+@pytest.mark.parametrize("chosen", ["slicer", "per vertebra", *formats.NEED_DICOM])
+def test_exports_of_other_vertebrae_are_not_those_asked_for(chosen, tmp_path):
+    case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
+    found = replace(
+        found_in(case, reading.read(case.ct).image),
+        measures={label: {"volume_ml": 30.0} for label in HELD},
+    )
+    per_vertebra = chosen == "per vertebra"
+    asked = Exports(() if per_vertebra else (chosen,), per_vertebra)
+    few, one, all_of_them = ((20, 28, 24), (20,), None)
+    for only in (few, all_of_them, one, few):
+        exports = replace(asked, only=only)
+        assert not exports.are_there(tmp_path, "spine", HELD)
+        written = formats.write(exports, found, tmp_path)
+        assert exports.are_there(tmp_path, "spine", HELD)
+        assert {*formats.written(tmp_path, "spine")} == {*written}
+
+
+def test_a_dicom_sr_of_a_seg_that_was_replaced_is_not_the_one_asked_for(tmp_path):
+    case = Case("spine", ct=drawn.save(drawn.datasets(), tmp_path / "spine"))
+    found = found_in(case, reading.read(case.ct).image)
+    measured = replace(found, measures={20: {"volume_ml": 30.0}})
+    formats.write(Exports(("dicom-sr",)), measured, tmp_path)
+    formats.write(Exports(("dicom-seg",)), measured, tmp_path)
+    assert not Exports(("dicom-sr",)).are_there(tmp_path, "spine", HELD)
 
 
 def test_a_ct_that_is_no_dicom_has_no_dicom_seg(tmp_path):

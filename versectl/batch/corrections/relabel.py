@@ -27,7 +27,7 @@ from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
 from versectl.io.export import formats, nifti
 from versectl.io.export.findings import Findings
-from versectl.io.export.formats import NEED_DICOM, NO_EXPORTS, Exports
+from versectl.io.export.formats import NEED_DICOM, Exports
 from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 from versectl.io.volume import CT
@@ -290,7 +290,7 @@ def _present_report(paths: Paths) -> dict[str, Any] | None:
 
 def _remove_outdated(paths: Paths, making: Paths) -> tuple[str, ...]:
     """Remove what shows the former labels; names of what was not written anew."""
-    former = formats.outdated(paths.folder, paths.case_name, NO_EXPORTS)
+    former = formats.written(paths.folder, paths.case_name)
     single = nifti.each_of(paths.folder, paths.case_name)
     former += [paths.of("preview")] if paths.of("preview").exists() else []
     for path in former:

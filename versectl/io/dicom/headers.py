@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -161,6 +161,16 @@ def read_images(file: Path) -> list[Image]:
         except Exception as error:  # pydicom raises of many kinds on damaged files
             raise BadInputError(f"{file} {DAMAGED}.") from error
     raise BadInputError(f"{file} {DAMAGED}.")
+
+
+def value_in(path: Path, element: str) -> Any:
+    """One element of a DICOM file before its pixels; None where it is not to be had."""
+    with quiet() as pydicom:
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[element])
+            return header.get(element)
+        except (OSError, pydicom.errors.InvalidDicomError):
+            return None
 
 
 @contextmanager

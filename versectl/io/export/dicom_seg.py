@@ -52,19 +52,12 @@ def write_binary(findings: Findings, path: Path) -> None:
 
 def kind_of(path: Path) -> str:
     """LABELMAP or BINARY, as DICOM names them; empty for what is no DICOM SEG."""
-    with headers.quiet() as pydicom:
-        try:
-            content = pydicom.dcmread(path, specific_tags=["SegmentationType"])
-        except (OSError, pydicom.errors.InvalidDicomError):
-            return ""
-        return str(content.get("SegmentationType", ""))
+    return str(headers.value_in(path, "SegmentationType") or "")
 
 
 def labels_in(path: Path) -> list[int]:
-    """The labels that a DICOM SEG holds; its background is none."""
-    from pydicom import dcmread
-
-    segments = dcmread(path, specific_tags=["SegmentSequence"]).SegmentSequence
+    """The labels that a DICOM SEG holds; its background is none. What is no DICOM SEG has none."""
+    segments = headers.value_in(path, "SegmentSequence") or ()
     names = [str(segment.SegmentLabel) for segment in segments]
     return [labels.NUMBERS[name] for name in names if name in labels.NUMBERS]
 

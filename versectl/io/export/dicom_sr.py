@@ -37,6 +37,14 @@ def write(findings: Findings, path: Path) -> None:
             report.save_as(temporary)
 
 
+def refers_to(path: Path, seg: Path) -> bool:
+    """Whether a DICOM SR is of this very DICOM SEG, which has not been replaced since."""
+    studies = headers.value_in(path, "CurrentRequestedProcedureEvidenceSequence") or ()
+    series = [one for study in studies for one in study.ReferencedSeriesSequence]
+    uids = {obj.ReferencedSOPInstanceUID for one in series for obj in one.ReferencedSOPSequence}
+    return headers.value_in(seg, "SOPInstanceUID") in uids
+
+
 def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
     from highdicom import UID
     from highdicom.sr import Comprehensive3DSR, MeasurementReport

@@ -1,12 +1,13 @@
 """The table of formats: what `--format` takes, and which files each writes."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from versectl.errors import BadInputError
+from versectl.io import markups
 from versectl.io.dicom import sources
 from versectl.io.export import Format, bids, dicom_seg, dicom_sr, itksnap, nifti, slicer
 from versectl.io.export.findings import Findings
@@ -16,24 +17,30 @@ log = logging.getLogger(__name__)
 
 
 class File(NamedTuple):
-    """One file of a format: <case><ending>, and who writes it."""
+    """One file of a format: <case><ending>, who writes it, and who reads its labels.
+
+    labels_in : None where all cases have the same labels in it, or those of another of its files.
+    """
 
     ending: str
     write: Callable[[Findings, Path], None]
+    labels_in: Callable[[Path], Collection[int]] | None = None
 
 
-#: Ending of both kinds of DICOM SEG.
-DICOM_SEG = "_seg.dcm"
+#: Ending of both kinds of DICOM SEG, and of the DICOM SR that refers to one.
+DICOM_SEG, DICOM_SR = "_seg.dcm", "_sr.dcm"
+
+LABELMAP = File(DICOM_SEG, dicom_seg.write_labelmap, dicom_seg.labels_in)
 
 #: Format -> its files. The NIfTI label map and the JSON files are always written.
 FORMATS: dict[Format, tuple[File, ...]] = {
     "nifti": (),
-    "dicom-sr": (File(DICOM_SEG, dicom_seg.write_labelmap), File("_sr.dcm", dicom_sr.write)),
-    "dicom-seg": (File(DICOM_SEG, dicom_seg.write_labelmap),),
-    "dicom-seg-binary": (File(DICOM_SEG, dicom_seg.write_binary),),
+    "dicom-sr": (LABELMAP, File(DICOM_SR, dicom_sr.write)),
+    "dicom-seg": (LABELMAP,),
+    "dicom-seg-binary": (File(DICOM_SEG, dicom_seg.write_binary, dicom_seg.labels_in),),
     "slicer": (
         File("_seg.seg.nrrd", slicer.write_segmentation),
-        File("_ctd.mrk.json", slicer.write_markups),
+        File("_ctd.mrk.json", slicer.write_markups, markups.read),
     ),
     "itk-snap": (File("_seg_labels.txt", itksnap.write),),
     "bids": (File("_dseg.tsv", bids.write),),
@@ -83,16 +90,32 @@ class Exports:
         """Whether anything is to be written."""
         return bool(self.endings) or self.per_vertebra
 
-    def are_there(self, folder: Path, case_name: str) -> bool:
-        """Whether the folder has all files of the formats, and masks of single vertebrae."""
-        formats = all((folder / f"{case_name}{ending}").exists() for ending in self.endings)
-        masks = not self.per_vertebra or bool(nifti.each_of(folder, case_name))
-        return formats and masks and self._is_kind_of(folder / f"{case_name}{DICOM_SEG}")
+    def among(self, vertebrae: Iterable[int]) -> set[int]:
+        """Those of these vertebrae that are asked for."""
+        return {label for label in vertebrae if self.only is None or label in self.only}
 
-    def _is_kind_of(self, seg: Path) -> bool:
-        """Whether a DICOM SEG is of the kind asked for: both have the same name."""
+    def are_there(self, folder: Path, case_name: str, vertebrae: Collection[int]) -> bool:
+        """Whether the folder has all files of the formats, and masks of single vertebrae.
+
+        vertebrae : the case's, that have a mask; the files must show those that are asked for.
+        """
+        start = str(folder / case_name)
+        if not all(Path(start + ending).exists() for ending in self.endings):
+            return False
+        held = [f.labels_in(Path(start + f.ending)) for f in self.endings.values() if f.labels_in]
+        held += [nifti.labels_alone(folder, case_name)] if self.per_vertebra else []
+        wanted = self.among(vertebrae)
+        shown = all(wanted == set(vertebrae).intersection(labels) for labels in held)
+        return shown and self._are_asked_for(Path(start + DICOM_SEG), Path(start + DICOM_SR))
+
+    def _are_asked_for(self, seg: Path, sr: Path) -> bool:
+        """Whether a DICOM SEG is of the kind asked for, and a DICOM SR refers to it.
+
+        Both kinds have the same name, so that one can have replaced the other.
+        """
         asked = [kind for name, kind in SEG_KINDS.items() if name in self.formats]
-        return not asked or dicom_seg.kind_of(seg) == asked[-1]
+        is_kind = not asked or dicom_seg.kind_of(seg) == asked[-1]
+        return is_kind and ("dicom-sr" not in self.formats or dicom_sr.refers_to(sr, seg))
 
 
 NO_EXPORTS = Exports()
@@ -142,9 +165,8 @@ def in_dicom_seg(folder: Path, case_name: str) -> list[int] | None:
     return dicom_seg.labels_in(seg) if seg.exists() else None
 
 
-def outdated(folder: Path, case_name: str, exports: Exports) -> list[Path]:
-    """Exports of earlier results, apart from those of these exports."""
-    endings = {file.ending for files in FORMATS.values() for file in files} - set(exports.endings)
+def written(folder: Path, case_name: str) -> list[Path]:
+    """All files that write() wrote for a case, whatever was asked for."""
+    endings = {file.ending for files in FORMATS.values() for file in files}
     paths = [folder / f"{case_name}{ending}" for ending in sorted(endings)]
-    paths += [] if exports.per_vertebra else nifti.each_of(folder, case_name)
-    return [path for path in paths if path.exists()]
+    return [path for path in paths if path.exists()] + nifti.each_of(folder, case_name)
