@@ -137,6 +137,8 @@ def test_a_finished_case_is_exported_again_for_other_vertebrae(run, series, out)
     run("run-all", series, out, *words, "--vertebrae", "L1-L5")
     report = (out / "lumbar_report.json").read_text()
     for asked, wanted in (((), {19, 20, 21}), (("--vertebrae", "L2-L5"), {21})):
+        foretold = run("run-all", series, out, *words, *asked, "--dry-run").stdout
+        assert "would be kept; formats" in foretold
         assert "written in" in run("run-all", series, out, *words, *asked).stdout
         assert {*dicom_seg.labels_in(out / "lumbar_seg.dcm")} == wanted
         assert set(np.unique(voxels(out / "lumbar_seg.seg.nrrd"))) == {0, *wanted}

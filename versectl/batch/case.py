@@ -68,16 +68,20 @@ def do(
 
 def forecast(case: Case, job: Job) -> str:
     """What do() would do with a case, in words; nothing is computed or written."""
-    corrected = centroid_files.corrected_markups(Paths(job.out, case.name))
+    paths = Paths(job.out, case.name)
+    corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
         return f"would be processed, with the corrections in {corrected.name}"
     try:
         present = reuse.look(case, job)
-        if reuse.is_finished(job, Paths(job.out, case.name), present):
+        finished = reuse.is_finished(job, paths, present)
+        if finished and _is_drawn(job, paths) and _is_exported(job.exports, paths):
             return KEPT
         formats.check(job.exports, case)
     except BadInputError as error:
         return f"would fail: {without_folder(error, case)}"
+    if finished:
+        return "would be kept; formats or a picture that it lacks would be written"
     stays = [stage for stage in STAGES if stage in present.stays]
     return f"would be processed, keeping {', '.join(stays)}" if stays else "would be processed"
 
@@ -196,20 +200,9 @@ class CaseRun:
 
     def _kept(self) -> Outcome:
         """A finished case stays; a picture may be missing, or a format, or show other vertebrae."""
-        drawn = "preview" not in self.job.extras or self.paths.of("preview").exists()
-        if not drawn or not self._is_exported():
+        if not _is_drawn(self.job, self.paths) or not _is_exported(self.job.exports, self.paths):
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
-
-    def _is_exported(self) -> bool:
-        """Whether the other formats asked for are there, of the vertebrae asked for."""
-        report, exports = case_report.read(self.paths.of("report")), self.job.exports
-        if report is None:
-            return not exports
-        masked = {row.label: measures.values(row.measures) for row in report.with_mask}
-        measured = [label for label, values in masked.items() if is_measured(values)]
-        possible = exports.possible(exports.among(masked), exports.among(measured))
-        return possible.are_there(self.job.out, self.case.name, masked)
 
     def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
         """Write what was computed, all at once; sentences on what deserves a look."""
@@ -353,6 +346,22 @@ class CaseRun:
             return f"no spine in view, peak {known.spine.peak:.2f}"
         x, y, z = known.spine.center_mm
         return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
+
+
+def _is_drawn(job: Job, paths: Paths) -> bool:
+    """Whether the picture is there, if it is asked for."""
+    return "preview" not in job.extras or paths.of("preview").exists()
+
+
+def _is_exported(exports: Exports, paths: Paths) -> bool:
+    """Whether the other formats asked for are there, of the vertebrae asked for."""
+    report = case_report.read(paths.of("report"))
+    if report is None:
+        return not exports
+    masked = {row.label: measures.values(row.measures) for row in report.with_mask}
+    measured = [label for label, values in masked.items() if is_measured(values)]
+    possible = exports.possible(exports.among(masked), exports.among(measured))
+    return possible.are_there(paths.folder, paths.case_name, masked)
 
 
 def _attempt(run: CaseRun) -> Outcome:
