@@ -33,6 +33,16 @@ def test_every_sample_is_shown_as_often_as_asked_half_of_them_mirrored():
     assert first[:12] != sorted(first[:12])
 
 
+def test_a_batch_holds_samples_of_one_size_and_none_is_lost():
+    sizes = [3, 4, 3, 3, 4, 4, 3, 4]
+    made = [Sample(np.full((n, 2, 2, 1), i), np.zeros((n, 2, 2, 1))) for i, n in enumerate(sizes)]
+    seen = [
+        [int(sample.network_input[0, 0, 0, 0]) for sample in group]
+        for group in batches.grouped(iter(made), 2)
+    ]
+    assert seen == [[0, 2], [1, 4], [3, 6], [5, 7]]
+
+
 def test_batches_go_on_after_a_checkpoint_where_the_samples_do():
     chosen = replace(SMALL, training=replace(SMALL.training, batch=2, repeats=1))
     first = next(batches.batches(chosen, nobody_else, 7, 0, 1))

@@ -44,6 +44,7 @@ def test_a_vertebra_is_shown_at_the_spacing_of_its_level_or_as_all_others(subjec
     chosen = config.DEFAULT["segmentation"]
     fine = config.LevelBox(1, 25, chosen.size_vox, chosen.spacing_mm / 2)
     volumes = []
+    monkeypatch.setattr(samples, "SMALL", 0.0)
     for share in (0.0, 1.0):
         monkeypatch.setattr(samples, "AT_LEVEL", share)
         drawn = replace(chosen, boxes=(fine,))
@@ -51,6 +52,18 @@ def test_a_vertebra_is_shown_at_the_spacing_of_its_level_or_as_all_others(subjec
         assert sample.target.shape[:3] == chosen.size_vox[::-1]
         volumes.append(sample.target.sum())
     assert volumes[1] > 4 * volumes[0]
+
+
+def test_some_vertebrae_are_shown_in_the_small_boxes_of_fast(subject):
+    chosen = config.DEFAULT["segmentation"]
+    small = {box.size_vox[::-1] for box in config.fast(chosen).boxes} - {chosen.size_vox[::-1]}
+    seen = [
+        batches.draw(subject, chosen, np.random.default_rng(seed)).target.shape[:3]
+        for seed in range(12)
+    ]
+    assert {*seen} >= {chosen.size_vox[::-1]}
+    assert {*seen} & small
+    assert {*seen} <= small | {chosen.size_vox[::-1]}
 
 
 def test_fields_of_view_hold_a_centre_and_stay_within_the_subject(subject):

@@ -4,13 +4,12 @@
     scan      its CT and truth on one grid, distorted           subject.scan(grid, rng)
     sample    network input and target of a stage               samples.py, published_samples.py
     repeated  shown several times, every second time mirrored, in mixed order
-    batch     samples stacked                                   loop.py takes a step on each
+    batch     samples of one size stacked                       loop.py takes a step on each
 
 Subjects, scans and samples are made in worker processes (prefetch.py), which load no network
 library. A sample depends on the seed and its own number alone.
 """
 
-import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -51,8 +50,7 @@ def batches(
     maker = SampleMaker(config, source, seed)
     with closing(prefetch.ahead(maker, first_sample, workers)) as fresh:
         shown = repeated(fresh, training.repeats, rng)
-        while True:
-            yield stacked(list(itertools.islice(shown, training.batch)))
+        yield from map(stacked, grouped(shown, training.batch))
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,16 @@ def repeated(fresh: Iterator[Sample], repeats: int, rng: np.random.Generator) ->
         kept += mirrored(sample, repeats)
         while len(kept) > (POOL if rng.random() < 0.5 else POOL // 4):
             yield kept.pop(int(rng.integers(len(kept))))
+
+
+def grouped(samples: Iterator[Sample], count: int) -> Iterator[list[Sample]]:
+    """The samples in lists of so many, all of one size each; sizes differ where boxes do."""
+    waiting: dict[tuple[int, ...], list[Sample]] = {}
+    for sample in samples:
+        alike = waiting.setdefault(sample.network_input.shape, [])
+        alike.append(sample)
+        if len(alike) == count:
+            yield waiting.pop(sample.network_input.shape)
 
 
 def mirrored(sample: Sample, times: int) -> list[Sample]:

@@ -4,12 +4,11 @@ Both are made by the stage itself, so that training and inference frame a scan a
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from versectl.config import StageConfig
+from versectl.config import StageConfig, fast
 from versectl.errors import BadInputError
 from versectl.geometry import Grid
 from versectl.stages import segmentation, spine, vertebrae
@@ -35,6 +34,9 @@ CUT = 0.5
 #: chosen: share of vertebrae shown at the spacing of their level's box. A mask that this box cuts
 #: is looked at again at the spacing of all others, so both must be known.
 AT_LEVEL = 0.75
+
+#: chosen: share of vertebrae shown in the small box that --fast looks at first.
+SMALL = 0.4
 
 #: chosen: scans made before a subject is given up.
 TRIES = 30
@@ -107,10 +109,7 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         label = int(rng.choice(list(subject.centroids_mm)))
         center_mm = subject.centroids_mm[label]
         low_mm, high_mm = field_of_view(subject, rng, center_mm)
-        if rng.random() < AT_LEVEL:  # the size stays, so that samples can be stacked
-            shown = replace(config, spacing_mm=config.at(label).spacing_mm)
-        else:
-            shown = config
+        shown = _box(label, config, rng)
         grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), shown)
         scan = _scan(subject, grid.within(low_mm, high_mm), rng)
         if label in scan.centroids_mm:  # else the field of view cuts it
@@ -119,6 +118,13 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
                 segmentation.target(scan.labels, label, grid, shown),
             )
     raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
+
+
+def _box(label: int, config: StageConfig, rng: np.random.Generator) -> StageConfig:
+    """The configuration with one of the boxes that a vertebra of that level is seen in."""
+    if rng.random() < SMALL:
+        return fast(config).at(label)
+    return config.at(label) if rng.random() < AT_LEVEL else config
 
 
 def given_center_mm(scan: Scan, label: int, rng: np.random.Generator) -> np.ndarray:

@@ -71,7 +71,7 @@ RINGS = 0.05
 
 #: chosen: share of scans with contrast agent in the canal, its HU, and the Gaussian by which the
 #: cord in its middle stays dark.
-MYELOGRAPHIC, MYELOGRAPHIC_HU, CORD_MM = 0.08, (150, 1200), 3.0
+MYELOGRAPHIC, MYELOGRAPHIC_HU, CORD_MM = 0.2, (150, 1200), 3.0
 
 #: chosen: it is heavier than what it is mixed with, so half of these scans have two layers, one of
 #: them as deep as this at most. Nearly all lie on their back.
