@@ -24,7 +24,7 @@ def found(vertebrae, change=lambda values, hu: None):
     """Codes and vertebrae of the flags of drawn vertebrae, after a change of mask and CT."""
     label_map = draw(vertebrae, around(vertebrae, (1.2, 1.0, 1.5), np.eye(3)))
     values = geometry.to_array(label_map)
-    hu = np.full(values.shape, 200.0, np.float32)
+    hu = np.where(values, 200.0, 30.0).astype(np.float32)
     change(values, hu)
     whole = result(vertebrae, geometry.from_array(values, label_map))
     measured = measurements.of(whole, geometry.from_array(hu, label_map))
@@ -86,3 +86,29 @@ def test_metal_is_one_flag_for_all():
             hu[tuple(inside[::60].T)] = 3000.0
 
     assert found(column([USUAL] * 4), screws) == [("metal", None)]
+
+
+@pytest.mark.parametrize(("hu_there", "is_flagged"), [(90, False), (400, True)])
+def test_contrast_medium_in_the_canal_is_one_flag_for_all(hu_there, is_flagged):
+    def fill(values, hu):
+        hu[values == 0] = hu_there
+
+    expected = [("contrast_in_canal", None)] if is_flagged else []
+    assert found(column([USUAL] * 4), fill) == expected
+
+
+def test_one_bright_place_behind_one_of_several_bodies_is_no_contrast_medium():
+    def fill(values, hu):
+        rows = np.flatnonzero((values == 21).any(axis=(1, 2)))
+        part = hu[rows[0] : rows[-1]]
+        part[values[rows[0] : rows[-1]] == 0] = 400.0
+
+    assert found(column([USUAL] * 4), fill) == []
+
+
+def test_contrast_medium_that_masks_include_is_seen_as_well():
+    def leak(values, hu):
+        hu[values == 0] = 700.0
+        values[:, :, ::3] = np.where(values[:, :, ::3] == 0, 21, values[:, :, ::3])
+
+    assert ("contrast_in_canal", None) in found(column([USUAL] * 4), leak)

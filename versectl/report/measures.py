@@ -74,6 +74,7 @@ class Measurement:
 
     has_mask : it has a voxel. at_border : more of its mask may lie outside of the scan.
     stray_ml : what is apart from the largest piece of its mask. metal_ml : as dense as metal.
+    canal_hu : median of the spinal canal behind its body; NaN where it is not seen.
     """
 
     label: int
@@ -81,6 +82,7 @@ class Measurement:
     at_border: bool
     stray_ml: float
     metal_ml: float
+    canal_hu: float
     measures: Measures
     plates: Plates
 

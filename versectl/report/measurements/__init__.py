@@ -47,6 +47,7 @@ def _row(vertebra: Vertebra, measures: Measures, plates: Plates, ct: sitk.Image)
         at_border=vertebra.at_border,
         stray_ml=mask.stray_ml if mask else 0.0,
         metal_ml=vertebra.metal_ml(ct),
+        canal_hu=vertebra.canal_hu(ct),
         measures=measures,
         plates=plates,
     )

@@ -1,9 +1,13 @@
-"""Hounsfield units of the spongy bone within a vertebral body."""
+"""Hounsfield units of the spongy bone within a vertebral body, and of the canal behind it."""
+
+import math
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from versectl import geometry
 from versectl.report.measurements.body import STEP_MM, Body
 from versectl.report.measures import NotMeasured
 
@@ -33,6 +37,15 @@ def within(body: Body, points_mm: Array, values_hu: Array, spacing_mm: Array) ->
         "hu_median": float(np.median(seen)),
         "hu_sd": float(seen.std()),
     }
+
+
+def of_canal(body: Body, ct: sitk.Image) -> float:
+    """Median of the spinal canal behind the body; NaN where the scan does not show it."""
+    nearest_vox = np.rint(geometry.to_vox(ct, body.canal_mm)).astype(int)
+    inside = np.all((nearest_vox >= 0) & (nearest_vox < ct.GetSize()), axis=1)
+    if not inside.any():
+        return math.nan
+    return float(np.median(sitk.GetArrayViewFromImage(ct)[tuple(nearest_vox[inside].T[::-1])]))
 
 
 def depth_mm(body: Body) -> Array:

@@ -31,6 +31,10 @@ STEEPEST = 0.7
 #: chosen: masks leak into the canal more often than they lack a part of the back wall.
 LEAK_QUANTILE = 0.3
 
+#: chosen: the canal is looked at so far behind the back wall, which may be off by a millimetre or
+#: two; few canals are less than 12 mm deep.
+CANAL_MM = (2.0, 12.0)
+
 #: chosen: beside the body, where the mask is lower than this share of its height, are processes; in
 #: necks half of the height is still process.
 LATERAL_SHARE = 0.6
@@ -61,6 +65,17 @@ class Body:
         around = ndimage.maximum_filter(self.solid, 3, mode="constant")
         within = (x >= self.sides[0] - 0.5) & (x < self.sides[1] + 0.5)
         return within & (y < self.wall[0] + self.wall[1] * z) & around[_nearest(at_vox)]
+
+    @property
+    def canal_mm(self) -> Array:
+        """World points (n, 3) in the spinal canal, at half of the body's height, mask or not."""
+        z, y, x = np.indices(self.solid.shape, sparse=True)
+        rows = _central(np.flatnonzero(self.solid.any(axis=(1, 2))))
+        behind_mm = (y - self.wall[0] - self.wall[1] * z) * STEP_MM
+        beside_mm = np.abs(x - _middle(self.solid)[2]) * STEP_MM
+        seen = np.isin(z, rows) & (beside_mm <= STRIP_MM)
+        seen = seen & (behind_mm > CANAL_MM[0]) & (behind_mm < CANAL_MM[1])
+        return geometry.to_mm(self.frame, np.argwhere(seen)[:, ::-1])
 
     def nearest(self, points_mm: Array) -> tuple[NDArray[np.intp], ...]:
         """The voxels (z, y, x) nearest to world points (n, 3), at the grid's edge beyond it."""

@@ -1,5 +1,6 @@
 """Everything that is measured of one vertebra alone."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -58,6 +59,12 @@ class Vertebra:
             return 0.0
         values_hu = sitk.GetArrayViewFromImage(ct)[tuple(self.mask.index.T)]
         return float((values_hu > METAL_HU).mean()) * self.mask.volume_ml
+
+    def canal_hu(self, ct: sitk.Image) -> float:
+        """Median Hounsfield units of the spinal canal behind its body, NaN if not seen."""
+        if isinstance(self.part, NotMeasured):
+            return math.nan
+        return attenuation.of_canal(self.part.body, ct)
 
     @property
     def _body(self) -> Part:
