@@ -1,5 +1,8 @@
 """The picture: views along the spine in true proportions, names beside the bone, doubts marked."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -202,6 +205,19 @@ def test_long_sentences_are_broken_and_stay_on_the_page():
     for line, x, y, size_px in page.texts:
         assert x + layout.width_px(line.text, size_px) <= page.width
         assert 0 < y < page.height - size_px / 2
+
+
+def test_pictures_laid_out_at_the_same_time_do_not_disturb_one_another():
+    texts = [f"The mask of L{n} has {n} times the volume" for n in range(1, 6)] * 400
+    alone = [layout.width_px(text, 14) for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            together = list(threads.map(layout.width_px, texts, [14] * len(texts)))
+    finally:
+        sys.setswitchinterval(before)
+    assert together == alone
 
 
 def test_letters_that_the_font_lacks_are_question_marks(ct, tmp_path):

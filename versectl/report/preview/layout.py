@@ -11,6 +11,7 @@ left pane   +--------+   +-------+   others   +-------+
 sentences
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -190,6 +191,11 @@ def _stacked(lines: Iterator[tuple[Line, int]], top: int) -> Iterator[Placed]:
         top += step
 
 
-@cache
 def _font() -> FT2Font:
+    """The font of this thread: it holds the text that it measures, so two must not share it."""
+    return _font_of(threading.get_ident())
+
+
+@cache
+def _font_of(_thread: int) -> FT2Font:
     return FT2Font(str(FONT))
