@@ -69,7 +69,7 @@ class Body:
     @property
     def canal_mm(self) -> Array:
         """World points (n, 3) in the spinal canal, at half of the body's height, mask or not."""
-        z, y, x = np.indices(self.solid.shape, sparse=True)
+        z, y, x = np.ogrid[tuple(map(slice, self.solid.shape))]
         rows = _central(np.flatnonzero(self.solid.any(axis=(1, 2))))
         behind_mm = (y - self.wall[0] - self.wall[1] * z) * STEP_MM
         beside_mm = np.abs(x - _middle(self.solid)[2]) * STEP_MM
