@@ -109,7 +109,7 @@ def test_every_mask_overlaps_by_95_percent(known, tmp_path):
     # Smoothing, meant for rough annotations, would take these vertebrae's sharp edges off.
     changes = {"size_vox": (64, 80, 48), "spacing_mm": 1.2, "sigma_mm": 3.6, "blur_vox": 0.0}
     model = learned(
-        folder, tmp_path, "segmentation", changes, {"steps": 1000, "learning_rate": 3e-3}
+        folder, tmp_path, "segmentation", changes, {"steps": 1500, "learning_rate": 3e-3}
     )
     for ct, label_map, points_mm in scans:
         found = geometry.to_array(segmentation.predict(ct, points_mm, model))
