@@ -194,7 +194,7 @@ def background(bench: Bench) -> Iterator[None]:
 
 
 def reference(bench: Bench) -> None:
-    """Have the case done on the CPU; an empty file tells others that there are no results."""
+    """Have the case done on the CPU; an empty file means that there are no results."""
     follow(bench, replace(bench.asked("auto", "reference"), device="cpu"), bench.end)
     (bench.work / "reference.npz").touch()
 
@@ -304,7 +304,7 @@ class Child:
         return "no time was left for the rest" if self.is_late else why
 
     def next(self, name: str | None = None) -> Part | None:
-        """The next part that it tells, of a name; None when it has ended or time is over."""
+        """The next part that it reports, of a name; None when it has ended or time is over."""
         while True:
             try:
                 line = self._lines.get(timeout=max(self._until - time.time(), 0))

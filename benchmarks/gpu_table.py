@@ -41,8 +41,8 @@ def verdict(found: Sequence[Part]) -> str:
     bounds = f"Dice at least {LEAST_DICE}, centres within {FARTHEST_MM} mm, float32"
     if not cases:
         return f"Answers beside the CPU's ({bounds}): not measured."
-    told = ", ".join(f"{p['engine']} {'agrees' if agrees(p) else 'DIFFERS'}" for p in cases)
-    return f"Answers beside the CPU's ({bounds}): {told}."
+    verdicts = ", ".join(f"{p['engine']} {'agrees' if agrees(p) else 'DIFFERS'}" for p in cases)
+    return f"Answers beside the CPU's ({bounds}): {verdicts}."
 
 
 def machine(parts: Sequence[Part]) -> str:

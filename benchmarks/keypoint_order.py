@@ -1,4 +1,4 @@
-"""How sure the order of labels along the spine is told: the numbers in versectl/report/order.py.
+"""How surely labels out of order along the spine are found, for versectl/report/order.py.
 
 usage: python benchmarks/keypoint_order.py vid_keypoints.csv.gz
 

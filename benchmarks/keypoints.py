@@ -29,10 +29,10 @@ AXIS_RAISED = 0.22
 #: step is then 23 degrees, as between L5 and the sacrum in VerSe.
 L5_ELEVATION_DEG = 10.0
 
-#: In these vertebrae left and right pedicles are marked too loosely to tell turn and width.
+#: In these vertebrae left and right pedicles are marked too loosely to show turn and width.
 LOOSE = slice(2, 7)
 
-#: Vertebrae whose own tilt the pedicles tell: T3 to L4.
+#: Vertebrae whose own tilt the pedicles show: T3 to L4.
 TILTED = slice(9, 23)
 
 Points = Mapping[int, np.ndarray]  # label -> centre, left and right pedicle (3, 3)

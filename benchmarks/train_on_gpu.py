@@ -52,7 +52,7 @@ class OutOfTimeError(Exception):
 @click.option("--seed", default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT.")
 def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: object) -> None:
-    """Train, and tell of it."""
+    """Train, and print what was done."""
     end = time.monotonic() + 60 * minutes
     os.environ.setdefault("KERAS_BACKEND", backend_with_gpu())
     from versectl.config import TrainingOptions

@@ -212,8 +212,8 @@ def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_fil
 
 
 def test_a_dry_run_tells_that_a_format_will_be_refused(run, ct_file, out):
-    told = run("run-all", ct_file, out, "--format", "dicom-seg", "--dry-run").stdout
-    assert told.startswith("lumbar: would fail: lumbar_ct.nii.gz is not DICOM; --format dicom-seg")
+    shown = run("run-all", ct_file, out, "--format", "dicom-seg", "--dry-run").stdout
+    assert shown.startswith("lumbar: would fail: lumbar_ct.nii.gz is not DICOM; --format dicom-seg")
 
 
 def test_a_case_whose_format_is_refused_counts_as_failed_everywhere(run, ct_file, out):

@@ -98,16 +98,16 @@ def test_no_message_of_a_batch_tells_the_folders_the_scans_lie_in(run, scans, ou
 
 
 @pytest.mark.parametrize(
-    ("ct", "text", "told"),
+    ("ct", "text", "shown"),
     [
         ("a.nii", "a.nii: ../out/a_ctd.json is no JSON", "a.nii: ../out/a_ctd.json is no JSON"),
         ("in/a.nii", "in/a.nii and /main/in/b: no CT", "a.nii and /main/in/b: no CT"),
         ("/jane/a.nii", "/jane/a.nii: ('/jane/b') is cut", "a.nii: ('b') is cut"),
     ],
 )
-def test_of_other_paths_nothing_is_left_out(ct, text, told):
+def test_of_other_paths_nothing_is_left_out(ct, text, shown):
     case = Case("a", ct=atomic.Path(ct))
-    assert str(case_run.without_folder(BadInputError(text), case)) == told
+    assert str(case_run.without_folder(BadInputError(text), case)) == shown
 
 
 @pytest.mark.parametrize(

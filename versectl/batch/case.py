@@ -183,8 +183,9 @@ class CaseRun:
         is finished all the same: a format that it cannot be written in may have been asked for.
         """
         done = failure(self.case, error)
-        untold = not self.present.unknown  # the report tells that much
-        if self.job.command.reports and untold and not reuse.stands(self.case, self.job):
+        # Files of unknown origin are named in the report that is there, which must stay then.
+        stays = self.present.unknown or reuse.stands(self.case, self.job)
+        if self.job.command.reports and not stays:
             shown = without_folder(done.error or error, self.case)
             report = case_report.failed(self.case.name, shown, self._record(self._recorded(), ()))
             with suppress(OSError):  # a full disk: the outcome must tell

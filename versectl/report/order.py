@@ -14,7 +14,7 @@ from versectl import labels
 from versectl.types import Vertebra
 
 #: chosen: another order counts if the way along the spine is shorter by this much. In none of 2105
-#: real scans it is shorter at all, and neighbours that change places are told in all but one of
+#: real scans it is shorter at all, and neighbours that change places are found in all but one of
 #: 16 913 (benchmarks/keypoint_order.py). The rest is for centres that are off.
 SHORTER_MM = 5.0
 

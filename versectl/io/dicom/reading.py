@@ -167,7 +167,7 @@ def _undecodable(content: "Dataset") -> str:
     syntax = content.file_meta.TransferSyntaxUID
     try:
         missing = not get_decoder(syntax).is_available
-    except NotImplementedError:
+    except NotImplementedError:  # what pydicom raises for a compression it does not know
         missing = True
     if not missing:
         return headers.DAMAGED

@@ -20,7 +20,7 @@ PREFIX, PREFIX_START = b"DICM", 128
 #: chosen: members of a zip looked at for DICOM; a README or two may come first.
 LOOKED_AT = 20
 
-#: What unpacking a damaged zip raises.
+#: What unpacking a damaged zip raises; NotImplementedError where it names an unknown compression.
 DAMAGED_ZIP: tuple[type[Exception], ...] = (
     EOFError,
     NotImplementedError,
