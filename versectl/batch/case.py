@@ -183,7 +183,7 @@ class CaseRun:
         is finished all the same: a format that it cannot be written in may have been asked for.
         """
         done = failure(self.case, error)
-        # Files of unknown origin are named in the report that is there, which must stay then.
+        # By the report that is there the next run knows which files are of unknown origin.
         stays = self.present.unknown or reuse.stands(self.case, self.job)
         if self.job.command.reports and not stays:
             shown = without_folder(done.error or error, self.case)
