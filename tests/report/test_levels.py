@@ -1,5 +1,7 @@
 """Flags about levels, and how the report writes them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from versectl import labels
@@ -25,8 +27,16 @@ def codes(vertebrae: Vertebrae) -> list[str]:
 
 
 def test_a_probable_numbering_has_no_flag_and_neither_has_an_unknown_one():
-    assert levels.levels_may_be_shifted(Numbering(0.9, SHIFTED, ())) == []
+    unlikely = replace(SHIFTED, probability=0.06)
+    assert levels.levels_may_be_shifted(Numbering(0.75, None, ())) == []
+    assert levels.levels_may_be_shifted(Numbering(0.9, unlikely, ())) == []
     assert levels.levels_may_be_shifted(None) == []
+
+
+def test_a_probable_numbering_is_flagged_where_another_is_likely_too():
+    likely = replace(SHIFTED, probability=0.14)
+    (flag,) = levels.levels_may_be_shifted(Numbering(0.84, likely, ()))
+    assert flag.message.endswith("a probability of 0.84; T12 to L1 has 0.14.")
 
 
 def test_a_doubtful_numbering_is_flagged_with_the_second_one():
