@@ -204,7 +204,7 @@ PRECISION = option(
     type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
-    help="Number format the networks compute in; auto takes the fastest that the device supports.",
+    help="Number format the networks compute in; auto takes the fastest that is exact enough.",
 )
 
 GPU_MEMORY = option(
