@@ -30,7 +30,7 @@ ASKED = {
 REPEATS = (3, 9)
 
 #: chosen: share of the time that is left that steps are planned for: on one GPU steps with samples
-#: handed over took little more than steps on noise for names, 2.5 times as long for masks, whose
+#: handed over took 1.4 times as long as steps on noise for names, 2.5 times for masks, whose
 #: samples the cores made too slowly. And checkpoints of a training, each of which takes seconds.
 PLANNED, CHECKPOINTS = 0.6, 8
 
