@@ -31,8 +31,11 @@ REPEATS = (3, 9)
 
 #: chosen: share of the time that is left that steps are planned for: on one GPU steps with samples
 #: handed over took 1.4 times as long as steps on noise for names, 2.5 times for masks, whose
-#: samples the cores made too slowly. And checkpoints of a training, each of which takes seconds.
-PLANNED, CHECKPOINTS = 0.6, 8
+#: samples the cores made too slowly.
+PLANNED = 0.6
+
+#: chosen: seconds between checkpoints, each of which takes some; the minutes end at one.
+CHECKPOINT_S = 30.0
 
 
 class OutOfTimeError(Exception):
@@ -66,14 +69,17 @@ def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: o
     )
     config = run.configured(stage, options)
     source = run.source(config, options)
+    paces = (step_s(config, precision), sample_s(config, source))
     if options.resume:
         config = resumed(out, config)
     else:
-        paces = (step_s(config, precision), sample_s(config, source))
         steps, repeats = planned(end - time.monotonic(), paces, options.batch, cores)
-        print(f"{paces[0]:.2f} s a step, {paces[1]:.2f} s a sample: {steps} steps", flush=True)
         config = replace(config, training=replace(config.training, steps=steps, repeats=repeats))
-    every = max(config.training.steps // CHECKPOINTS, 1)
+    print(
+        f"{paces[0]:.2f} s a step, {paces[1]:.2f} s a sample: {config.training.steps} steps",
+        flush=True,
+    )
+    every = max(round(CHECKPOINT_S / paces[0]), 1)
     where = loop.Run(out, options.seed, cores, options.resume, every, precision, options.start)
 
     def report(progress: loop.Progress) -> None:

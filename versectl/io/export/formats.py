@@ -141,7 +141,16 @@ def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
     for ending, file in possible.endings.items():
         paths.append(folder / f"{findings.case.name}{ending}")
         file.write(shown, paths[-1])
+    _drop_outdated_sr(folder / f"{findings.case.name}{DICOM_SEG}")
     return paths + (nifti.write_each(shown, folder) if exports.per_vertebra else [])
+
+
+def _drop_outdated_sr(seg: Path) -> None:
+    """Remove the DICOM SR beside a DICOM SEG if it refers to one that has been replaced."""
+    sr = seg.with_name(seg.name.removesuffix(DICOM_SEG) + DICOM_SR)
+    if seg.exists() and sr.exists() and not dicom_sr.refers_to(sr, seg):
+        log.info("%s is removed: it refers to the former %s", sr.name, seg.name)
+        sr.unlink()
 
 
 def present(folder: Path, case_name: str) -> Exports:
