@@ -61,18 +61,20 @@ def test_what_is_seen_in_the_mirror_is_on_its_own_side():
 
 
 class Looks:
-    """A network that answers the same, whatever it is shown, and counts how often it is asked."""
+    """A network that gives tiles of one size the same answer and others none, and counts them."""
 
     def __init__(self, heat):
         self.answer, self.shapes = np.log(heat + 1e-9), []
 
     def __call__(self, seen):
         self.shapes.append(seen.shape)
-        return self.answer
+        size = np.array(seen.shape[:3]) // 2
+        known = self.answer.shape[:3] == tuple(size)
+        return self.answer if known else np.full((*size, self.answer.shape[-1]), -30.0)
 
 
-@pytest.mark.parametrize(("share", "looks"), [(0.02, 1), (0.5, 2)])
-def test_a_scan_is_looked_at_again_in_the_mirror_where_its_levels_are_undecided(
+@pytest.mark.parametrize(("share", "looks"), [(0.02, [64]), (0.5, [64, 64, 96])])
+def test_a_scan_is_looked_at_again_in_the_mirror_and_enlarged_where_its_levels_are_undecided(
     phantom, share, looks
 ):
     center_mm = np.mean(list(CENTERS_MM.values()), axis=0)
@@ -83,7 +85,24 @@ def test_a_scan_is_looked_at_again_in_the_mirror_where_its_levels_are_undecided(
     one_higher = np.roll(heat, -1, axis=-1)
     network = Looks((1 - share) * heat + share * one_higher)
     vertebrae.predict(phantom[0], center_mm, Model(CONFIG, network))
-    assert network.shapes == [(64, 96, 96, 1)] * looks
+    assert network.shapes == [(length, 96, 96, 1) for length in looks]
+
+
+def test_vertebrae_of_a_small_person_are_found_where_the_scan_is_enlarged(phantom):
+    ct, _ = phantom
+    center_mm = geometry.center(ct)
+    small_mm = {n: center_mm + (c - center_mm) / 1.7 for n, c in CENTERS_MM.items()}
+    low_mm, high_mm = geometry.extent(ct)
+    length_mm = high_mm[2] - low_mm[2]
+    enlarged = replace(CONFIG, spacing_mm=2.0 / vertebrae.ENLARGED, sigma_mm=3.0)
+    enlarged = vertebrae.fitted(enlarged, length_mm)
+    grid = vertebrae.frame(center_mm, length_mm, enlarged)
+    network = Looks(vertebrae.target(small_mm, grid, enlarged))
+    found = vertebrae.predict(ct, center_mm, Model(CONFIG, network))
+    assert network.shapes == [(64, 96, 96, 1), (64, 96, 96, 1), (96, 96, 96, 1)]
+    assert list(found) == list(small_mm)
+    for label, point_mm in small_mm.items():
+        assert found[label].center_mm == pytest.approx(point_mm, abs=0.5)
 
 
 def test_a_single_look_is_all_that_is_taken_where_no_other_is_asked_for(phantom):
@@ -129,11 +148,7 @@ def test_what_lies_beside_a_turned_scan_is_no_vertebra_though_within_its_extent(
     beside_mm = np.array([middle_mm[0], middle_mm[1] - 32, middle_mm[2] - 20])
     assert np.all((beside_mm > low_mm) & (beside_mm < high_mm))
     both_mm = {20: middle_mm, 21: beside_mm}
-    grid = frame_of(ct, middle_mm)
-
-    def both(seen):
-        return np.log(vertebrae.target(both_mm, grid, CONFIG) + 1e-9)
-
+    both = Looks(vertebrae.target(both_mm, frame_of(ct, middle_mm), CONFIG))
     assert list(vertebrae.predict(ct, middle_mm, Model(CONFIG, both))) == [20]
 
 

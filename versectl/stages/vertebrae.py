@@ -27,6 +27,10 @@ FAINT = 0.02
 #: of UNEXPLAINED lies within NEAR_MM of a vertebra.
 CLEAR, UNEXPLAINED, NEAR_MM = 0.9, 0.1, 12.0
 
+#: measured (docs/research-log.md): enlarged so many times, vertebrae of half to three quarters of
+#: an adult's size are found and named as an adult's are.
+ENLARGED = 1.6
+
 #: chosen: tiles of short scans are that long or a multiple, so that networks see few shapes, and at
 #: least twice that long.
 TILE_UNIT_VOX = 32
@@ -60,31 +64,101 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     """The vertebrae of a scan from head to foot, given the centre of its spine.
 
     The scan is looked at once; again, in the mirror and by more tiles, where that leaves its levels
-    undecided.
+    undecided; and enlarged, where they stay so, for a child's vertebrae are much smaller.
     """
-    low_mm, high_mm = geometry.extent(ct)
-    middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
-    config = fitted(model.config, high_mm[2] - low_mm[2])
-    corridor = frame(middle_mm, high_mm[2] - low_mm[2], config)
-    patch_vox = config.network.patch_vox
-    shown = cache(lambda tile: box(ct, tile, config))
+    search = _Search(ct, center_mm, model)
+    seen = search.look()
+    places = search.places(seen)
+    read = search.read(places)
+    if model.config.looks_again and not is_clear(read, places):
+        read = search.read(search.places([*seen, *search.look_again(seen)]))
+        if _probability(read) < CLEAR:
+            read = _small(ct, center_mm, model, _probability(read)) or read
+    return _named(read)
 
-    def look(tile: Grid) -> Seen:
-        return Seen(respond(shown(tile), model), tile.coarsened(patch_vox))
 
-    def look_in_the_mirror(tile: Grid) -> Seen:
-        return Seen(respond_mirrored(shown(tile), model), tile.coarsened(patch_vox))
+def _small(ct: sitk.Image, center_mm: np.ndarray, model: Model, usual: float) -> Reading | None:
+    """What a scan shows as one of a small person; None where that is not clear.
 
-    seen = tiling.follow(corridor, center_mm, look, config)
-    places = _within(ct, seen, config)
-    first_rib = partial(ribs.first_rib_mm, ct)
-    read = numbering.read(places, float(low_mm[2]), first_rib)
-    if config.looks_again and not is_clear(read, places):
+    usual : probability of its numbering as one of an adult; a lower one needs no second look.
+    """
+    search = _Search(ct, center_mm, model, ENLARGED)
+    seen = search.look()
+    read = search.read(search.places(seen))
+    if usual < _probability(read) < CLEAR:
+        read = search.read(search.places([*seen, *search.look_again(seen)]))
+    if read is None or read.numbering.probability < CLEAR:
+        return None
+    own = {
+        label: replace(place, center_mm=place.center_mm / ENLARGED)
+        for label, place in read.places.items()
+    }
+    return replace(read, places=own)
+
+
+def _probability(read: Reading | None) -> float:
+    return 0.0 if read is None else read.numbering.probability
+
+
+class _Search:
+    """Looks at a scan, and what they say.
+
+    center_mm : of the spine. enlarged : how many times; places are then so many times as far from
+    one another, and from the world's origin, as in the scan.
+    """
+
+    def __init__(
+        self, ct: sitk.Image, center_mm: np.ndarray, model: Model, enlarged: float = 1.0
+    ) -> None:
+        self.ct, self.center_mm, self.model, self.enlarged = ct, center_mm, model, enlarged
+        low_mm, high_mm = geometry.extent(ct)
+        self.lowest_mm, length_mm = float(low_mm[2]), high_mm[2] - low_mm[2]
+        usual = model.config
+        finer = replace(
+            usual,
+            spacing_mm=usual.spacing_mm / enlarged,
+            smoothing_mm=usual.smoothing_mm / enlarged,
+        )
+        self.config = fitted(finer, length_mm)
+        middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
+        self.corridor = frame(middle_mm, length_mm, self.config)
+        self._shown = cache(lambda tile: box(ct, tile, self.config))
+
+    def look(self) -> list[Seen]:
+        """What tiles along the spine show."""
+        return tiling.follow(self.corridor, self.center_mm, self._straight, self.config)
+
+    def look_again(self, seen: Sequence[Seen]) -> list[Seen]:
+        """What else the same tiles show in the mirror, and others between them."""
+        patch_vox = self.config.network.patch_vox
         tiles = [each.grid.refined(patch_vox) for each in seen]
         between = tiling.between(tiles, patch_vox)
-        seen += [*map(look, between), *map(look_in_the_mirror, [*tiles, *between])]
-        read = numbering.read(_within(ct, seen, config), float(low_mm[2]), first_rib)
-    return _named(read)
+        mirrored = map(self._mirrored, [*tiles, *between])
+        return [*map(self._straight, between), *mirrored]
+
+    def places(self, seen: Sequence[Seen]) -> list[Candidate]:
+        """The candidates within the scan that tiles show."""
+        heat, grid = tiling.merged(seen)
+        return [
+            replace(found, center_mm=self.enlarged * found.center_mm)
+            for found in candidates(heat, grid, self.config.threshold)
+            if geometry.contains(self.ct, found.center_mm)
+        ]
+
+    def read(self, places: Sequence[Candidate]) -> Reading | None:
+        """What candidates say of the levels; of an enlarged scan without the first rib."""
+        lowest_mm = self.enlarged * self.lowest_mm
+        if self.enlarged != 1.0:
+            return numbering.read(places, lowest_mm)
+        return numbering.read(places, lowest_mm, partial(ribs.first_rib_mm, self.ct))
+
+    def _straight(self, tile: Grid) -> Seen:
+        coarse = tile.coarsened(self.config.network.patch_vox)
+        return Seen(respond(self._shown(tile), self.model), coarse)
+
+    def _mirrored(self, tile: Grid) -> Seen:
+        coarse = tile.coarsened(self.config.network.patch_vox)
+        return Seen(respond_mirrored(self._shown(tile), self.model), coarse)
 
 
 def fitted(config: StageConfig, length_mm: float) -> StageConfig:
@@ -137,13 +211,6 @@ def candidates(heat: np.ndarray, grid: Grid, threshold: float) -> list[Candidate
             named = dict(zip(labels.CHANNELS, responses, strict=True))
             found.append(Candidate(center_mm, there, named))
     return found
-
-
-def _within(ct: sitk.Image, seen: Sequence[Seen], config: StageConfig) -> list[Candidate]:
-    """The candidates within a scan that tiles show."""
-    heat, grid = tiling.merged(seen)
-    found = candidates(heat, grid, config.threshold)
-    return [candidate for candidate in found if geometry.contains(ct, candidate.center_mm)]
 
 
 def _named(read: Reading | None) -> Vertebrae:
