@@ -98,8 +98,8 @@ def judged(found_mm: Centers, centers_mm: Centers) -> dict[int, bool]:
     """Label -> whether it is right.
 
     A place is the vertebra it is nearest to, within 20 mm, if no other place is nearer to that.
-    One beyond the first or last vertebra of the truth, which may be cut, must continue the labels;
-    one between is wrong.
+    One that is none of the truth, which lacks cut vertebrae, must have a label that continues or
+    fills its labels.
     """
     known = list(centers_mm)
     distances_mm = np.array(
@@ -183,14 +183,19 @@ def truth_of(case: layout.Case, source: Path, found: Path, from_mask: FromMask) 
     if case.centroids is not None:
         return _sorted(_from_file(case.centroids, case))
     if case.labels is not None:
-        cut = [labels.NUMBERS[name] for name in CUT.get(case.name, ())]
-        return _sorted({n: mm for n, mm in from_mask(case).items() if n not in cut})
+        return _sorted(without_cut(case.name, from_mask(case)))
     if case.ct.name in by_eye:
         points = by_eye[case.ct.name]["points_mm"].items()
         return _sorted({labels.NUMBERS[n]: np.array(p) for n, p in points})
     if case.name in COUNTED:
         return _sorted(_counted(found / f"{case.name}_ctd.json", case))
     return {}
+
+
+def without_cut(name: str, centers_mm: Centers) -> Centers:
+    """A case's centres without those that its cut masks do not tell."""
+    cut = [labels.NUMBERS[each] for each in CUT.get(name, ())]
+    return {label: center_mm for label, center_mm in centers_mm.items() if label not in cut}
 
 
 def _from_file(path: Path, case: layout.Case) -> Centers:
@@ -210,11 +215,11 @@ def _sorted(centers_mm: Centers) -> Centers:
 
 
 def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
-    heights_mm = [center_mm[2] for center_mm in centers_mm.values()]
-    known = [labels.ORDER.index(label) for label in centers_mm]
-    if found[2] > heights_mm[0]:
-        return labels.ORDER.index(label) < known[0]
-    return bool(found[2] < heights_mm[-1]) and labels.ORDER.index(label) > known[-1]
+    """Whether a label fits in its place between those of the truth above and below it."""
+    level = labels.ORDER.index(label)
+    known = {labels.ORDER.index(n): center_mm[2] for n, center_mm in centers_mm.items()}
+    fits = ((at < level) == (height_mm > found[2]) for at, height_mm in known.items())
+    return level not in known and all(fits)
 
 
 def all_found(found_mm: Centers, centers_mm: Centers) -> bool:

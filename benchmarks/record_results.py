@@ -111,7 +111,7 @@ def robust(source: Path, out: Path) -> str:
     rng = np.random.default_rng(0)
     made: dict[str, variants.Variant] = {}
     for case in layout.with_labels(source):
-        centers_mm = body_centers_mm(case)
+        centers_mm = levels.without_cut(case.name, body_centers_mm(case))
         if len(centers_mm) > variants.KEPT:
             for variant in variants.of(volume.read_ct(case.ct).image, centers_mm, rng):
                 made[f"{case.name}_{variant.name}"] = variant
@@ -191,12 +191,12 @@ def localize(source: Path, out: Path) -> None:
 
 
 def named_right(variant: variants.Variant, path: Path) -> int:
-    """How many vertebrae of a variant have a point of their name within 20 mm."""
+    """How many vertebrae of a variant have a point of their name within 20 mm, if full size."""
     if not path.is_file():
         return 0  # nothing was found
     found_mm = centroids.to_world(centroids.read(path), variant.ct)
     return sum(
-        np.linalg.norm(found_mm[label] - center_mm) < identification.IDENTIFIED_MM
+        np.linalg.norm(found_mm[label] - center_mm) < variant.size * identification.IDENTIFIED_MM
         for label, center_mm in variant.centers_mm.items()
         if label in found_mm
     )

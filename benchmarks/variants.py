@@ -1,4 +1,4 @@
-"""A scan as it might also have been: turned, coarser, cut, noisy, its axes in another order."""
+"""A scan as it might also have been: turned, coarser, cut, noisy, smaller, other axes."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -17,19 +17,26 @@ KEPT = 5
 
 AXIS_ORDERS = ("RAS", "ASL")
 
+#: A person's size beside its own: as of children.
+SIZES = (0.9, 0.8, 0.7, 0.6, 0.5)
+
 Points = Mapping[int, np.ndarray]  # label -> centre of the body in the world (3,)
 
 
 class Variant(NamedTuple):
-    """A scan and where its vertebrae are; `name` may be part of a file's."""
+    """A scan and where its vertebrae are; `name` may be part of a file's.
+
+    size : of the person, beside its own.
+    """
 
     name: str
     ct: sitk.Image
     centers_mm: Points
+    size: float = 1.0
 
 
 def of(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Iterator[Variant]:
-    """Ten variants of a scan with at least five vertebrae, given from head to foot."""
+    """Variants of a scan with at least five vertebrae, given from head to foot."""
     for axis in "xyz":
         yield turned(ct, centers_mm, axis, ANGLE_DEG)
     yield turned(ct, centers_mm, "x", -ANGLE_DEG)
@@ -39,6 +46,7 @@ def of(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Iterator
     yield noisy(ct, centers_mm, rng)
     for order in AXIS_ORDERS:
         yield Variant(f"axes-{order}", geometry.turned(ct, order), centers_mm)
+    yield from (smaller(ct, centers_mm, size) for size in SIZES)
 
 
 def turned(ct: sitk.Image, centers_mm: Points, axis: str, angle_deg: float) -> Variant:
@@ -81,3 +89,11 @@ def noisy(ct: sitk.Image, centers_mm: Points, rng: np.random.Generator) -> Varia
     array = geometry.to_array(ct)
     grain = rng.normal(0, NOISE_HU, array.shape)
     return Variant("noisy", geometry.from_array((array + grain).astype(np.float32), ct), centers_mm)
+
+
+def smaller(ct: sitk.Image, centers_mm: Points, size: float) -> Variant:
+    """Everything so many times as large, voxels too."""
+    image = sitk.Image(ct)
+    image.SetSpacing([size * each for each in ct.GetSpacing()])
+    image.SetOrigin([size * each for each in ct.GetOrigin()])
+    return Variant(f"size-{size}", image, {n: size * p for n, p in centers_mm.items()}, size)
