@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from phantoms import CENTERS_MM, pointed_at
 
 from versectl import config, geometry
-from versectl.stages import segmentation
+from versectl.stages import segmentation, spacing
 from versectl.stages.segmentation import Placed
 from versectl.types import Model
 
@@ -163,6 +163,28 @@ def test_a_vertebra_that_a_small_box_does_not_show_is_sought_in_the_trained_one(
     stage = replace(small_box((96, 96, 64)), looks_again=False)
     assert segmentation.whole(phantom[0], CENTERS_MM[20], 20, Model(stage, answer)) is not None
     assert sizes == [(96, 96, 64), (128, 128, 96)]
+
+
+def test_a_small_persons_vertebrae_are_shown_as_large_as_an_adults(phantom):
+    adult, _ = phantom
+    small = sitk.Image(adult)
+    small.SetSpacing([0.6 * each for each in adult.GetSpacing()])
+    small.SetOrigin([0.6 * each for each in adult.GetOrigin()])
+    small_mm = {label: 0.6 * center_mm for label, center_mm in CENTERS_MM.items()}
+
+    def shown(ct, centers_mm, config_):
+        boxes = []
+
+        def silent(seen):
+            boxes.append(seen)
+            return np.full((*seen.shape[:3], 1), -30.0)
+
+        segmentation.predict(ct, centers_mm, Model(config_, silent))
+        return np.stack(boxes)
+
+    as_usual = shown(adult, CENTERS_MM, CONFIG.scaled(spacing.size_of(CENTERS_MM)))
+    assert shown(small, small_mm, CONFIG) == pytest.approx(as_usual, abs=1e-4)
+    assert shown(adult, CENTERS_MM, CONFIG) != pytest.approx(as_usual, abs=1e-4)
 
 
 def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):

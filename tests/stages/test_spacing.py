@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,17 @@ def test_distances_scale_with_the_person():
     small = int(np.argmin(np.abs(spacing.SIZES - 0.79)))
     assert step("L2", "L3", 35.8 * spacing.SIZES[small], small) == pytest.approx(0, abs=0.01)
     assert step("L2", "L3", 35.8 * spacing.SIZES[small]) < -0.9
+
+
+def test_a_persons_size_is_the_median_of_the_distances_beside_usual_ones():
+    named = [labels.NUMBERS[name] for name in ("T12", "L1", "L2", "L3")]
+    apart_mm = [0.7 * spacing.usual_mm(above, below) for above, below in pairwise(named)]
+    heights_mm = -np.cumsum([0.0, *apart_mm])
+    centers_mm = {n: np.array([3.0, 5.0, z]) for n, z in zip(named, heights_mm, strict=True)}
+    assert spacing.size_of(centers_mm) == pytest.approx(0.7)
+    centers_mm[named[-1]] -= [0.0, 0.0, 30.0]
+    assert spacing.size_of(centers_mm) == pytest.approx(0.7)
+    assert spacing.size_of({20: np.zeros(3)}) == spacing.size_of({}) == 1.0
 
 
 def test_labels_only_descend_and_only_over_what_is_between():

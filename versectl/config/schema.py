@@ -217,6 +217,17 @@ class StageConfig:
             trained,
         ]
 
+    def scaled(self, size: float) -> "StageConfig":
+        """The same for a person of another size: all lengths of the input so many times as long."""
+        return replace(
+            self,
+            spacing_mm=size * self.spacing_mm,
+            smoothing_mm=size * self.smoothing_mm,
+            sigma_mm=size * self.sigma_mm,
+            posterior_mm=size * self.posterior_mm,
+            boxes=tuple(replace(box, spacing_mm=size * box.spacing_mm) for box in self.boxes),
+        )
+
     @property
     def works_upright(self) -> bool:
         """Whether the scan is turned to LPS and cut to whole Hounsfield units, as published."""

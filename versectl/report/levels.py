@@ -13,7 +13,7 @@ from versectl.stages import spacing
 from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 #: chosen on calibration cases (docs/research-log.md): below the one, or with another numbering of
-#: the other, levels are flagged. 5 of 150 runs are wrong without a flag; of the 127 that are right
+#: the other, levels are flagged. 5 of 154 runs are wrong without a flag; of the 131 that are right
 #: 31 are flagged.
 LEAST_PROBABILITY, LIKELY_OTHER = 0.7, 0.1
 
@@ -168,15 +168,15 @@ def from_json(content: Any) -> Numbering | None:
 
 def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:
     """Upper and lower label -> their distance, as a share of the usual one for such a person."""
-    ratios = {
+    centers_mm = {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
+    size = spacing.size_of(centers_mm)
+    return {
         (above, below): float(
-            np.linalg.norm(vertebrae[below].center_mm - vertebrae[above].center_mm)
-            / spacing.usual_mm(above, below)
+            np.linalg.norm(centers_mm[below] - centers_mm[above])
+            / (size * spacing.usual_mm(above, below))
         )
-        for above, below in pairwise(vertebrae)
+        for above, below in pairwise(centers_mm)
     }
-    size = float(np.median([*ratios.values()])) if len(ratios) > 1 else 1.0
-    return {pair: ratio / size for pair, ratio in ratios.items()}
 
 
 def _described(second: OtherNumbering) -> str:

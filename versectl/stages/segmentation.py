@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.special import expit, logit
 from versectl import geometry
 from versectl.config import StageConfig
 from versectl.geometry import Grid
-from versectl.stages import heatmap
+from versectl.stages import heatmap, spacing
 from versectl.types import Model
 
 #: chosen: gaps in a mask up to twice as wide as this are filled. In thick slices the marrow of
@@ -26,6 +27,12 @@ MARGIN_VOX = 2 * CLOSING_VOX + 1
 
 #: chosen on real and synthetic CT, docs/performance.md: --fast keeps masks cut no more than this.
 SLIGHT = 0.1
+
+
+#: chosen: vertebrae of a person of a size between these are shown as large as those of adults,
+#: whose sizes vary by 0.064 (stages/spacing.py). Where distances are even less, the header's slice
+#: distance is more likely to be wrong.
+SMALL = (0.45, 0.75)
 
 
 class Found(NamedTuple):
@@ -63,6 +70,9 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
+    size = spacing.size_of(centers_mm)
+    if SMALL[0] < size < SMALL[1]:
+        model = replace(model, config=model.config.scaled(size))
     merged = Merged(ct, model.config.threshold)
 
     def placed(label: int) -> Placed | None:

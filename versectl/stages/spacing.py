@@ -5,7 +5,7 @@ where the distance is the usual one and nothing is rare, and less elsewhere. All
 person scale with one size, which is not known: weights are given for each of a few sizes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 
@@ -103,6 +103,18 @@ def usual_mm(first: int, last: int) -> float:
     """Distance between two labels in a person of mean size, over those between without a T13."""
     chain = [*_between(first, last), last]
     return sum(DISTANCES[label][0] for label in (first, *chain[:-1]))
+
+
+def size_of(centers_mm: Mapping[int, np.ndarray]) -> float:
+    """A person's size beside the mean one, by the centres (3,) of labels from head to foot.
+
+    The median of the neighbours' distances; 1 for fewer than two.
+    """
+    ratios = [
+        float(np.linalg.norm(centers_mm[below] - centers_mm[above])) / usual_mm(above, below)
+        for above, below in pairwise(centers_mm)
+    ]
+    return float(np.median(ratios)) if len(ratios) > 1 else 1.0
 
 
 def _ways(first: int, last: int) -> Iterator[tuple[int, ...]]:
