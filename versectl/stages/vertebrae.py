@@ -113,10 +113,10 @@ class _Search:
         self.ct, self.center_mm, self.model, self.enlarged = ct, center_mm, model, enlarged
         low_mm, high_mm = geometry.extent(ct)
         self.lowest_mm, length_mm = float(low_mm[2]), high_mm[2] - low_mm[2]
-        self.config = fitted(model.config.scaled(1 / enlarged), length_mm)
+        self.config = config = fitted(model.config.scaled(1 / enlarged), length_mm)
         middle_mm = np.array([*center_mm[:2], (low_mm[2] + high_mm[2]) / 2])
         self.corridor = frame(middle_mm, length_mm, self.config)
-        self._shown = cache(lambda tile: box(ct, tile, self.config))
+        self._shown = cache(lambda tile: box(ct, tile, config))
 
     def look(self) -> list[Seen]:
         """What tiles along the spine show."""
