@@ -31,6 +31,9 @@ COUNTED = {"ACRIN-FLT-Breast_013": ("C1", "L5"), "abdomen_3mm": ("T12", "L5")}
 #: so they count like one beyond the truth. What is left of T3 is its processes, 20 mm behind.
 CUT = {"totalseg_s0003": ("T3",)}
 
+#: Labels that spines have between T11 or T12 and L1, or have not.
+RARE_GAP = (labels.T12, labels.T13)
+
 #: In a folder of scans: case -> name -> centre in mm, as seen by eye.
 BY_EYE = "levels_by_eye.json"
 
@@ -193,7 +196,7 @@ def truth_of(case: layout.Case, source: Path, found: Path, from_mask: FromMask) 
 
 
 def without_cut(name: str, centers_mm: Centers) -> Centers:
-    """A case's centres without those that its cut masks do not tell."""
+    """A case's centres without those that its cut masks do not show."""
     cut = [labels.NUMBERS[each] for each in CUT.get(name, ())]
     return {label: center_mm for label, center_mm in centers_mm.items() if label not in cut}
 
@@ -215,11 +218,16 @@ def _sorted(centers_mm: Centers) -> Centers:
 
 
 def _continues(label: int, found: np.ndarray, centers_mm: Centers) -> bool:
-    """Whether a label fits in its place between those of the truth above and below it."""
+    """Whether a label fits in its place between those of the truth above and below it.
+
+    Between two of them T12 and T13 do not: a place too many above a true L1 would have them.
+    """
     level = labels.ORDER.index(label)
     known = {labels.ORDER.index(n): center_mm[2] for n, center_mm in centers_mm.items()}
-    fits = ((at < level) == (height_mm > found[2]) for at, height_mm in known.items())
-    return level not in known and all(fits)
+    is_above = [height_mm > found[2] for height_mm in known.values()]
+    if level in known or (any(is_above) and not all(is_above) and label in RARE_GAP):
+        return False
+    return is_above == [at < level for at in known]
 
 
 def all_found(found_mm: Centers, centers_mm: Centers) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 import SimpleITK as sitk
 import variants
 from click.testing import CliRunner
-from versectl.evaluation import identification, protocol, report
+from versectl.evaluation import protocol, report
 
 from versectl import geometry, labels
 from versectl.cli import main as cli
@@ -191,14 +191,14 @@ def localize(source: Path, out: Path) -> None:
 
 
 def named_right(variant: variants.Variant, path: Path) -> int:
-    """How many vertebrae of a variant have a point of their name within 20 mm, if full size."""
+    """How many vertebrae of a variant have their name, judged as in a person of full size."""
     if not path.is_file():
         return 0  # nothing was found
     found_mm = centroids.to_world(centroids.read(path), variant.ct)
+    full_mm = {label: center_mm / variant.size for label, center_mm in found_mm.items()}
+    true_mm = {label: center_mm / variant.size for label, center_mm in variant.centers_mm.items()}
     return sum(
-        np.linalg.norm(found_mm[label] - center_mm) < variant.size * identification.IDENTIFIED_MM
-        for label, center_mm in variant.centers_mm.items()
-        if label in found_mm
+        right for label, right in levels.judged(full_mm, true_mm).items() if label in true_mm
     )
 
 

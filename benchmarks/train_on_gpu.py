@@ -79,7 +79,7 @@ def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: o
         f"{paces[0]:.2f} s a step, {paces[1]:.2f} s a sample: {config.training.steps} steps",
         flush=True,
     )
-    every = max(round(CHECKPOINT_S / paces[0]), 1)
+    every = max(round(PLANNED * CHECKPOINT_S / paces[0]), 1)
     where = loop.Run(out, options.seed, cores, options.resume, every, precision, options.start)
 
     def report(progress: loop.Progress) -> None:

@@ -131,11 +131,11 @@ def test_fast_looks_again_where_much_is_cut_alone(phantom, width_vox, looks):
 
     answer, sizes = counting(corner_sticks_out)
     stage = replace(small_box((width_vox, 96, 64)), looks_again=False)
-    found = segmentation.whole(phantom[0], CENTERS_MM[20], 20, Model(stage, answer))
+    boxes = segmentation.looks(stage, 20, 1.0)
+    found = segmentation.whole(phantom[0], CENTERS_MM[20], Model(stage, answer), boxes)
     assert len(sizes) == looks
-    wide = segmentation.whole(
-        phantom[0], CENTERS_MM[20], 20, Model(replace(stage, looks_again=True), answer)
-    )
+    again = Model(replace(stage, looks_again=True), answer)
+    wide = segmentation.whole(phantom[0], CENTERS_MM[20], again, boxes)
     assert np.count_nonzero(wide.response > 0.5) - np.count_nonzero(found.response > 0.5) == (
         0 if looks == 2 else 4 * 4 * 32
     )
@@ -161,7 +161,10 @@ def test_a_vertebra_that_a_small_box_does_not_show_is_sought_in_the_trained_one(
 
     answer, sizes = counting(wants_room)
     stage = replace(small_box((96, 96, 64)), looks_again=False)
-    assert segmentation.whole(phantom[0], CENTERS_MM[20], 20, Model(stage, answer)) is not None
+    assert (
+        segmentation.whole(phantom[0], CENTERS_MM[20], Model(stage, answer), stage.looks(20))
+        is not None
+    )
     assert sizes == [(96, 96, 64), (128, 128, 96)]
 
 
@@ -175,16 +178,28 @@ def test_a_small_persons_vertebrae_are_shown_as_large_as_an_adults(phantom):
     def shown(ct, centers_mm, config_):
         boxes = []
 
-        def silent(seen):
+        def pointed(seen):
             boxes.append(seen)
-            return np.full((*seen.shape[:3], 1), -30.0)
+            return pointed_at(seen)
 
-        segmentation.predict(ct, centers_mm, Model(config_, silent))
+        segmentation.predict(ct, centers_mm, Model(config_, pointed))
         return np.stack(boxes)
 
     as_usual = shown(adult, CENTERS_MM, CONFIG.scaled(spacing.size_of(CENTERS_MM)))
     assert shown(small, small_mm, CONFIG) == pytest.approx(as_usual, abs=1e-4)
     assert shown(adult, CENTERS_MM, CONFIG) != pytest.approx(as_usual, abs=1e-4)
+
+
+def test_a_vertebra_that_a_small_persons_box_cuts_is_seen_in_an_adults(phantom):
+    looks = segmentation.looks(CONFIG, 20, 0.6)
+    assert [each.spacing_mm for each in looks] == pytest.approx([0.6, 1.0])
+    for adults in (0.44, 0.76, 1.0):
+        assert segmentation.looks(CONFIG, 20, adults) == CONFIG.looks(20)
+    full = np.full((96, 128, 128, 1), 5.0)
+    answer, sizes = counting(lambda seen: full if len(sizes) == 1 else pointed_at(seen))
+    found = segmentation.whole(phantom[0], CENTERS_MM[20], Model(CONFIG, answer), looks)
+    assert len(sizes) == 2
+    assert found.grid.spacing_mm == (1.0, 1.0, 1.0)
 
 
 def test_a_vertebra_that_the_scan_cuts_is_seen_once(phantom):

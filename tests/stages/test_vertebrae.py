@@ -88,21 +88,40 @@ def test_a_scan_is_looked_at_again_in_the_mirror_and_enlarged_where_its_levels_a
     assert network.shapes == [(length, 96, 96, 1) for length in looks]
 
 
-def test_vertebrae_of_a_small_person_are_found_where_the_scan_is_enlarged(phantom):
-    ct, _ = phantom
-    center_mm = geometry.center(ct)
-    small_mm = {n: center_mm + (c - center_mm) / 1.7 for n, c in CENTERS_MM.items()}
+def enlarged_target(ct, centers_mm):
+    """What a network should answer to the enlarged tile of a scan."""
     low_mm, high_mm = geometry.extent(ct)
     length_mm = high_mm[2] - low_mm[2]
-    enlarged = replace(CONFIG, spacing_mm=2.0 / vertebrae.ENLARGED, sigma_mm=3.0)
-    enlarged = vertebrae.fitted(enlarged, length_mm)
-    grid = vertebrae.frame(center_mm, length_mm, enlarged)
-    network = Looks(vertebrae.target(small_mm, grid, enlarged))
-    found = vertebrae.predict(ct, center_mm, Model(CONFIG, network))
+    enlarged = vertebrae.fitted(CONFIG.scaled(1 / vertebrae.ENLARGED), length_mm)
+    grid = vertebrae.frame(geometry.center(ct), length_mm, enlarged)
+    return vertebrae.target(centers_mm, grid, enlarged)
+
+
+def shrunk(ct, size):
+    center_mm = geometry.center(ct)
+    return {n: center_mm + size * (c - center_mm) for n, c in CENTERS_MM.items()}
+
+
+def test_vertebrae_of_a_small_person_are_found_where_the_scan_is_enlarged(phantom):
+    ct, _ = phantom
+    small_mm = shrunk(ct, 0.6)
+    network = Looks(enlarged_target(ct, small_mm))
+    found = vertebrae.predict(ct, geometry.center(ct), Model(CONFIG, network))
     assert network.shapes == [(64, 96, 96, 1), (64, 96, 96, 1), (96, 96, 96, 1)]
     assert list(found) == list(small_mm)
     for label, point_mm in small_mm.items():
         assert found[label].center_mm == pytest.approx(point_mm, abs=0.5)
+
+
+def test_what_an_enlarged_scan_shows_counts_neither_of_an_adult_nor_where_it_is_undecided(phantom):
+    ct, _ = phantom
+    center_mm = geometry.center(ct)
+    adult = Looks(enlarged_target(ct, shrunk(ct, 1.0)))
+    assert vertebrae.predict(ct, center_mm, Model(CONFIG, adult)) == {}
+    heat = enlarged_target(ct, shrunk(ct, 0.6))
+    undecided = Looks(0.5 * heat + 0.5 * np.roll(heat, -1, axis=-1))
+    assert vertebrae.predict(ct, center_mm, Model(CONFIG, undecided)) == {}
+    assert [shape[0] for shape in undecided.shapes] == [64, 64, 96, 96]
 
 
 def test_a_single_look_is_all_that_is_taken_where_no_other_is_asked_for(phantom):

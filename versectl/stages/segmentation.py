@@ -1,6 +1,6 @@
 """Stage 3: the voxels of each vertebra (Payer et al. 2020, section 2.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -29,10 +29,10 @@ MARGIN_VOX = 2 * CLOSING_VOX + 1
 SLIGHT = 0.1
 
 
-#: chosen: vertebrae of a person of a size between these are shown as large as those of adults,
-#: whose sizes vary by 0.064 (stages/spacing.py). Where distances are even less, the header's slice
-#: distance is more likely to be wrong.
-SMALL = (0.45, 0.75)
+#: chosen: vertebrae of a person of a size between these are first shown as large as those of
+#: adults, whose sizes vary by 0.064 (stages/spacing.py). Where distances are even less, the slice
+#: distance in the header is more likely to be wrong.
+SMALL_SIZES = (0.45, 0.75)
 
 
 class Found(NamedTuple):
@@ -71,12 +71,10 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
     size = spacing.size_of(centers_mm)
-    if SMALL[0] < size < SMALL[1]:
-        model = replace(model, config=model.config.scaled(size))
     merged = Merged(ct, model.config.threshold)
 
     def placed(label: int) -> Placed | None:
-        found = whole(ct, centers_mm[label], label, model)
+        found = whole(ct, centers_mm[label], model, looks(model.config, label, size))
         if found is None:
             return None
         response = closed(found.response, model.config.threshold)
@@ -89,16 +87,28 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
     return merged.label_map
 
 
-def whole(ct: sitk.Image, center_mm: np.ndarray, label: int, model: Model) -> Found | None:
-    """What is found of a vertebra in the first box of its level that shows it uncut, or the last.
+def looks(config: StageConfig, label: int, size: float) -> list[StageConfig]:
+    """How a vertebra of a level is seen, in turn; a small person's first in smaller boxes.
+
+    Those of an adult follow: with a wrong slice distance an adult's spine seems small, too.
+    """
+    usual = config.looks(label)
+    smallest, largest = SMALL_SIZES
+    return [*config.scaled(size).looks(label), *usual] if smallest < size < largest else usual
+
+
+def whole(
+    ct: sitk.Image, center_mm: np.ndarray, model: Model, configs: Sequence[StageConfig]
+) -> Found | None:
+    """What is found of a vertebra in the first look that shows it uncut, or in the last.
 
     Without `looks_again` a box may cut a little of it, SLIGHT.
     """
     found = None
     accepted = 0.0 if model.config.looks_again else SLIGHT
-    for config in model.config.looks(label):
+    for config in configs:
         grid = frame(center_mm, config)
-        found = one(ct, center_mm, grid, model) or found
+        found = one(ct, center_mm, grid, replace(model, config=config)) or found
         if found and cut(found, grid, ct, config.threshold) <= accepted:
             break
     return found

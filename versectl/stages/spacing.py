@@ -108,7 +108,7 @@ def usual_mm(first: int, last: int) -> float:
 def size_of(centers_mm: Mapping[int, np.ndarray]) -> float:
     """A person's size beside the mean one, by the centres (3,) of labels from head to foot.
 
-    The median of the neighbours' distances; 1 for fewer than two.
+    The median of the neighbours' distances; 1 for fewer than three vertebrae.
     """
     ratios = [
         float(np.linalg.norm(centers_mm[below] - centers_mm[above])) / usual_mm(above, below)

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from versectl import geometry, labels
 from versectl.config import StageConfig
 from versectl.geometry import Grid
-from versectl.stages import heatmap, numbering, ribs, tiling
+from versectl.stages import heatmap, numbering, ribs, spacing, tiling
 from versectl.stages.labelling import Candidate
 from versectl.stages.numbering import Reading
 from versectl.stages.tiling import Seen
@@ -27,9 +27,10 @@ FAINT = 0.02
 #: of UNEXPLAINED lies within NEAR_MM of a vertebra.
 CLEAR, UNEXPLAINED, NEAR_MM = 0.9, 0.1, 12.0
 
-#: measured (docs/research-log.md): enlarged so many times, vertebrae of half to three quarters of
-#: an adult's size are found and named as an adult's are.
-ENLARGED = 1.6
+#: measured (docs/research-log.md): enlarged so many times, vertebrae of 0.6 to 0.75 of an adult's
+#: size are found and named as an adult's are. chosen: larger persons are none of these; adults'
+#: sizes vary by 0.064 (stages/spacing.py).
+ENLARGED, LARGEST_SMALL = 1.6, 0.85
 
 #: chosen: tiles of short scans are that long or a multiple, so that networks see few shapes, and at
 #: least twice that long.
@@ -89,11 +90,12 @@ def _small(ct: sitk.Image, center_mm: np.ndarray, model: Model, usual: float) ->
         read = search.read(search.places([*seen, *search.look_again(seen)]))
     if read is None or read.numbering.probability < CLEAR:
         return None
-    own = {
+    places = {
         label: replace(place, center_mm=place.center_mm / ENLARGED)
         for label, place in read.places.items()
     }
-    return replace(read, places=own)
+    size = spacing.size_of({label: place.center_mm for label, place in places.items()})
+    return replace(read, places=places) if size < LARGEST_SMALL else None
 
 
 def _probability(read: Reading | None) -> float:
@@ -101,7 +103,7 @@ def _probability(read: Reading | None) -> float:
 
 
 class _Search:
-    """Looks at a scan, and what they say.
+    """One search through a scan, and the candidates it gives.
 
     center_mm : of the spine. enlarged : how many times; places are then so many times as far from
     one another, and from the world's origin, as in the scan.
