@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from phantoms import PROGRAM
@@ -46,7 +47,10 @@ def test_view_serves_a_case_until_interrupted(run, ct_file, out):
     assert run("run-all", ct_file, out).exit_code == 0
     words = ("view", out / "lumbar_seg.nii.gz", "--ct", ct_file, "--no-browser")
     command = [sys.executable, PROGRAM, *map(str, words)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    # A shell has what it starts in the background ignore it.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, text=True, preexec_fn=heed) as running:
         assert running.stdout is not None
         port = int(re.search(r"127\.0\.0\.1:(\d+)", running.stdout.readline())[1])
         connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -54,4 +58,7 @@ def test_view_serves_a_case_until_interrupted(run, ct_file, out):
         assert "<title>lumbar: report</title>" in connection.getresponse().read().decode()
         connection.close()
         running.send_signal(signal.SIGINT)
-        assert running.wait(20) == 0
+        try:
+            assert running.wait(20) == 0
+        finally:
+            running.kill()
