@@ -1,10 +1,7 @@
 """What a reader should know of the levels: flags, and how the report writes the numbering."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any, get_args
-
-import numpy as np
 
 from versectl import labels
 from versectl.errors import listed
@@ -170,13 +167,7 @@ def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int
     """Upper and lower label -> their distance, as a share of the usual one for such a person."""
     centers_mm = {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
     size = spacing.size_of(centers_mm)
-    return {
-        (above, below): float(
-            np.linalg.norm(centers_mm[below] - centers_mm[above])
-            / (size * spacing.usual_mm(above, below))
-        )
-        for above, below in pairwise(centers_mm)
-    }
+    return {pair: ratio / size for pair, ratio in spacing.relative(centers_mm).items()}
 
 
 def _described(second: OtherNumbering) -> str:

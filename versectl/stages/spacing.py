@@ -105,16 +105,26 @@ def usual_mm(first: int, last: int) -> float:
     return sum(DISTANCES[label][0] for label in (first, *chain[:-1]))
 
 
+def relative(centers_mm: Mapping[int, np.ndarray]) -> dict[tuple[int, int], float]:
+    """Upper and lower label -> the distance of these neighbours, as a share of the usual one.
+
+    centers_mm : label -> centre (3,), from head to foot.
+    """
+    return {
+        (above, below): float(
+            np.linalg.norm(centers_mm[below] - centers_mm[above]) / usual_mm(above, below)
+        )
+        for above, below in pairwise(centers_mm)
+    }
+
+
 def size_of(centers_mm: Mapping[int, np.ndarray]) -> float:
     """A person's size beside the mean one, by the centres (3,) of labels from head to foot.
 
     The median of the neighbours' distances; 1 for fewer than three vertebrae.
     """
-    ratios = [
-        float(np.linalg.norm(centers_mm[below] - centers_mm[above])) / usual_mm(above, below)
-        for above, below in pairwise(centers_mm)
-    ]
-    return float(np.median(ratios)) if len(ratios) > 1 else 1.0
+    ratios = relative(centers_mm)
+    return float(np.median([*ratios.values()])) if len(ratios) > 1 else 1.0
 
 
 def _ways(first: int, last: int) -> Iterator[tuple[int, ...]]:

@@ -72,7 +72,7 @@ def predict(ct: sitk.Image, center_mm: np.ndarray, model: Model) -> Vertebrae:
     places = search.places(seen)
     read = search.read(places)
     if model.config.looks_again and not is_clear(read, places):
-        read = search.read(search.places([*seen, *search.look_again(seen)]))
+        read = search.read_again(seen)
         if _probability(read) < CLEAR:
             read = _small(ct, center_mm, model, _probability(read)) or read
     return _named(read)
@@ -87,7 +87,7 @@ def _small(ct: sitk.Image, center_mm: np.ndarray, model: Model, usual: float) ->
     seen = search.look()
     read = search.read(search.places(seen))
     if usual < _probability(read) < CLEAR:
-        read = search.read(search.places([*seen, *search.look_again(seen)]))
+        read = search.read_again(seen)
     if read is None or read.numbering.probability < CLEAR:
         return None
     places = {
@@ -124,13 +124,13 @@ class _Search:
         """What tiles along the spine show."""
         return tiling.follow(self.corridor, self.center_mm, self._straight, self.config)
 
-    def look_again(self, seen: Sequence[Seen]) -> list[Seen]:
-        """What else the same tiles show in the mirror, and others between them."""
+    def read_again(self, seen: Sequence[Seen]) -> Reading | None:
+        """What the tiles say with all that they show in the mirror, and others between them."""
         patch_vox = self.config.network.patch_vox
         tiles = [each.grid.refined(patch_vox) for each in seen]
         between = tiling.between(tiles, patch_vox)
         mirrored = map(self._mirrored, [*tiles, *between])
-        return [*map(self._straight, between), *mirrored]
+        return self.read(self.places([*seen, *map(self._straight, between), *mirrored]))
 
     def places(self, seen: Sequence[Seen]) -> list[Candidate]:
         """The candidates within the scan that tiles show."""
