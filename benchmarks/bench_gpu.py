@@ -6,7 +6,8 @@
 In this order, each part written to OUT as soon as it is measured: the same case on the CPU and by
 each engine on the GPU in float32, bfloat16 and float16, cold and warm; networks given several boxes
 at once; a batch of 20 scans with more or fewer cases in work at a time; a limit of GPU memory; one
-process for two scans beside two processes. What there is no time for is left out.
+process for two scans beside two processes. What there is no time for is left out; --part names what
+to measure.
 """
 
 import json
@@ -59,8 +60,13 @@ SHARED = {1: 2, 2: 1}
 #: chosen: seconds kept for what compares processes, and those by which a part may outlast its time.
 KEPT_S, LATE_S = 25, 12
 
-#: Parts of an engine on a GPU; in the end a limit of memory, of engines that have one.
-PARTS, LIMITED = ("case", "calls", "batch"), ("torch", "tensorflow")
+#: Parts of an engine on a GPU, and what compares processes in the end.
+PARTS, SHARE = ("case", "calls", "batch", "limit"), "share"
+
+#: Parts on a CPU, and the engines that have a limit of GPU memory.
+ON_CPU, LIMITED = ("case", "batch", SHARE), ("torch", "tensorflow")
+
+ONLY = "Only this; may be given several times. Default: all."
 
 #: chosen: seconds for all of it, by whether there is a GPU.
 SECONDS = {True: 100.0, False: 600.0}
@@ -72,7 +78,7 @@ Part = dict[str, Any]
 class Bench:
     """What is measured with, until when, and what was found so far.
 
-    work : folder for what only the processes need.
+    work : folder for what only the processes need. parts : of PARTS and SHARE, what to measure.
     """
 
     out: Path
@@ -81,6 +87,7 @@ class Bench:
     small: bool
     on_gpu: bool
     scans: Path
+    parts: tuple[str, ...] = (*PARTS, SHARE)
     found: list[Part] = field(default_factory=list)
 
     @property
@@ -130,21 +137,28 @@ class Bench:
 @click.option("--seconds", type=float, help="Time for all of it. Default: 100, on a CPU 600.")
 @click.option("--short", is_flag=True, help="In small: a small scan, two precisions, two scans.")
 @click.option("--engine", "engines", multiple=True, help="Default: all that are installed.")
+@click.option("--part", "parts", multiple=True, type=click.Choice([*PARTS, SHARE]), help=ONLY)
 @click.option("--device", "where", type=click.Choice(["auto", "gpu", "cpu"]), default="auto")
 @click.option("--scans", type=Path, default=ROOT / "build" / "bench-scans", show_default=True)
 @click.option("--out", type=Path, default=ROOT / "build" / "bench-gpu", show_default=True)
 def main(
-    engines: tuple[str, ...], short: bool, where: str, seconds: float | None, **at: Path
+    engines: tuple[str, ...],
+    parts: tuple[str, ...],
+    short: bool,
+    where: str,
+    seconds: float | None,
+    **at: Path,
 ) -> None:
     """Measure, and write bench-gpu.json and bench-gpu.md into OUT."""
     on_gpu = device.wants_gpu(where)
+    parts = parts or ((*PARTS, SHARE) if on_gpu else ON_CPU)
     if not on_gpu:
         click.echo("No GPU is seen: the CPU takes its place, in small. These are no GPU's figures.")
     for folder in at.values():
         folder.mkdir(parents=True, exist_ok=True)
     end = time.time() + (seconds or SECONDS[on_gpu])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
-        bench = Bench(at["out"], Path(work), end, short or not on_gpu, on_gpu, at["scans"])
+        bench = Bench(at["out"], Path(work), end, short or not on_gpu, on_gpu, at["scans"], parts)
         measure_all(bench, engines or [name for name in ENGINES if choice.is_installed(name)])
     click.echo((bench.out / "bench-gpu.md").read_text())
     sys.exit(gpu_table.is_bad(bench.found))
@@ -156,7 +170,8 @@ def measure_all(bench: Bench, engines: Sequence[str]) -> None:
     with background(bench):
         for number, engine in enumerate(engines):
             measure(bench, engine, len(engines) - number)
-    share(bench)
+    if SHARE in bench.parts:
+        share(bench, engines)
 
 
 def machine(bench: Bench) -> Part:
@@ -221,21 +236,21 @@ def drawn(bench: Bench, size: Size) -> None:
 
 def measure(bench: Bench, engine: str, engines_left: int) -> None:
     """All parts of an engine in its share of the time."""
-    left_s = bench.left_s - (KEPT_S if bench.on_gpu else 0)
-    until = time.time() + left_s / engines_left
-    parts = (*PARTS, *["limit"] * (engine in LIMITED)) if bench.on_gpu else ("case", "batch")
+    kept_s = KEPT_S if bench.on_gpu and SHARE in bench.parts else 0
+    until = time.time() + (bench.left_s - kept_s) / engines_left
+    has_limit = engine in LIMITED and bench.on_gpu
+    parts = [p for p in PARTS if p in bench.parts and (has_limit or p != "limit")]
     follow(bench, replace(bench.asked(engine, *parts), until=until), until + LATE_S)
 
 
-def share(bench: Bench) -> None:
+def share(bench: Bench, engines: Sequence[str]) -> None:
     """One process for two scans at once, and two processes, by the engine that was quickest."""
     rates = {p["scans"] / p["wall s"]: p["engine"] for p in bench.found if p["part"] == "batch"}
-    if not rates:
-        return
+    engine = rates[max(rates)] if rates else engines[0]
     for processes, slots in SHARED.items():
         if bench.left_s < 0:
             return
-        together(bench, replace(bench.asked(rates[max(rates)], "batch"), ways=(slots,)), processes)
+        together(bench, replace(bench.asked(engine, "batch"), ways=(slots,)), processes)
 
 
 def together(bench: Bench, asked: Asked, processes: int) -> None:

@@ -41,7 +41,7 @@ class Asked:
 
     parts : of PARTS. scan : the CT of a case. batch : CTs of a batch, a file may come again.
     reference : where results of the CPU are, or go. until : the time when no part begins any more.
-    precisions : the first is what others are compared with, the last computes the batch.
+    precisions : of a case; the first is what the others are compared with.
     ways : cases at a time in the batch; 0 is one that computes while another is read and written.
     waits : whether the batch begins only when a line comes in.
     """
@@ -128,8 +128,8 @@ def calls(asked: Asked, _clock: Clock) -> None:
     from versectl.networks import architectures, weights
     from versectl.networks.engines import choice
 
-    precision = asked.precisions[-1]
-    ready = choice.prepare(asked.engine, asked.device, precision)
+    ready = choice.prepare(asked.engine, asked.device, "auto")
+    precision = ready.engine.precision
     plans = [*((boxes, False) for boxes in BOXES_AT_ONCE), *[(1, True)] * (asked.engine == "torch")]
     for stage, (boxes, tuned) in itertools.product(("vertebrae", "segmentation"), plans):
         if asked.is_over:
@@ -154,10 +154,13 @@ def timed(function: Callable[[np.ndarray], object], seen: np.ndarray) -> float:
 
 
 def batch(asked: Asked, clock: Clock) -> None:
-    """A batch of scans in one process, for several numbers of cases in it at a time."""
+    """A batch of scans in one process, for several numbers of cases in it at a time.
+
+    In the precision that is taken by itself, as are single boxes.
+    """
     for path in asked.batch:
         there(path)
-    models = models_of(asked, asked.precisions[-1])
+    models = models_of(asked, "auto")
     run(asked.batch[0], models)  # loads and compiles
     if asked.waits:
         print_part("ready", asked, {})

@@ -7,7 +7,7 @@ from versectl.errors import BadInputError
 from versectl.geometry import Grid
 from versectl.stages.published import segmentation, spine, vertebrae
 from versectl.synth.subject import Subject
-from versectl.training.samples import TRIES, Draw, Sample, given_center_mm
+from versectl.training.samples import TRIES, Draw, Sample, given_mm
 
 
 def of_spine(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
@@ -43,7 +43,7 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         scan = subject.scan(grid, rng)
         if label in scan.centroids_mm:  # else it was moved out of the box
             return Sample(
-                segmentation.box(scan.ct, given_center_mm(scan, label, rng), grid, config),
+                segmentation.box(scan.ct, given_mm(scan.centroids_mm[label], rng), grid, config),
                 segmentation.target(scan.labels, label, grid, config),
             )
     raise BadInputError("no vertebra of a subject for training stays in the box.")

@@ -104,7 +104,7 @@ def _part(
 
 
 def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Generator) -> Sample:
-    """A vertebra with its surroundings, and its voxels."""
+    """A vertebra, whole or cut by the field of view, with its surroundings, and its voxels."""
     for _ in range(TRIES):
         label = int(rng.choice(list(subject.centroids_mm)))
         center_mm = subject.centroids_mm[label]
@@ -112,12 +112,13 @@ def of_segmentation(subject: Subject, config: StageConfig, rng: np.random.Genera
         shown = _box(label, config, rng)
         grid = segmentation.frame(center_mm + rng.uniform(-2, 2, 3), shown)
         scan = _scan(subject, grid.within(low_mm, high_mm), rng)
-        if label in scan.centroids_mm:  # else the field of view cuts it
+        shown_mm = {**scan.centroids_mm, **scan.cut_mm}
+        if label in shown_mm:  # else its centre is out of view
             return Sample(
-                segmentation.box(scan.ct, given_center_mm(scan, label, rng), grid, shown),
+                segmentation.box(scan.ct, given_mm(shown_mm[label], rng), grid, shown),
                 segmentation.target(scan.labels, label, grid, shown),
             )
-    raise BadInputError("no vertebra of a subject for training fits the box as a whole.")
+    raise BadInputError("no vertebra of a subject for training has its centre in the box.")
 
 
 def _box(label: int, config: StageConfig, rng: np.random.Generator) -> StageConfig:
@@ -127,9 +128,9 @@ def _box(label: int, config: StageConfig, rng: np.random.Generator) -> StageConf
     return config.at(label) if rng.random() < AT_LEVEL else config
 
 
-def given_center_mm(scan: Scan, label: int, rng: np.random.Generator) -> np.ndarray:
+def given_mm(center_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A vertebra's centre (3,) as the third stage is given it: a little off."""
-    return scan.centroids_mm[label] + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
+    return center_mm + rng.uniform(-POINT_ERROR_MM, POINT_ERROR_MM, 3)
 
 
 def _scan(subject: Subject, grid: Grid, rng: np.random.Generator) -> Scan:
