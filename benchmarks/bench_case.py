@@ -1,6 +1,6 @@
 """One synthetic scan drawn, and one case run in a process of its own with the time of its parts.
 
-python benchmarks/bench_case.py SCAN ENGINE PRECISION
+python benchmarks/bench_case.py SCAN ENGINE PRECISION COUNT
 """
 
 import functools
@@ -119,16 +119,23 @@ def counted() -> Counter[str]:
     return boxes
 
 
-def run(scan: str, engine: str, precision: str) -> dict[str, object]:
-    """Wall seconds per stage and part, CPU seconds of all, boxes, peak memory, vertebrae."""
+def run(scan: str, engine: str, precision: str, count: str) -> dict[str, object]:
+    """Wall seconds per stage and part, CPU seconds of all, boxes, peak memory, vertebrae.
+
+    count : so many copies of the scan are a batch; seconds per stage are those of one case.
+    """
     from versectl.cli.main import main
 
     start, cpu = perf_counter(), cpu_s()
     boxes, parts = counted(), timed()
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as folder:
+        scans, out = Path(folder) / "scans", Path(folder) / "out"
+        scans.mkdir()
+        for number in range(int(count)):
+            (scans / f"{number}_ct.nii.gz").symlink_to(Path(scan).absolute())
         options = ["--engine", engine, "--precision", precision, "--device", "cpu", "-q"]
-        main(["run-all", scan, out, *options], standalone_mode=False)
-        report = json.loads(next(Path(out).glob("*_report.json")).read_text())
+        main(["run-all", str(scans), str(out), *options], standalone_mode=False)
+        report = json.loads(next(out.glob("*_report.json")).read_text())
     return {
         "total": perf_counter() - start,
         "cpu": cpu_s() - cpu,
