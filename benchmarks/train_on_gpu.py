@@ -29,10 +29,11 @@ ASKED = {
 #: chosen: a sample is shown so often at least and at most.
 REPEATS = (3, 9)
 
-#: chosen: share of the time that is left that steps are planned for: on one GPU steps with samples
-#: handed over took 1.4 times as long as steps on noise for names, 2.5 times for masks, whose
-#: samples the cores made too slowly.
-PLANNED = 0.6
+#: measured on an H100 with 16 cores (docs/research-log.md): with so much of the time that is left
+#: planned for, the learning rate came to its end just in time. Steps with samples handed over take
+#: longer than steps on noise: 1.3 times for names, twice for masks, whose samples cost more. The
+#: spine's share was not measured.
+PLANNED = {"spine": 0.45, "vertebrae": 0.68, "segmentation": 0.45}
 
 #: chosen: seconds between checkpoints, each of which takes some; the minutes end at one.
 CHECKPOINT_S = 30.0
@@ -73,13 +74,14 @@ def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: o
     if options.resume:
         config = resumed(out, config)
     else:
-        steps, repeats = planned(end - time.monotonic(), paces, options.batch, cores)
+        left_s = PLANNED[stage] * (end - time.monotonic())
+        steps, repeats = planned(left_s, paces, options.batch, cores)
         config = replace(config, training=replace(config.training, steps=steps, repeats=repeats))
     print(
         f"{paces[0]:.2f} s a step, {paces[1]:.2f} s a sample: {config.training.steps} steps",
         flush=True,
     )
-    every = max(round(PLANNED * CHECKPOINT_S / paces[0]), 1)
+    every = max(round(PLANNED[stage] * CHECKPOINT_S / paces[0]), 1)
     where = loop.Run(out, options.seed, cores, options.resume, every, precision, options.start)
 
     def report(progress: loop.Progress) -> None:
@@ -147,7 +149,7 @@ def planned(left_s: float, paces: tuple[float, float], batch: int, workers: int)
     step, sample = paces
     fresh = batch * sample / workers  # seconds for the new samples of a step shown once
     repeats = min(max(math.ceil(fresh / step), REPEATS[0]), REPEATS[1])
-    return max(int(PLANNED * left_s / max(step, fresh / repeats)), 1), repeats
+    return max(int(left_s / max(step, fresh / repeats)), 1), repeats
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ superior. Points, sizes and spacings are x, y, z; arrays are z, y, x, as SimpleI
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -91,6 +91,11 @@ class Frame:
     def distance_mm(self, other: "Frame") -> float:
         """How far apart the same corner of two frames lies, at most."""
         return float(np.linalg.norm(self.corners_mm - other.corners_mm, axis=1).max())
+
+    def part(self, start: NDArray[np.int_], stop: NDArray[np.int_]) -> "Frame":
+        """The frame of the voxels from one to before another, (3,) each."""
+        x, y, z = (stop - start).tolist()
+        return replace(self, size_vox=(x, y, z), origin_mm=to_mm(self, start))
 
     def skew(self) -> float:
         """The largest cosine between two voxel axes: 0 at right angles."""
@@ -354,12 +359,20 @@ def resample_to(
 
 def crop(image: sitk.Image, lowest_mm: ArrayLike, highest_mm: ArrayLike) -> sitk.Image:
     """The part of the image, in whole voxels, that covers a world box; never empty."""
+    start, stop = covering(image, lowest_mm, highest_mm)
+    return sitk.RegionOfInterest(image, (stop - start).tolist(), start.tolist())
+
+
+def covering(
+    image: sitk.Image | Frame, lowest_mm: ArrayLike, highest_mm: ArrayLike
+) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """The first voxel of an image that covers a world box, and one beyond the last: (3,) each."""
     low_mm = np.asarray(lowest_mm, float)
     corners_vox = to_vox(image, low_mm + CORNERS * np.subtract(highest_mm, low_mm))
-    last = np.array(image.GetSize()) - 1
+    last = np.array(Frame.of(image).size_vox) - 1
     start = np.clip(np.floor(corners_vox.min(axis=0)), 0, last).astype(int)
     stop = np.clip(np.ceil(corners_vox.max(axis=0)), start, last).astype(int) + 1
-    return sitk.RegionOfInterest(image, (stop - start).tolist(), start.tolist())
+    return start, stop
 
 
 def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:

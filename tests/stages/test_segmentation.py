@@ -47,6 +47,24 @@ def test_the_result_lies_on_the_scans_grid(phantom):
     assert found.GetPixelID() == sitk.sitkUInt8
 
 
+@pytest.mark.parametrize("filtered", [sitk.RegionOfInterest, sitk.Resample])
+def test_no_filter_holds_the_scan_while_other_threads_read_its_voxels(
+    filtered, phantom, monkeypatch
+):
+    ct, _ = phantom
+    held = []
+
+    def recording(image, *given):
+        held.append(image.GetSize())
+        return filtered(image, *given)
+
+    monkeypatch.setattr(segmentation.sitk, filtered.__name__, recording)
+    model = Model(CONFIG, lambda seen: np.where(seen[..., :1] > 0.2, 5.0, -5.0), at_once=2)
+    found = segmentation.predict(ct, CENTERS_MM, model)
+    assert geometry.to_array(found).any()
+    assert ct.GetSize() not in held
+
+
 def test_the_target_is_the_vertebra_alone(phantom):
     _, truth = phantom
     grid = segmentation.frame(CENTERS_MM[20], CONFIG)

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from versectl import geometry
 from versectl.config import StageConfig
-from versectl.geometry import Grid
+from versectl.geometry import Frame, Grid
 from versectl.stages import heatmap, spacing
 from versectl.types import Model
 
@@ -70,7 +70,7 @@ def target(label_map: sitk.Image, label: int, grid: Grid, _config: StageConfig) 
 
 def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) -> sitk.Image:
     """The label map on the scan's grid, uint8: each voxel has the label of highest response."""
-    size = spacing.size_of(centers_mm)
+    size, frame = spacing.size_of(centers_mm), Frame.of(ct)
     merged = Merged(ct, model.config.threshold)
 
     def placed(label: int) -> Placed | None:
@@ -78,7 +78,7 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
         if found is None:
             return None
         response = closed(found.response, model.config.threshold)
-        return place(found._replace(response=response), ct)
+        return place(found._replace(response=response), frame)
 
     with ThreadPoolExecutor(model.at_once) as threads:
         for label, each in zip(centers_mm, threads.map(placed, centers_mm), strict=True):
@@ -161,14 +161,19 @@ def closed(response: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(filled, np.maximum(response, barely), response)
 
 
-def place(found: Found, ct: sitk.Image) -> Placed:
-    """What was found, on the part of the scan's own grid that it covers, interpolated linearly."""
+def place(found: Found, frame: Frame) -> Placed:
+    """What was found, on the part of the scan's own voxels that it covers, interpolated linearly.
+
+    The frame is enough: other vertebrae's threads read the scan's voxels, and SimpleITK copies all
+    of them when they are asked for while a filter reads them, too.
+    """
     half_mm = np.array(found.grid.spacing_mm) / 2  # as far as voxels reach, ITK interpolates
-    region = geometry.crop(ct, found.grid.origin_mm - half_mm, found.grid.last_mm + half_mm)
-    start = np.rint(geometry.to_vox(ct, np.array(region.GetOrigin()))).astype(int)
-    where = tuple(slice(i, i + n) for i, n in zip(start[::-1], region.GetSize()[::-1], strict=True))
+    start, stop = geometry.covering(
+        frame, found.grid.origin_mm - half_mm, found.grid.last_mm + half_mm
+    )
     image = geometry.from_array(found.response.astype(np.float32), found.grid)
-    on_scan = sitk.Resample(image, region, sitk.Transform(), sitk.sitkLinear)
+    on_scan = geometry.resample_to(image, frame.part(start, stop), sitk.sitkLinear, 0.0)
+    where = tuple(slice(i, j) for i, j in zip(start[::-1], stop[::-1], strict=True))
     return Placed(where, geometry.to_array(on_scan))
 
 

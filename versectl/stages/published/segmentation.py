@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from versectl import geometry
 from versectl.config import StageConfig
-from versectl.geometry import Grid
+from versectl.geometry import Frame, Grid
 from versectl.stages import segmentation
 from versectl.stages.published.upright import Upright, whole_numbers
 from versectl.stages.segmentation import Merged, box, frame, one, place
@@ -43,7 +43,7 @@ def predict(ct: sitk.Image, centers_mm: Mapping[int, np.ndarray], model: Model) 
         center_mm = upright.from_world(center_mm)
         found = one(upright.image, center_mm, frame(center_mm, model.config), model)
         if found is not None:
-            placed = place(found, upright.image)
+            placed = place(found, Frame.of(upright.image))
             merged.add(label, placed._replace(response=placed.response.astype(np.float16)))
     label_map = upright.in_world(merged.label_map)
     label_map = geometry.turned(label_map, "".join(geometry.axis_letters(ct)))
