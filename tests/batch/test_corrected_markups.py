@@ -141,6 +141,12 @@ def test_an_export_of_some_vertebrae_corrects_these_alone(run, ct_file, done):
 
 def test_export_does_not_overwrite_a_correction(run, ct_file, done):
     rename(done, {"L2": "L3"})
+    refused = run("export", ct_file, done, "--format", "slicer")
+    assert refused.exit_code == 3
+    assert "the masks were made from other centroids than those in" in refused.stderr
+    assert "run run-all (or segment) first" in refused.stderr
+    assert labels_of(done) == [19, 20, 22]
+    assert run("segment", ct_file, done).exit_code == 0
     assert run("export", ct_file, done, "--format", "slicer").exit_code == 0
     (markup,) = json.loads((done / MARKUPS).read_text())["markups"]
     assert [point["label"] for point in markup["controlPoints"]] == ["T12", "L1", "L3"]

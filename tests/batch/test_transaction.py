@@ -110,3 +110,31 @@ def test_putting_a_folder_in_order_does_not_wait_for_other_runs(tmp_path, monkey
         transaction.sweep(tmp_path)
         assert transaction.locked(tmp_path) == ["a"]
         assert not (tmp_path / ".versectl" / "b.making").exists()
+
+
+def test_outdated_files_go_when_the_new_ones_have_come(tmp_path):
+    (tmp_path / "a_seg.dcm").touch()
+    (tmp_path / "a_preview.png").touch()
+    with transaction.begin(tmp_path, "a") as place:
+        make(place, "a_seg.nii.gz", "a_report.json")
+        place.commit(["a_seg.dcm"])
+    assert names(tmp_path) == ["a_preview.png", "a_report.json", "a_seg.nii.gz"]
+
+
+def test_what_a_dead_run_would_have_removed_is_removed_later(tmp_path, monkeypatch):
+    """The run died after its files had come, before the outdated ones were gone."""
+    (tmp_path / "a_seg.dcm").touch()
+
+    def dies(_files, _listed):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction.Transaction, "_remove_outdated", dies)
+        with transaction.begin(tmp_path, "a") as place:
+            make(place, "a_seg.nii.gz", "a_report.json")
+            with pytest.raises(KeyboardInterrupt):
+                place.commit(["a_seg.dcm"])
+    assert names(tmp_path) == [".versectl", "a_seg.dcm", "a_seg.nii.gz"]
+    with transaction.begin(tmp_path, "a"):
+        pass
+    assert names(tmp_path) == ["a_report.json", "a_seg.nii.gz"]

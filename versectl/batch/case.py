@@ -13,7 +13,7 @@ from time import perf_counter
 
 from versectl import labels
 from versectl.batch import outcome, reuse, transaction
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.reuse import Present
@@ -68,18 +68,26 @@ def do(
 
 def forecast(case: Case, job: Job) -> str:
     """What do() would do with a case, in words; nothing is computed or written."""
-    paths = Paths(job.out, case.name)
-    corrected = centroid_files.corrected_markups(paths)
-    if corrected is not None and job.keeps_vertebrae:
-        return f"would be processed, with the corrections in {corrected.name}"
     try:
-        present = reuse.look(case, job)
-        finished = reuse.is_finished(job, paths, present)
-        if finished and _is_drawn(job, paths) and _is_exported(job.exports, paths):
-            return KEPT
-        formats.check(job.exports, case)
+        return _forecast(case, job, Paths(job.out, case.name))
     except BadInputError as error:
         return f"would fail: {without_folder(error, case)}"
+
+
+def _forecast(case: Case, job: Job, paths: Paths) -> str:
+    """The same; BadInputError when the case would fail."""
+    corrected = centroid_files.corrected_markups(paths)
+    if corrected is not None and job.keeps_vertebrae:
+        recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+        _check_exports(job, paths, Present(recorded=recorded, needed=corrected), STAGES)
+        return f"would be processed, with the corrections in {corrected.name}"
+    present = reuse.look(case, job)
+    finished = reuse.is_finished(job, paths, present)
+    if finished and _is_drawn(job, paths) and _is_exported(job.exports, paths):
+        return KEPT
+    formats.check(job.exports, case)
+    made = [stage for stage in job.command.makes if stage not in present.stays]
+    _check_exports(job, paths, present, made)
     if finished:
         return "would be kept; formats or a picture that it lacks would be written"
     stays = [stage for stage in STAGES if stage in present.stays]
@@ -150,12 +158,14 @@ class CaseRun:
         )
         ct = volume.read_ct(ct_of(self.case), self.case.series)
         kept = reuse.read(self.job, self.paths, self.present, ct)
+        _check_exports(self.job, self.paths, self.present, self._made(kept))
         self.steps.begin(WAIT)
         with self.turns.case:
             known = self.job.command.compute(ct.image, self.models, kept)
         self.steps.begin(WRITE)
-        notes = self._write(ct, kept, known)
-        return Outcome(self.case.name, outcome.DONE, self._line(known), notes)
+        notes, removed = self._write(ct, kept, known)
+        line = self._line(known)
+        return Outcome(self.case.name, outcome.DONE, line, notes, removed=removed)
 
     def derived(self) -> Outcome:
         """Write what is made of the results that are there: the picture, other formats."""
@@ -165,16 +175,12 @@ class CaseRun:
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
-        written = self._export(ct, known, self.paths)
+        written, removed = self._export_anew(ct, known) if self.job.exports else ([], ())
         written += self._draw(ct, known, self._present_flags(ct, known), self.paths)
-        if self.paths.of("markups") in written:
-            recorded = provenance.read(self.paths.of("provenance"), self.paths.of("report"))
-            record = recorded | self._markups(known, self.paths)
-            provenance.write(self.case.name, record, self.paths.of("provenance"))
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(path.name for path in written)
         line = f"written in {self.job.out}: {names}" if names else "no vertebra to write"
-        return Outcome(self.case.name, status, line)
+        return Outcome(self.case.name, status, line, removed=removed)
 
     def failed(self, error: VersectlError) -> Outcome:
         """The outcome of a failure; where the command writes reports, one says why.
@@ -205,25 +211,50 @@ class CaseRun:
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
-    def _write(self, ct: CT, kept: Known, known: Known) -> tuple[str, ...]:
-        """Write what was computed, all at once; sentences on what deserves a look."""
-        made = [stage for stage in self.job.command.makes if stage not in kept.stages]
+    def _export_anew(self, ct: CT, known: Known) -> tuple[list[Path], tuple[str, ...]]:
+        """Write other formats of the results that are there; their files, and names of those gone.
+
+        Raises BadInputError where they would replace a correction, or show outdated masks.
+        """
+        recorded = provenance.read(self.paths.of("provenance"), self.paths.of("report"))
+        if reuse.has_outdated_masks(self.paths, recorded):
+            raise BadInputError(
+                f"the masks were made from other centroids than those in "
+                f"{self.paths.of('vertebrae')}; run run-all (or segment) first."
+            )
+        export_files.check(export_files.replaced(self.job.exports, self.paths), recorded)
+        former = export_files.written(self.paths)
+        written = self._export(ct, known, self.paths)
+        if written:
+            record = recorded | self._exported(known, written)
+            provenance.write(self.case.name, record, self.paths.of("provenance"))
+        return written, tuple(path.name for path in former if not path.exists())
+
+    def _made(self, kept: Known) -> list[Stage]:
+        """The stages whose results are computed, since they were not kept."""
+        return [stage for stage in self.job.command.makes if stage not in kept.stages]
+
+    def _write(self, ct: CT, kept: Known, known: Known) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Write what was computed, all at once.
+
+        Sentences on what deserves a look, and the names of files that are gone.
+        """
+        made = self._made(kept)
         for stage in made:
             case_files.write(known, stage, ct, self.making.of(stage))
         if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
             volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
-        self._export(ct, known, self.making)
+        exported = self._exported(known, self._export(ct, known, self.making))
         origins = self._origins(known, made)
-        markups = self._markups(known, self.making)
-        record = {**self._recorded(), **self._by_file(origins), **markups}
+        record = {**self._recorded(), **self._by_file(origins), **exported}
         provenance.write(self.case.name, record, self.making.of("provenance"))
         self.steps.end()
         kept_stages = tuple(stage for stage in origins if stage not in made)
         flags = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
         self._draw(ct, known, flags, self.making)
-        self._drop_outdated(made, ct, known)
-        self.files.commit()
-        return tuple(flag.message for flag in flags)
+        outdated = self._outdated(made, ct, known)
+        self.files.commit(outdated)
+        return tuple(flag.message for flag in flags), outdated
 
     def _export(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
         """Write the other formats asked for; their files."""
@@ -284,19 +315,17 @@ class CaseRun:
             flags = quality.of_vertebrae(known.vertebrae, ct.image) + flags
         return flags
 
-    def _drop_outdated(self, made: Sequence[Stage], ct: CT, known: Known) -> None:
-        """Remove pictures and exports of results that are replaced now, unless new ones come."""
+    def _outdated(self, made: Sequence[Stage], ct: CT, known: Known) -> tuple[str, ...]:
+        """Pictures and exports of results that are replaced now, where no new ones come."""
         if not made:
-            return
+            return ()
         extras = {"preview"} | ({"heatmap"} if "spine" in made else set())
-        outdated = [self.paths.of(extra) for extra in extras - self.job.extras]
-        former = formats.written(self.job.out, self.case.name)
-        outdated += [path for path in former if not (self.making.folder / path.name).exists()]
+        former = [self.paths.of(extra) for extra in sorted(extras)]
+        former = [path for path in former if path.exists()] + export_files.written(self.paths)
         markups, own = self.paths.of("markups"), ct.placement.own
-        for path in outdated:
-            kept = path == markups and "vertebrae" not in made
-            if not (kept and centroid_files.are_current(path, own, known.vertebrae)):
-                path.unlink(missing_ok=True)
+        if "vertebrae" not in made and centroid_files.are_current(markups, own, known.vertebrae):
+            former = [path for path in former if path != markups]
+        return tuple(p.name for p in former if not (self.making.folder / p.name).exists())
 
     def _halvings(self) -> int:
         """How often networks' inputs are halved from the beginning; from the CT's header."""
@@ -322,16 +351,17 @@ class CaseRun:
     def _recorded(self) -> Origins:
         """What earlier runs recorded of the results that are there."""
         recorded = self.present.recorded
-        files = [self.paths.of(kind) for kind in (*STAGES, "markups")]
+        files = [self.paths.of(stage) for stage in STAGES] + export_files.written(self.paths)
         return {f.name: recorded[f.name] for f in files if f.name in recorded and f.exists()}
 
-    def _markups(self, known: Known, paths: Paths) -> Origins:
-        """What is recorded of the markups, where they were written just now."""
-        path, only = paths.of("markups"), self.job.exports.only
-        if not path.exists() or known.vertebrae is None:
-            return {}
-        held = {label: at for label, at in known.vertebrae.items() if not only or label in only}
-        return {path.name: centroid_files.exported(path, held)}
+    def _exported(self, known: Known, written: Sequence[Path]) -> Origins:
+        """What is recorded of other formats that were written just now."""
+        markups, only = self.paths.of("markups").name, self.job.exports.only
+        exported = export_files.origins(written)
+        if markups in exported:
+            held = [label for label in known.vertebrae or () if not only or label in only]
+            exported[markups] = centroid_files.with_labels(exported[markups], held)
+        return exported
 
     def _by_file(self, origins: Mapping[Stage, Origin]) -> Origins:
         return {self.paths.of(stage).name: origin for stage, origin in origins.items()}
@@ -347,6 +377,16 @@ class CaseRun:
             return f"no spine in view, peak {known.spine.peak:.2f}"
         x, y, z = known.spine.center_mm
         return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
+
+
+def _check_exports(job: Job, paths: Paths, present: Present, made: Sequence[Stage]) -> None:
+    """Raises BadInputError when another format that was corrected would be lost.
+
+    made : stages whose results are computed: what shows former ones goes.
+    """
+    if not job.overwrite:
+        lost = export_files.written(paths) if made else export_files.replaced(job.exports, paths)
+        export_files.check([path for path in lost if path != present.needed], present.recorded)
 
 
 def _is_drawn(job: Job, paths: Paths) -> bool:

@@ -21,6 +21,7 @@ class Outcome:
     line : what there is to say in one line. notes : what deserves a look, a sentence each.
     error : why it failed, or what --strict finds in its report.
     details : the traceback, for whoever mends the program.
+    removed : files that are gone, since they showed former results.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Outcome:
     error: VersectlError | None = None
     seconds: float = 0.0
     details: str = ""
+    removed: tuple[str, ...] = ()
 
 
 COLUMNS = ("case", "status", "exit_code", "seconds", "message")

@@ -94,6 +94,17 @@ def read_any(paths: Paths, ct: CT) -> Known:
     return replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
 
 
+def has_outdated_masks(paths: Paths, recorded: Origins) -> bool:
+    """Whether versectl's own masks were made from other centroids than those that are there."""
+    masks, centroid_file = paths.of("segmentation"), paths.of("vertebrae")
+    origin = recorded.get(masks.name)
+    if origin is None or origin.made_by == USER or origin.made_from_sha256 is None:
+        return False
+    present = sha256(centroid_file)
+    is_other = present is not None and present != origin.made_from_sha256
+    return is_other and origin.sha256 == sha256(masks)
+
+
 def sha256(path: Path) -> str | None:
     """SHA-256 of a file; None when it is missing or cannot be read, which its reader will tell."""
     try:

@@ -131,6 +131,8 @@ def report(one: Outcome, prefix: str) -> None:
         log.error("%s%s failed: %s", prefix, one.name, one.line)
     if one.details:
         log.debug("%s", one.details)
+    for file in one.removed:
+        log.info("  removed, because it showed former results: %s", file)
     for note in one.notes:
         log.info("  check: %s", note)
 

@@ -2,7 +2,8 @@
 
 OUT/.versectl/<case>.lock     locked by the run that works on the case
 OUT/.versectl/<case>.making   files being written; left behind by a dead run, they are thrown away
-OUT/.versectl/<case>.ready    whole files; left behind by a dead run, they are moved in
+OUT/.versectl/<case>.ready    whole files; left behind by a dead run, they are moved in, and what
+                              its list OUTDATED names is removed
 
 The change of name from making to ready is the one moment in which a case becomes done, so a run
 can be killed at any time without harm.
@@ -11,7 +12,7 @@ can be killed at any time without harm.
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from versectl.errors import BadInputError, OutputError, VersectlError
+from versectl.io import atomic
 
 #: The folder within OUT that holds all that is not a result.
 HIDDEN = ".versectl"
+
+#: Among the files that are ready, the list of those in OUT that go when they come.
+OUTDATED = ".outdated.json"
 
 #: The hidden folder may go with another case's last file at the moment it is wanted; at most this
 #: often in a row.
@@ -47,8 +52,14 @@ class Transaction:
         """The folder to write files to; they are lost unless commit() follows."""
         return self._aside("making")
 
-    def commit(self) -> None:
-        """Move all that was made into OUT, in place of what is there."""
+    def commit(self, outdated: Iterable[str] = ()) -> None:
+        """Move all that was made into OUT, in place of what is there.
+
+        outdated : names of files in OUT that are removed then.
+        """
+        names = [*outdated]
+        if names:
+            atomic.write_json(names, self.making / OUTDATED)
         self.making.rename(self._aside("ready"))
         self._move_in()
 
@@ -63,10 +74,20 @@ class Transaction:
         made = sorted(ready.iterdir()) if ready.is_dir() else []
         if made:  # a report must not outlive its results
             report.unlink(missing_ok=True)
-        for file in sorted(made, key=lambda file: file.name == report.name):  # the report last
-            file.replace(self.out / file.name)
+        last = (OUTDATED, report.name)  # while there is no report, all of this can be done again
+        for file in sorted(made, key=lambda file: (file.name in last, file.name == report.name)):
+            if file.name == OUTDATED:
+                self._remove_outdated(file)
+            else:
+                file.replace(self.out / file.name)
         with suppress(FileNotFoundError):
             ready.rmdir()
+
+    def _remove_outdated(self, listed: Path) -> None:
+        names = atomic.read_json(listed)
+        for name in names if isinstance(names, list) else ():
+            (self.out / name).unlink(missing_ok=True)
+        listed.unlink()
 
     def _aside(self, state: str) -> Path:
         return self.out / HIDDEN / f"{self.case_name}.{state}"

@@ -136,8 +136,9 @@ def preview(sources: Sources, out: Path, selection: Selection) -> None:
 def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Selection) -> None:
     """Write the results in OUT in other formats.
 
-    IN are the CTs that the results belong to. No network is run again. Use it after a correction,
-    or for formats that run-all was not asked for.
+    IN are the CTs that the results belong to. No network is run again. Use it after a correction of
+    masks, or for formats that run-all was not asked for. After a correction of centroids, run
+    run-all or segment first.
     """
     from versectl.batch import job
     from versectl.batch import run as batch_run

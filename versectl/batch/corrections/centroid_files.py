@@ -5,7 +5,7 @@ Markups that differ from what was last recorded were corrected; they are taken o
 tell which of them is meant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from versectl.geometry import Frame
 from versectl.io import atomic, case_files, centroids, layout, markups
 from versectl.io.case_files import Paths
 from versectl.report import provenance
-from versectl.report.provenance import USER, VERSECTL, Certainty, Origin, Origins
+from versectl.report.provenance import USER, Certainty, Origin, Origins
 from versectl.types import Vertebrae
 
 #: chosen: points nearer than this are the same; files are exact to a hundredth of a voxel.
@@ -57,7 +57,7 @@ def take_over(paths: Paths, own: Frame) -> None:
             former.input_sha256,
             corrections=former.corrections,
         ),
-        path.name: _with_labels(Origin(atomic.sha256(path), USER, None), wanted),
+        path.name: with_labels(Origin(atomic.sha256(path), USER, None), wanted),
     }
     provenance.write(paths.case_name, record, paths.of("provenance"))
 
@@ -71,9 +71,10 @@ def are_current(path: Path, own: Frame, vertebrae: Vertebrae | None) -> bool:
     return _are_same(points_mm, {label: v.center_mm for label, v in (vertebrae or {}).items()})
 
 
-def exported(path: Path, only: Mapping[int, object]) -> Origin:
-    """What is recorded of markups that versectl wrote. only : the labels they hold."""
-    return _with_labels(Origin(atomic.sha256(path), VERSECTL, None), only)
+def with_labels(origin: Origin, held: Collection[int]) -> Origin:
+    """The origin of markups that hold these labels; their certainty is not theirs to know."""
+    unknown = Certainty(float("nan"), float("nan"))
+    return replace(origin, certainty={label: unknown for label in labels.ORDER if label in held})
 
 
 def given(path: Path | None) -> dict[str, Path] | None:
@@ -130,9 +131,3 @@ def _are_same(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) ->
     return one.keys() == other.keys() and all(
         float(np.linalg.norm(one[label] - other[label])) < SAME_MM for label in one
     )
-
-
-def _with_labels(origin: Origin, held: Mapping[int, object]) -> Origin:
-    """The origin of markups that hold these labels; their certainty is not theirs to know."""
-    unknown = Certainty(float("nan"), float("nan"))
-    return replace(origin, certainty={label: unknown for label in labels.ORDER if label in held})

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from versectl import geometry, labels
 from versectl.batch import case as case_run
 from versectl.batch import transaction
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.transaction import Transaction
 from versectl.errors import BadInputError, listed
 from versectl.io import atomic, case_files, centroids, layout, volume
@@ -104,12 +104,15 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     change = wanted(former.vertebrae, former.there)
     if all(old == new for old, new in change.items()):
         raise BadInputError(f"{case.name} has these labels already; nothing was changed.")
+    export_files.check(export_files.written(paths), former.recorded)
     former.write(change, making)
     _write_records(former, change, making)
     _draw(former, making)
-    removed = _remove_outdated(paths, making)
-    files.commit()
-    return Relabelled(change, removed)
+    outdated = _outdated(paths, making)
+    named_anew = nifti.each_of(making.folder, making.case_name)
+    renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
+    files.commit(path.name for path in outdated)
+    return Relabelled(change, tuple(path.name for path in outdated if path not in renamed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +261,9 @@ def _origins(former: _Former, change: Change, making: Paths) -> Origins:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     history = (*old.corrections, Correction(BY, change, now))
     new_sha256 = atomic.sha256(centroid_file)
-    origins = {centroid_file.name: Origin(new_sha256, USER, old.input_sha256, corrections=history)}
+    corrected = Origin(new_sha256, USER, old.input_sha256, corrections=history)
+    exported = export_files.origins(export_files.written(making))
+    origins = {centroid_file.name: corrected, **exported}
     if masks.exists() and masks.name in recorded:
         origin = recorded[masks.name]
         untouched = origin.sha256 == atomic.sha256(paths.of("segmentation"))
@@ -269,8 +274,8 @@ def _origins(former: _Former, change: Change, making: Paths) -> Origins:
         origins[masks.name] = replace(origin, sha256=atomic.sha256(masks))
     if markups.exists():
         only = former.shown(change)
-        held = {new: None for new in change.values() if only is None or new in only}
-        origins[markups.name] = centroid_files.exported(markups, held)
+        held = [new for new in change.values() if only is None or new in only]
+        origins[markups.name] = centroid_files.with_labels(exported[markups.name], held)
     return origins
 
 
@@ -278,7 +283,8 @@ def _input_sha256(former: _Former) -> str | None:
     """Of the CT, if it is given or recorded for another file."""
     if former.case.ct is not None:
         return layout.sha256(former.case)
-    return next((origin.input_sha256 for origin in former.recorded.values()), None)
+    recorded = (origin.input_sha256 for origin in former.recorded.values())
+    return next((sha256 for sha256 in recorded if sha256 is not None), None)
 
 
 def _present_report(paths: Paths) -> dict[str, Any] | None:
@@ -288,15 +294,7 @@ def _present_report(paths: Paths) -> dict[str, Any] | None:
     return case_report.read_done(paths.of("report")) if current else None
 
 
-def _remove_outdated(paths: Paths, making: Paths) -> tuple[str, ...]:
-    """Remove what shows the former labels; names of what was not written anew."""
-    former = formats.written(paths.folder, paths.case_name)
-    single = nifti.each_of(paths.folder, paths.case_name)
-    former += [paths.of("preview")] if paths.of("preview").exists() else []
-    for path in former:
-        path.unlink()
-    return tuple(
-        path.name
-        for path in former
-        if path not in single and not (making.folder / path.name).exists()
-    )
+def _outdated(paths: Paths, making: Paths) -> list[Path]:
+    """What shows the former labels, where it is not written anew."""
+    former = [*export_files.written(paths), paths.of("preview")]
+    return [p for p in former if p.exists() and not (making.folder / p.name).exists()]
