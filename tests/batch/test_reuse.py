@@ -4,9 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from phantoms import CENTERS_MM
+from phantoms import CENTERS_MM, Phantoms
 
+from versectl.batch import case as case_run
+from versectl.batch.job import RUN_ALL, Job
+from versectl.errors import VersectlError
 from versectl.io import atomic, centroids, volume
+from versectl.io.layout import Case
 from versectl.stages import pipeline
 from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
 
@@ -248,6 +252,57 @@ def test_what_version_1_left_behind_a_failed_run_is_kept_and_flagged(
     run("run-all", ct_file, out)
     assert report(out)["flags"] == []
     assert report(out)["files"][FILES["vertebrae"]]["made_by"] == "versectl"
+
+
+OLD_FAILURE = {
+    "case": "lumbar",
+    "status": "failed",
+    "error": {"message": "out of memory", "exit_code": 5},
+    "outputs": {},
+    "kept": [],
+    "input": {"file": "lumbar_ct.nii.gz", "sha256": "0" * 64},
+    "weights_sha256": {},
+    "seconds": {},
+    "peak_memory_mb": 1,
+    "versions": {"versectl": "1"},
+}
+
+
+def test_a_dead_process_forgets_nothing_of_what_was_recorded(run, ct_file, out):
+    case, job = Case("lumbar", ct_file), Job(out, RUN_ALL, Phantoms())
+    run("run-all", ct_file, out)
+    recorded = report(out)["files"]
+    (out / FILES["masks"]).write_bytes(b"half")
+    (out / FILES["vertebrae"]).unlink()
+    done = case_run.give_up(case, job, VersectlError("the process crashed."))
+    assert (done.status, report(out)["status"]) == ("failed", "failed")
+    kept = {name: recorded[name] for name in (FILES["spine"], FILES["masks"])}
+    assert report(out)["files"] == kept
+
+
+def test_a_dead_process_leaves_the_report_of_a_former_version(run, ct_file, out):
+    """By it the next run knows which files are of unknown origin."""
+    case, job = Case("lumbar", ct_file), Job(out, RUN_ALL, Phantoms())
+    run("run-all", ct_file, out)
+    atomic.write_json(OLD_FAILURE, out / "lumbar_report.json")
+    (out / "lumbar_provenance.json").unlink()
+    case_run.give_up(case, job, VersectlError("the process crashed."))
+    assert report(out) == OLD_FAILURE
+
+
+def test_a_finished_case_that_fails_anew_says_that_it_still_counts_as_done(
+    run, ct_file, out, monkeypatch
+):
+    run("run-all", ct_file.parent, out)
+    before = report(out)
+    monkeypatch.setitem(pipeline.SEGMENTATION, "default", lacks_memory)
+    failed = run("run-all", ct_file.parent, out, "--overwrite")
+    assert failed.exit_code == 5
+    says = "; its former results are kept and still count as done."
+    assert failed.stderr.endswith(f"{says}\n")
+    assert says in (out / "batch.csv").read_text()
+    assert report(out) == before
+    assert run("status", out).stdout.startswith("done 1, failed 0")
 
 
 def test_centroids_of_another_program_are_kept_and_named_so(run, ct_file, ct, out):

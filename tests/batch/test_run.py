@@ -333,6 +333,16 @@ def test_a_manifest_goes_with_one_input(run, scans, out, tmp_path):
     assert run("run-all", scans, scans, out, "--manifest", manifest).exit_code == 3
 
 
+def test_a_dry_run_says_which_ct_is_missing(run, scans, out):
+    listed = scans / "cases.csv"
+    listed.write_text("case,ct\none,a_ct.nii.gz\ntwo,gone_ct.nii.gz\n")
+    found = run("run-all", scans, out, "--manifest", listed, "--dry-run").stdout
+    assert found.splitlines()[:2] == [
+        "one: would be processed",
+        "two: would fail: gone_ct.nii.gz does not exist.",
+    ]
+
+
 def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, scans, out):
     found = run("run-all", scans, out, "--dry-run")
     assert found.exit_code == 0

@@ -4,6 +4,7 @@ Nothing is computed that is there already: a result that the user made or change
 same weights made of the same CT and of the same preceding result.
 """
 
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -76,6 +77,8 @@ def forecast(case: Case, job: Job) -> str:
 
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
+    if not os.path.exists(ct_of(case)):
+        raise BadInputError(f"{case.ct} does not exist.")
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
         recorded = provenance.read(paths.of("provenance"), paths.of("report"))
@@ -188,9 +191,13 @@ class CaseRun:
         What is recorded of the results that are there stays, and so does the report of a case that
         is finished all the same: a format that it cannot be written in may have been asked for.
         """
-        done = failure(self.case, error)
+        if self.job.command.reports and self.present == Present():
+            with suppress(BadInputError, OSError):
+                self.present = reuse.look(self.case, self.job)
+        stands = reuse.stands(self.case, self.job)
+        done = failure(self.case, _with_former(error) if stands else error)
         # By the report that is there the next run knows which files are of unknown origin.
-        stays = self.present.unknown or reuse.stands(self.case, self.job)
+        stays = self.present.unknown or stands
         if self.job.command.reports and not stays:
             shown = without_folder(done.error or error, self.case)
             report = case_report.failed(self.case.name, shown, self._record(self._recorded(), ()))
@@ -448,6 +455,14 @@ def _measures(known: Known, ct: CT) -> dict[int, dict[str, float]]:
         return {}
     rows = measurements.of(known.result, ct.image).vertebrae
     return {row.label: measures.values(row.measures) for row in rows}
+
+
+def _with_former(error: VersectlError) -> VersectlError:
+    """The error of a case that was finished before, and stays so."""
+    told = f"{str(error).removesuffix('.')}; its former results are kept and still count as done."
+    former = type(error)(told)
+    former.__cause__ = error.__cause__ or error
+    return former
 
 
 def _named(error: VersectlError, case: Case) -> VersectlError:
