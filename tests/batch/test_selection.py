@@ -1,10 +1,14 @@
 """A manifest lists cases; nothing in it leads out of the output folder."""
 
+import zipfile
+
+import dicom_series as drawn
 import pytest
 
 from versectl.batch import run, selection
 from versectl.batch.selection import Selection
 from versectl.errors import BadInputError
+from versectl.io import volume
 
 
 def write(tmp_path, text):
@@ -32,6 +36,45 @@ def test_the_series_is_in_a_case_s_name_unless_the_manifest_names_it(tmp_path):
     path = write(tmp_path, "ct,case\nanna,\nbert,b\n")
     found = selection.read_manifest(path, tmp_path, series="4")
     assert [case.name for case in found] == ["anna_series-4", "b"]
+
+
+def test_a_row_may_choose_its_own_series(tmp_path):
+    path = write(tmp_path, "ct,series,case\nanna,7,\nanna,1.2.8,\nbert,,\ncarl,7,c\n")
+    found = selection.read_manifest(path, tmp_path, series="4")
+    assert [(case.name, case.series) for case in found] == [
+        ("anna_series-7", "7"),
+        ("anna_series-1.2.8", "1.2.8"),
+        ("bert_series-4", "4"),
+        ("c", "7"),
+    ]
+    assert [case.series for case in selection.read_manifest(path, tmp_path)] == [
+        "7",
+        "1.2.8",
+        None,
+        "7",
+    ]
+
+
+@pytest.mark.parametrize("row", ["anna,../x,", "anna,../x,a", "anna.nii.gz,7,"])
+def test_a_series_that_is_none_is_told_with_its_line(tmp_path, row):
+    path = write(tmp_path, f"ct,series,case\nbert,,\n{row}\n")
+    with pytest.raises(BadInputError, match=r"line 3: .* series"):
+        selection.read_manifest(path, tmp_path)
+
+
+def test_a_manifest_names_scans_as_a_run_without_one_does(tmp_path, ct):
+    volume.write(ct, tmp_path / "foo_seg.nii.gz")
+    volume.write(ct, tmp_path / "bar_ct.nii.gz")
+    drawn.save(drawn.datasets(), tmp_path / "anna" / "1.2.3")
+    single = drawn.save(drawn.datasets(), tmp_path / "single")
+    next(single.iterdir()).rename(tmp_path / "enhanced.dcm")
+    with zipfile.ZipFile(tmp_path / "study.v2.zip", "w") as archive:
+        archive.write(tmp_path / "enhanced.dcm", "0.dcm")
+    cts = ["foo_seg.nii.gz", "bar_ct.nii.gz", "anna/1.2.3", "enhanced.dcm", "study.v2.zip"]
+    listed = selection.read_manifest(write(tmp_path, "\n".join(["ct", *cts])), tmp_path)
+    alone = [selection.find_cases([tmp_path / ct], tmp_path / "out") for ct in cts]
+    assert [case.name for case in listed] == [case.name for (case,) in alone]
+    assert [case.name for case in listed] == ["foo_seg", "bar", "1.2.3", "enhanced", "study.v2"]
 
 
 def test_a_series_of_a_nifti_is_refused(tmp_path):

@@ -1,10 +1,11 @@
 """Which cases of a batch are done, and where; the manifest that lists them.
 
-A manifest is a CSV with a column `ct`, and a column `case` where names shall differ.
+A manifest is a CSV with a column `ct`, a column `case` where names shall differ, and a column
+`series` where DICOM series are chosen one by one.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,29 +61,36 @@ def find_cases(sources: Sequence[Path], out: Path, series: str | None = None) ->
 def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[Case]:
     """The cases in the manifest's order; relative paths count from `folder`.
 
-    series : number or UID of the DICOM series to read of each.
+    series : number or UID of the DICOM series to read of each that names none itself.
     Raises BadInputError when the file is no such table, a name is no file's name or there twice, or
     a series is asked of what is no DICOM.
     """
     found: dict[str, Case] = {}
     for number, row in enumerate(_rows(path), 2):
-        if not row.get("ct") or "\0" in row["ct"]:
-            raise BadInputError(f"{path}, line {number}: the column ct holds no path.")
-        ct = folder / row["ct"]
-        if series is not None and layout.suffix(ct.name) is not None:
-            raise BadInputError(
-                f"{path}, line {number}: {ct} has no series to choose from: it is not DICOM."
-            )
-        named = (layout.parse(ct.name) or (ct.name, ""))[0]
-        name = row.get("case") or layout.of_series(named, series)
-        if not is_file_name(name):
-            raise BadInputError(f"{path}, line {number}: {name!r} cannot name files; change it.")
-        if name in found:
-            raise BadInputError(f"{path}, line {number}: {name} is there twice; give it a case.")
-        found[name] = Case(name, ct=ct, series=series)
+        try:
+            case = _case(row, folder, row.get("series") or series)
+            if case.name in found:
+                raise BadInputError(f"{case.name} is there twice; give it a case.")
+        except BadInputError as error:
+            raise BadInputError(f"{path}, line {number}: {error}") from error
+        found[case.name] = case
     if not found:
         raise BadInputError(f"{path} lists no case.")
     return list(found.values())
+
+
+def _case(row: Mapping[str, str], folder: Path, series: str | None) -> Case:
+    """The case of a row; BadInputError, without the line, where it is none."""
+    if not row.get("ct") or "\0" in row["ct"]:
+        raise BadInputError("the column ct holds no path.")
+    ct = folder / row["ct"]
+    if series is not None and layout.suffix(ct.name) is not None:
+        raise BadInputError(f"{ct} has no series to choose from: it is not DICOM.")
+    usual = layout.name_of(ct, series)
+    name = row.get("case") or usual
+    if not is_file_name(name):
+        raise BadInputError(f"{name!r} cannot name files; change it.")
+    return Case(name, ct=ct, series=series)
 
 
 def is_file_name(name: str) -> bool:

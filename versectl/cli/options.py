@@ -249,7 +249,8 @@ SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; se
 MANIFEST = option(
     "--manifest",
     type=FILE,
-    help="CSV of the cases. Columns: ct (path, relative to IN); case (name) is optional.",
+    help="CSV of the cases. Columns: ct (path, relative to IN); optional: case (name) and series "
+    "(DICOM series of this row, before --series).",
 )
 
 SHARD = option(

@@ -7,6 +7,7 @@ and the folders above it, as far as the one given; so is a zip of DICOM files.
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -161,6 +162,21 @@ def parse(file_name: str) -> tuple[str, str] | None:
     return None
 
 
+def name_of(ct: Path, series: str | None = None) -> str:
+    """The name of the case that a CT is, given by itself: a file, or a folder or file of DICOM.
+
+    Raises BadInputError where the series can be no series' number or UID.
+
+    >>> name_of(Path("foo_ct.nii.gz")), name_of(Path("foo_seg.nii.gz")), name_of(Path("study.zip"))
+    ('foo', 'foo_seg', 'study')
+    """
+    ending = suffix(ct.name)
+    if ending is None:
+        return of_series(ct.name if os.path.isdir(ct) else ct.stem, series)
+    name, kind = parse(ct.name) or (ct.name, "ct")
+    return name if kind == "ct" else ct.name.removesuffix(ending)
+
+
 def of_series(name: str, series: str | None) -> str:
     """A case's name, with the DICOM series chosen of its study: each has results of its own.
 
@@ -197,18 +213,14 @@ def without_folder(text: str, path: Path) -> str:
 
 def _single(path: Path, series: str | None) -> Case:
     if path.is_dir() or sources.is_source(path):
-        whole = path.resolve()
-        name = whole.name if path.is_dir() else whole.stem
-        return Case(of_series(name, series), ct=path, series=series)
-    ending = suffix(path.name)
-    if ending is None:
+        return Case(name_of(path.resolve(), series), ct=path, series=series)
+    if suffix(path.name) is None:
         raise BadInputError(
             f"{path} is not an image that versectl reads; use {', '.join(SUFFIXES)}."
         )
     if series is not None:
         raise BadInputError(f"{path} has no series to choose from: it is not DICOM.")
-    name, kind = parse(path.name) or (path.name, "ct")
-    return Case(name if kind == "ct" else path.name.removesuffix(ending), ct=path)
+    return Case(name_of(path), ct=path)
 
 
 def _cases(files: Iterable[_File]) -> dict[str, Case]:
@@ -277,7 +289,7 @@ def _dicom(path: Path, apart_from: Path | None) -> Iterator[_File]:
             yield _File(folder, name, "ct")
     for file in files:
         if sources.is_zip(file) and sources.zip_holds_dicom(file):
-            yield _File(file, file.stem, "ct")
+            yield _File(file, name_of(file), "ct")
 
 
 def _files(path: Path, apart_from: Path | None) -> Iterator[Path]:
