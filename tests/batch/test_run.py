@@ -303,6 +303,18 @@ def test_a_busy_case_is_left_to_the_run_that_has_it(run, ct_file, out):
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
 
 
+def test_status_tells_a_dead_run_from_one_at_work(run, ct_file, out):
+    run("run-all", ct_file, out)
+    (out / ".versectl").mkdir()
+    (out / ".versectl" / "other.lock").touch()
+    assert run("status", out).stdout.splitlines() == [
+        "done 1, failed 0, working 0",
+        "  interrupted: other; start the command again to finish",
+    ]
+    told = json.loads(run("status", out, "--json").stdout)
+    assert (told["working"], told["interrupted"]) == ([], ["other"])
+
+
 def test_outcomes_are_plain_enough_to_travel():
     import pickle
 

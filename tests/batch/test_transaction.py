@@ -71,6 +71,18 @@ def test_a_case_is_held_once(tmp_path):
     assert transaction.locked(tmp_path) == []
 
 
+def test_a_case_is_interrupted_when_nobody_holds_its_lock(tmp_path):
+    hidden = tmp_path / ".versectl"
+    hidden.mkdir()
+    (hidden / "b.lock").touch()
+    (hidden / "b.lock").chmod(0o444)
+    with transaction.begin(tmp_path, "a"):
+        assert transaction.locked(tmp_path) == ["a", "b"]
+        assert transaction.interrupted(tmp_path) == ["b"]
+        assert transaction.interrupted(tmp_path) == ["b"]
+        assert (hidden / "b.lock").exists()
+
+
 def test_a_folder_that_cannot_be_is_told(tmp_path):
     (tmp_path / "file").touch()
     with (

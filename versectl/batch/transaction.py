@@ -10,6 +10,7 @@ can be killed at any time without harm.
 """
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -124,6 +125,21 @@ def sweep(out: Path) -> None:
 def locked(out: Path) -> list[str]:
     """Names of the cases that runs are working on, or were when they died."""
     return sorted(file.name.removesuffix(".lock") for file in (out / HIDDEN).glob("*.lock"))
+
+
+def interrupted(out: Path) -> list[str]:
+    """Those of these cases whose run has died: nobody holds their lock. Nothing is changed."""
+    return [name for name in locked(out) if _is_free(out / HIDDEN / f"{name}.lock")]
+
+
+def _is_free(lock: Path) -> bool:
+    """Whether nobody holds a lock; who may only read OUT can ask, too."""
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go when the file is closed
+    except OSError:  # it is held, gone by now, or locks cannot be asked here
+        return False
+    return True
 
 
 def _locked(files: Transaction, patience_s: float) -> FileLock:

@@ -202,13 +202,15 @@ def series(folder: Path) -> None:
 def status(out: Path, as_json: bool) -> None:
     """Show how far the batch in OUT is.
 
-    Counts the cases that are done, failed or being processed, and names those that failed or are
-    likely wrong.
+    Counts the cases that are done, failed or being processed, and names those that failed, are
+    likely wrong, or were interrupted.
     """
     from versectl.batch import transaction
     from versectl.report import summary
 
-    overview = summary.read(out, transaction.locked(out))
+    interrupted = transaction.interrupted(out)
+    working = [name for name in transaction.locked(out) if name not in interrupted]
+    overview = summary.read(out, working, interrupted)
     click.echo(summary.as_json(overview) if as_json else summary.text(overview))
 
 

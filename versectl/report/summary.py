@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from versectl import labels
-from versectl.errors import BadInputError, printable
+from versectl.errors import BadInputError, listed, printable
 from versectl.io import atomic
 from versectl.report import case_report, levels
 from versectl.report.case_report import Report
@@ -61,14 +61,18 @@ ENDING = "_report.json"
 
 @dataclass(frozen=True)
 class Overview:
-    """The reports of a folder by case; cases whose report cannot be read; cases in work."""
+    """The reports of a folder by case; cases whose report cannot be read; cases in work.
+
+    interrupted : cases whose run has died.
+    """
 
     reports: Mapping[str, Report]
     unreadable: Sequence[str]
     working: Sequence[str]
+    interrupted: Sequence[str] = ()
 
 
-def read(out: Path, working: Sequence[str] = ()) -> Overview:
+def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()) -> Overview:
     """All reports in a folder; BadInputError when it is none."""
     if not Path(out).is_dir():
         raise BadInputError(f"{out} is not a folder; give the OUT of run-all.")
@@ -77,7 +81,8 @@ def read(out: Path, working: Sequence[str] = ()) -> Overview:
         for file in sorted(Path(out).glob(f"*{ENDING}"))
     }
     reports = {name: report for name, report in found.items() if report is not None}
-    return Overview(reports, [name for name in found if name not in reports], working)
+    unreadable = [name for name in found if name not in reports]
+    return Overview(reports, unreadable, working, interrupted)
 
 
 def of_results(out: Path) -> Overview:
@@ -100,7 +105,10 @@ def text(overview: Overview) -> str:
     lines += [f"  {name} is likely wrong: {_doubt(overview, name)}" for name, _ in doubtful[:SHOWN]]
     lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
-    if not (overview.reports or overview.unreadable or overview.working):
+    if overview.interrupted:
+        names = listed(overview.interrupted)
+        lines.append(f"  interrupted: {names}; start the command again to finish")
+    if not (overview.reports or overview.unreadable or overview.working or overview.interrupted):
         lines.append(f"  there is no <case>{ENDING} yet; is this the OUT of run-all?")
     return "\n".join(map(printable, lines))
 
@@ -118,6 +126,7 @@ def as_json(overview: Overview) -> str:
             if report.status == case_report.DONE
         },
         "working": list(overview.working),
+        "interrupted": list(overview.interrupted),
         "unreadable": list(overview.unreadable),
     }
     return json.dumps(content, indent=1)
