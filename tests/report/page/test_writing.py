@@ -56,6 +56,27 @@ def test_cases_without_a_ct_are_named(run, ct_file, done):
     assert "masks alone" not in run("report", done, "--ct", ct_file).stdout
 
 
+def test_a_manifest_names_the_cts_as_it_did_for_run_all(run, ct_file, out):
+    listed = ct_file.with_name("cases.csv")
+    listed.write_text(f"case,ct\none,{ct_file.name}\n")
+    assert run("run-all", ct_file.parent, out, "--manifest", listed).exit_code == 0
+    shown = run("report", out, "--ct", ct_file.parent, "--manifest", listed)
+    assert (shown.exit_code, "masks alone" in shown.stdout) == (0, False)
+    assert "No CT was given" not in html(out, "one")
+    refused = run("report", out, "--manifest", listed)
+    assert (refused.exit_code, "--manifest goes with one --ct" in refused.stderr) == (2, True)
+
+
+def test_a_ct_that_is_gone_costs_its_own_viewer(run, ct_file, out):
+    listed = ct_file.with_name("cases.csv")
+    listed.write_text(f"case,ct\none,{ct_file.name}\n")
+    run("run-all", ct_file.parent, out, "--manifest", listed)
+    ct_file.rename(ct_file.with_name("moved_ct.nii.gz"))
+    shown = run("report", out, "--ct", ct_file.parent, "--manifest", listed)
+    assert shown.exit_code == 0, shown.output
+    assert "The scan cannot be shown" in html(out, "one")
+
+
 def test_another_ct_is_said(run, ct_file, done, label_map):
     path = done / "lumbar_report.json"
     content = json.loads(path.read_text())

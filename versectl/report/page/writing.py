@@ -142,11 +142,19 @@ def _made_from(out: Path, name: str, sources: Sources, links: Links) -> str:
     files = [paths.of(kind) for kind in SHOWN]
     parts = [
         *(atomic.sha256(file) if file.exists() else "" for file in files),
-        layout.sha256(source) if source and source.ct else "",
+        _sha256(source),
         *map(repr, (source, links, out, accuracy.of_case(sources.evaluation, name))),
         *(rendering.fingerprint(), viewer.load().version, viewer.load().problem),
     ]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _sha256(source: Case | None) -> str:
+    """SHA-256 of a case's CT; empty without, and where it cannot be read, as the page will say."""
+    try:
+        return layout.sha256(source) if source and source.ct else ""
+    except OSError:
+        return ""
 
 
 def _read(out: Path, name: str, sources: Sources) -> CasePage:
