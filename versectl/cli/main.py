@@ -43,7 +43,7 @@ class Main(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            click.echo("Interrupted. Finished cases are kept; no file is half-written.", err=True)
+            click.echo("Interrupted. What was finished is kept; no file is half-written.", err=True)
             ctx.exit(128 + signal.SIGINT)
         except Exception as error:
             explained = explain(error)
@@ -71,9 +71,10 @@ def main() -> None:
 
     IN is one CT (NIfTI, NRRD, MetaImage, or a DICOM folder or zip), a folder of CTs, or a
     VerSe/BIDS tree; several may be given. All results are written into the folder OUT as
-    <case>_..., where <case> is the file name without its ending and without a final _ct. Finished
-    cases are skipped. -i IN -o OUT is the same as IN OUT. Every option can also be set in the
-    environment: --device is VERSECTL_DEVICE.
+    <case>_..., where <case> is the file name without its ending and without a final _ct or, for
+    DICOM, made of folder names: IN/anna/CT is anna_CT. Finished cases are skipped. -i IN -o OUT is
+    the same as IN OUT. Every option can also be set in the environment: --device is
+    VERSECTL_DEVICE.
 
     \b
       versectl run-all scans/ results/ --preview   find, name and segment
