@@ -7,6 +7,7 @@ import SimpleITK as sitk
 
 from versectl.batch import transaction
 from versectl.io import atomic
+from versectl.io.export import nifti
 
 SEGMENTS, ALONE, MARKUPS = "lumbar_seg.seg.nrrd", "lumbar_seg-L1_msk.nii.gz", "lumbar_ctd.mrk.json"
 WORDS = ("--format", "slicer", "--per-vertebra")
@@ -146,6 +147,22 @@ def test_a_run_that_is_stopped_before_its_files_come_has_removed_nothing(
     monkeypatch.setattr(transaction.Transaction, "commit", stopped)
     assert run(*words).exit_code == 130
     assert contents(done) == before
+
+
+def test_what_an_export_wrote_before_it_was_stopped_is_no_correction(
+    run, ct_file, done, monkeypatch
+):
+    def stopped(*_given):
+        raise KeyboardInterrupt
+
+    before = (done / SEGMENTS).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(nifti, "write_each", stopped)
+        assert run("export", ct_file, done, *WORDS, "--vertebrae", "L1").exit_code == 130
+    assert (done / SEGMENTS).read_bytes() != before
+    assert recorded(done)[SEGMENTS]["sha256"] == atomic.sha256(done / SEGMENTS)
+    assert run("export", ct_file, done, *WORDS).exit_code == 0
+    assert (done / SEGMENTS).read_bytes() == before
 
 
 def test_export_refuses_masks_of_other_centroids_unless_they_are_the_user_s(run, ct_file, done):

@@ -231,11 +231,19 @@ class CaseRun:
             )
         export_files.check(export_files.replaced(self.job.exports, self.paths), recorded)
         former = export_files.written(self.paths)
-        written = self._export(ct, known, self.paths)
-        if written:
-            record = recorded | self._exported(known, written)
-            provenance.write(self.case.name, record, self.paths.of("provenance"))
+        try:
+            written = self._export(ct, known, self.paths)
+        finally:  # what was written before it failed, or was stopped, is versectl's own, too
+            self._record_exports(known, recorded)
         return written, tuple(path.name for path in former if not path.exists())
+
+    def _record_exports(self, known: Known, recorded: Origins) -> None:
+        """Record the files of the formats asked for, as far as they are not recorded so."""
+        there = export_files.replaced(self.job.exports, self.paths)
+        new = [path for path in there if export_files.is_new(path, recorded)]
+        if new:
+            record = recorded | self._exported(known, new)
+            provenance.write(self.case.name, record, self.paths.of("provenance"))
 
     def _made(self, kept: Known) -> list[Stage]:
         """The stages whose results are computed, since they were not kept."""

@@ -36,11 +36,16 @@ def check(files: Iterable[Path], recorded: Origins) -> None:
     What a former version wrote was not recorded; it counts as versectl's own.
     """
     for path in files:
-        if path.name in recorded and recorded[path.name].sha256 != atomic.sha256(path):
+        if path.name in recorded and is_new(path, recorded):
             raise BadInputError(
                 f"{path} was changed since versectl wrote it, and would be replaced; move it away, "
                 "or delete it."
             )
+
+
+def is_new(path: Path, recorded: Origins) -> bool:
+    """Whether a file was not recorded as it is."""
+    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
 
 
 def origins(files: Iterable[Path]) -> Origins:
