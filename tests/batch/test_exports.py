@@ -10,7 +10,9 @@ from phantoms import LPS, draw
 
 from versectl import labels
 from versectl.io.export import dicom_seg
+from versectl.report import levels
 
+pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
 
 SLICER = {"lumbar_seg.seg.nrrd", "lumbar_ctd.mrk.json"}
@@ -179,6 +181,23 @@ def test_the_other_kind_of_dicom_seg_replaces_the_one_of_the_same_name(run, seri
         assert "written in" in done.stdout, done.output
         assert dicom_seg.kind_of(out / "lumbar_seg.dcm") == kind
         assert "kept" in run("run-all", series, out, "--format", name).stdout
+
+
+def test_a_dicom_seg_says_that_levels_may_be_shifted_until_they_are_corrected(
+    run, series, out, monkeypatch
+):
+    monkeypatch.setattr(levels, "LEAST_PROBABILITY", 1.01)
+    shifted = "Vertebrae (versectl) - levels may be shifted"
+    words = ("--format", "dicom-seg")
+    for command in ("run-all", "export"):
+        run(command, series, out, *words)
+        assert pydicom.dcmread(out / "lumbar_seg.dcm").SeriesDescription == shifted
+        (out / "lumbar_seg.dcm").unlink()
+    run("run-all", series, out, *words)
+    assert pydicom.dcmread(out / "lumbar_seg.dcm").SeriesDescription == shifted
+    corrected = ("--case", "lumbar", "--shift", "+1", "--ct", series)
+    assert run("relabel", out, *corrected).exit_code == 0
+    assert pydicom.dcmread(out / "lumbar_seg.dcm").SeriesDescription == "Vertebrae (versectl)"
 
 
 def test_export_writes_what_was_corrected_and_only_the_vertebrae_asked_for(run, series, out):

@@ -178,8 +178,9 @@ class CaseRun:
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
             raise BadInputError(f"{self.job.out} has no results of this case; run run-all first.")
-        written, removed = self._export_anew(ct, known) if self.job.exports else ([], ())
-        written += self._draw(ct, known, self._present_flags(ct, known), self.paths)
+        flags = self._present_flags(ct, known)
+        written, removed = self._export_anew(ct, known, flags) if self.job.exports else ([], ())
+        written += self._draw(ct, known, flags, self.paths)
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(path.name for path in written)
         line = f"written in {self.job.out}: {names}" if names else "no vertebra to write"
@@ -218,7 +219,9 @@ class CaseRun:
             return self.derived()
         return Outcome(self.case.name, outcome.KEPT, KEPT)
 
-    def _export_anew(self, ct: CT, known: Known) -> tuple[list[Path], tuple[str, ...]]:
+    def _export_anew(
+        self, ct: CT, known: Known, flags: Sequence[Flag]
+    ) -> tuple[list[Path], tuple[str, ...]]:
         """Write other formats of the results that are there; their files, and names of those gone.
 
         Raises BadInputError where they would replace a correction, or show outdated masks.
@@ -232,7 +235,7 @@ class CaseRun:
         export_files.check(export_files.replaced(self.job.exports, self.paths), recorded)
         former = export_files.written(self.paths)
         try:
-            written = self._export(ct, known, self.paths)
+            written = self._export(ct, known, flags, self.paths)
         finally:  # what was written before it failed, or was stopped, is versectl's own, too
             self._record_exports(known, recorded)
         return written, tuple(path.name for path in former if not path.exists())
@@ -259,24 +262,25 @@ class CaseRun:
             case_files.write(known, stage, ct, self.making.of(stage))
         if "heatmap" in self.job.extras and known.spine and known.spine.heatmap is not None:
             volume.write(known.spine.heatmap, self.making.of("heatmap"), ct.placement)
-        exported = self._exported(known, self._export(ct, known, self.making))
         origins = self._origins(known, made)
-        record = {**self._recorded(), **self._by_file(origins), **exported}
-        provenance.write(self.case.name, record, self.making.of("provenance"))
         self.steps.end()
         kept_stages = tuple(stage for stage in origins if stage not in made)
         flags = self._report(ct, known, self._record(self._by_file(origins), kept_stages))
+        exported = self._exported(known, self._export(ct, known, flags, self.making))
+        record = {**self._recorded(), **self._by_file(origins), **exported}
+        provenance.write(self.case.name, record, self.making.of("provenance"))
         self._draw(ct, known, flags, self.making)
         outdated = self._outdated(made, ct, known)
         self.files.commit(outdated)
         return tuple(flag.message for flag in flags), outdated
 
-    def _export(self, ct: CT, known: Known, paths: Paths) -> list[Path]:
+    def _export(self, ct: CT, known: Known, flags: Sequence[Flag], paths: Paths) -> list[Path]:
         """Write the other formats asked for; their files."""
         exports = self.job.exports
         if not exports:
             return []
-        return formats.write(exports, findings(self.case, known, ct, exports), paths.folder)
+        found = replace(findings(self.case, known, ct, exports), flags=tuple(flags))
+        return formats.write(exports, found, paths.folder)
 
     def _draw(self, ct: CT, known: Known, flags: Sequence[Flag], paths: Paths) -> list[Path]:
         """Draw the picture, if it is asked for; its file."""

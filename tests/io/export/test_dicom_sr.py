@@ -13,6 +13,7 @@ from versectl.io.export import formats
 from versectl.io.export.findings import Findings
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
+from versectl.types import Flag
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 highdicom = pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
@@ -149,3 +150,52 @@ def test_the_formats_that_a_folder_has_are_recognised(findings, tmp_path):
         folder = tmp_path / "-".join(chosen)
         written(findings, folder, *chosen)
         assert formats.present(folder, "spine").formats == chosen
+
+
+MESSAGE = (
+    "Labels may be shifted: the numbering has a probability of 0.41; T11..L4 have one of 0.38."
+)
+OTHER = "Centroids lie in the masks of other vertebrae: L1 in T12."
+SHIFTED = Flag("levels_may_be_shifted", "error", None, MESSAGE)
+DOUBTS = (
+    Flag("gap", "warning", "L1", "There is a gap between L1 and L6."),
+    Flag("centroid_in_other_mask", "error", None, OTHER),
+    SHIFTED,
+)
+
+
+def comments(report):
+    (container,) = (one for one in report.ContentSequence if concept(one) == "C0034375")
+    return [item.TextValue for item in below(container)]
+
+
+def test_a_likely_wrong_result_says_so_where_archives_show_it(findings, tmp_path):
+    files = written(replace(findings, flags=DOUBTS), tmp_path, "dicom-sr")
+    seg, report = files["spine_seg.dcm"], files["spine_sr.dcm"]
+    assert seg.SeriesDescription == "Vertebrae (versectl) - levels may be shifted"
+    assert report.SeriesDescription == "Measures of vertebrae (versectl) - levels may be shifted"
+    assert seg.ContentDescription == "Labels may be shifted: the numbering has a probability of..."
+    assert comments(report) == [MESSAGE, OTHER]
+    read = highdicom.sr.srread(tmp_path / "spine_sr.dcm").content
+    assert len(read.get_volumetric_roi_measurement_groups()) == 3
+
+
+def test_other_errors_than_the_levels_refer_to_the_report_and_fit_the_description(
+    findings, tmp_path
+):
+    files = written(replace(findings, flags=DOUBTS[:2]), tmp_path, "dicom-sr")
+    for file, title in (("seg", "Vertebrae"), ("sr", "Measures of vertebrae")):
+        shown = files[f"spine_{file}.dcm"].SeriesDescription
+        assert shown == f"{title} (versectl) - likely wrong, see report"
+        assert len(shown) <= 64
+    assert files["spine_seg.dcm"].ContentDescription == OTHER
+    assert comments(files["spine_sr.dcm"]) == [OTHER]
+
+
+@pytest.mark.parametrize("flags", [(), DOUBTS[:1]])
+def test_a_result_without_errors_says_nothing(findings, tmp_path, flags):
+    files = written(replace(findings, flags=flags), tmp_path, "dicom-sr")
+    assert files["spine_seg.dcm"].SeriesDescription == "Vertebrae (versectl)"
+    assert not files["spine_seg.dcm"].get("ContentDescription")
+    report = files["spine_sr.dcm"]
+    assert "C0034375" not in {concept(one) for one in report.ContentSequence}

@@ -20,6 +20,7 @@ from versectl.io.export import dicom_seg, formats, nifti
 from versectl.io.export.findings import Findings
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
+from versectl.types import Flag
 
 #: What the drawn label map holds: T12, T13, L1, L6.
 HELD = (19, 28, 20, 25)
@@ -120,6 +121,14 @@ def test_a_slicer_segmentation_has_names_colours_and_terminology(findings, tmp_p
     assert "~SCT^51282000^Vertebra~^^~" in header["Segment1_Tags"]
     assert "~SCT^122495006^Thoracic spine~^^|" in header["Segment1_Tags"]
     assert "~SCT^122496007^Lumbar spine~^^|" in header["Segment3_Tags"]
+
+
+def test_a_slicer_segmentation_says_what_is_likely_wrong(findings, tmp_path):
+    nrrd = pytest.importorskip("nrrd")
+    flags = (Flag("levels_may_be_shifted", "error", None, "Labels may be shifted: no landmark."),)
+    for found, says in ((findings, None), (replace(findings, flags=flags), flags[0].message)):
+        path = formats.write(Exports(("slicer",)), found, tmp_path)[0]
+        assert nrrd.read_header(str(path)).get("versectl_likely_wrong") == says
 
 
 def test_slicer_markups_name_the_centres_in_lps(findings, tmp_path):

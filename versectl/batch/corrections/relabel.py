@@ -36,7 +36,7 @@ from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
 from versectl.stages import pipeline
-from versectl.types import Known, Spine, Vertebrae
+from versectl.types import Flag, Known, Spine, Vertebrae
 
 #: From the vertebrae, and all labels of centroids and masks, to the new ones.
 Wanted = Callable[[Vertebrae, Collection[int]], Change]
@@ -187,11 +187,18 @@ class _Former:
         nifti.write_renamed(self.paths.of("segmentation"), _table(change), masks)
         exports = self.exports
         found = self._found(change, volume.read_labels(masks), exports)
+        found = replace(found, flags=self._flags(change))
         formats.check(exports, self.case)
         whole = replace(exports, per_vertebra=False, only=self.shown(change))
         alone = replace(exports, formats=(), only=self.shown_alone(change))
         for part in filter(bool, (whole, alone)):
             formats.write(part, found, making.folder)
+
+    def _flags(self, change: Change) -> tuple[Flag, ...]:
+        """What the report will say of the new labels; nothing where there is none."""
+        report = _present_report(self.paths)
+        flags = [] if report is None else relabelling.report(report, change, {})["flags"]
+        return tuple(Flag(**flag) for flag in flags)
 
     def _found(self, change: Change, label_map: sitk.Image, exports: Exports) -> Findings:
         """What exports show, under the new labels."""

@@ -1,9 +1,11 @@
 """DICOM SEG: the masks as an object of the study that the CT came from.
 
 It bears the patient's name and numbers, as every object of a study must; of all that versectl
-writes only this and the DICOM SR do.
+writes only this and the DICOM SR do. Archives keep it without the report, so that it says itself
+what is likely wrong.
 """
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +35,9 @@ MAY_BE_EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
     *("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"),
 )
+
+#: Letters that a description may have (value representation LO: part 5, 6.2).
+LONGEST = 64
 
 #: What tells to which study, and where in it, a segmentation belongs.
 NEEDED = ("StudyInstanceUID", "FrameOfReferenceUID")
@@ -85,7 +90,8 @@ def _segmentation(findings: Findings, kind: str, numbers: dict[int, int]) -> "Se
             software_versions=__version__,
             device_serial_number=__version__,
             content_label="VERTEBRAE",
-            series_description="Vertebrae (versectl)",
+            content_description=_in_letters(" ".join(findings.doubts)) or None,
+            series_description=described("Vertebrae (versectl)", findings),
             transfer_syntax_uid=RLELossless if kind == "LABELMAP" else ExplicitVRLittleEndian,
         )
 
@@ -144,6 +150,16 @@ def _described(label: int, number: int) -> "SegmentDescription":
         anatomic_regions=[coded(region)] if region else None,
         display_color=CIELabColor.from_rgb(*labels.rgb(label)),
     )
+
+
+def described(title: str, findings: Findings) -> str:
+    """A series' description: what it is, and in short what is likely wrong."""
+    return f"{title} - {findings.doubt}" if findings.doubt else title
+
+
+def _in_letters(text: str) -> str:
+    """The first words of a text, as many as a description may have."""
+    return textwrap.shorten(text.replace("\\", "/"), LONGEST, placeholder="...")
 
 
 def coded(code: labels.Code) -> "CodedConcept":

@@ -5,6 +5,7 @@ the patient's name and numbers.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from versectl.version import __version__
 if TYPE_CHECKING:
     from highdicom.sr import (
         Comprehensive3DSR,
+        ContainerContentItem,
         Measurement,
         ObservationContext,
         VolumetricROIMeasurementsAndQualitativeEvaluations,
@@ -51,6 +53,8 @@ def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
 
     groups = [_group(label, findings, seg) for label in findings.measured]
     content = MeasurementReport(_observer(), dicom_seg.coded(PROCEDURE), groups)
+    if findings.doubts:
+        content[0].ContentSequence.append(_evaluated(findings.doubts))
     return Comprehensive3DSR(
         evidence=[seg],
         content=content[0],
@@ -60,7 +64,7 @@ def _report(findings: Findings, seg: "Dataset") -> "Comprehensive3DSR":
         instance_number=1,
         manufacturer="versectl",
         is_complete=True,
-        series_description="Measures of vertebrae (versectl)",
+        series_description=dicom_seg.described("Measures of vertebrae (versectl)", findings),
     )
 
 
@@ -109,6 +113,26 @@ def _measures(known: dict[str, float]) -> list["Measurement"]:
             )
         )
     return found
+
+
+def _evaluated(doubts: Sequence[str]) -> "ContainerContentItem":
+    """What is likely wrong, a comment each, where TID 1500 has evaluations of the whole."""
+    from highdicom.sr import (
+        CodedConcept,
+        ContainerContentItem,
+        ContentSequence,
+        RelationshipTypeValues,
+        TextContentItem,
+    )
+    from pydicom.sr.codedict import codes
+
+    contains = RelationshipTypeValues.CONTAINS
+    evaluations = CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
+    item = ContainerContentItem(evaluations, relationship_type=contains)
+    item.ContentSequence = ContentSequence(
+        TextContentItem(codes.DCM.Comment, sentence, contains) for sentence in doubts
+    )
+    return item
 
 
 def _observer() -> "ObservationContext":

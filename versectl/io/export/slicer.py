@@ -40,6 +40,8 @@ def segmentation_fields(findings: Findings) -> dict[str, str]:
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
+    if findings.doubts:
+        fields["versectl_likely_wrong"] = " ".join(findings.doubts)
     voxels = sitk.GetArrayViewFromImage(findings.label_map)
     for index, label in enumerate(findings.labels):
         segment = {
