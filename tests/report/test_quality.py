@@ -86,6 +86,27 @@ def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
     assert flagged(result) == [("centre_without_mask", "L3", says)]
 
 
+def test_centroids_in_the_masks_of_other_vertebrae_are_flagged_once(result, flagged, label_map):
+    """As after the centroids were renumbered by hand and the masks were kept."""
+    renumbered = {label + 1: vertebra for label, vertebra in result.vertebrae.items()}
+    found = flagged(replace(result, vertebrae=Vertebrae(renumbered)))
+    says = "Centroids lie in the masks of other vertebrae: L1 in T12, L2 in L1, L3 in L2."
+    assert ("centroid_in_other_mask", None, says) in found
+    result.vertebrae.found[20] = result.vertebrae[21]
+    assert "Centroids lie in the masks of other vertebrae: L1 in L2." in str(flagged(result))
+
+
+def test_a_centroid_in_no_mask_in_a_disc_or_outside_the_scan_is_in_no_other(result):
+    for away_mm in ((0, 40, 0), (0, 0, 900)):
+        result.vertebrae.found[20] = Vertebra(CENTERS_MM[20] + away_mm, 0.9)
+        assert quality.centroid_in_other_mask(result) == []
+    sacrum = geometry.to_array(result.label_map)
+    sacrum[sacrum == 20] = 26
+    result.vertebrae.found[20] = Vertebra(CENTERS_MM[20], 0.9)
+    other = replace(result, label_map=geometry.from_array(sacrum, result.label_map))
+    assert quality.centroid_in_other_mask(other) == []
+
+
 #: Peaks, probability of the numbering, height in mm. The first ones have the peaks of real scans as
 #: they are and upside down or front to back; of these the abdomen's probabilities were measured.
 SOUND = [

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
 import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.config import Stage
+from versectl.errors import listed
 from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
 from versectl.types import Flag, Result, Vertebra, Vertebrae
@@ -41,6 +43,7 @@ def of_result(result: Result, measured: Measured, ct: sitk.Image) -> list[Flag]:
     found = [
         *of_vertebrae(result.vertebrae, ct),
         *centres_without_mask(measured.vertebrae),
+        *centroid_in_other_mask(result),
         *anatomy.flags(measured.vertebrae),
         *cut_at_border(measured.vertebrae),
     ]
@@ -125,6 +128,41 @@ def centres_without_mask(measured: Sequence[Measurement]) -> list[Flag]:
         for row in measured
         if not row.has_mask
     ]
+
+
+def centroid_in_other_mask(result: Result) -> list[Flag]:
+    """Centroids in another vertebra's mask; one flag for all of them.
+
+    One in no mask, as in the canal where only the arch is in view, is no error.
+    """
+    held = _labels_at_centroids(result)
+    pairs = [
+        f"{labels.NAMES[label]} in {labels.NAMES[other]}"
+        for label, other in held.items()
+        if other != label and other in labels.NAMES
+    ]
+    if not pairs:
+        return []
+    return [
+        Flag(
+            "centroid_in_other_mask",
+            "error",
+            None,
+            f"Centroids lie in the masks of other vertebrae: {listed(pairs)}.",
+            "Give centroids and masks the same labels, or delete the _seg.nii.gz and run again.",
+        )
+    ]
+
+
+def _labels_at_centroids(result: Result) -> dict[int, int]:
+    """Label -> the label map's value in the voxel of its centroid, of centroids in the scan."""
+    values = sitk.GetArrayViewFromImage(result.label_map)
+    held = {}
+    for label, vertebra in result.vertebrae.items():
+        at_vox = np.rint(geometry.to_vox(result.label_map, vertebra.center_mm)).astype(int)[::-1]
+        if ((at_vox >= 0) & (at_vox < values.shape)).all():
+            held[label] = int(values[tuple(at_vox)])
+    return held
 
 
 def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
