@@ -96,6 +96,17 @@ def test_centroids_in_the_masks_of_other_vertebrae_are_flagged_once(result, flag
     assert "Centroids lie in the masks of other vertebrae: L1 in L2." in str(flagged(result))
 
 
+def test_the_centroid_of_c1_may_lie_in_the_dens_of_c2(result):
+    found = Vertebrae({1: result.vertebrae[19], 2: result.vertebrae[20]})
+    for label, count in ((2, 0), (3, 1)):
+        array = geometry.to_array(result.label_map)
+        array[array == 19] = label
+        array[array == 20] = 2
+        label_map = geometry.from_array(array, result.label_map)
+        flags = quality.centroid_in_other_mask(Result(result.spine, found, label_map))
+        assert len(flags) == count
+
+
 def test_a_centroid_in_no_mask_in_a_disc_or_outside_the_scan_is_in_no_other(result):
     for away_mm in ((0, 40, 0), (0, 0, 900)):
         result.vertebrae.found[20] = Vertebra(CENTERS_MM[20] + away_mm, 0.9)

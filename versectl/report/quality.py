@@ -25,6 +25,9 @@ LONG_MM, SPARSE = 150.0, 2
 #: probability of 0.64; in an abdomen upside down two thirds, with 0.57.
 MOST, HALF, UNLIKELY = 0.8, 0.5, 0.6
 
+#: measured: C1's centroid lies in the mask of C2 in 5 of 49 results (9 real scans, 40 held-out cases).
+IN_DENS = (labels.NUMBERS["C1"], labels.NUMBERS["C2"])
+
 
 def of_vertebrae(vertebrae: Vertebrae, ct: sitk.Image) -> list[Flag]:
     """Flags that centroids and their peaks give."""
@@ -133,13 +136,14 @@ def centres_without_mask(measured: Sequence[Measurement]) -> list[Flag]:
 def centroid_in_other_mask(result: Result) -> list[Flag]:
     """Centroids in another vertebra's mask; one flag for all of them.
 
-    One in no mask, as in the canal where only the arch is in view, is no error.
+    One in no mask, as in the canal where only the arch is in view, is no error, nor is that of C1
+    in the dens of C2, which stands in its ring.
     """
     held = _labels_at_centroids(result)
     pairs = [
         f"{labels.NAMES[label]} in {labels.NAMES[other]}"
         for label, other in held.items()
-        if other != label and other in labels.NAMES
+        if other in labels.NAMES and other != label and (label, other) != IN_DENS
     ]
     if not pairs:
         return []
