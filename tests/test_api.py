@@ -11,6 +11,7 @@ from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
 
 import versectl
 from versectl import geometry
+from versectl.batch import transaction
 from versectl.errors import BadInputError
 from versectl.io import volume
 
@@ -86,6 +87,7 @@ def test_what_is_saved_is_what_the_command_line_writes(found, ct_file, out, run,
         "lumbar_ctd.json",
         "lumbar_seg.nii.gz",
         "lumbar_report.json",
+        "lumbar_provenance.json",
     ]
     for file in files[:2]:
         assert file.read_bytes() == (out / file.name).read_bytes()
@@ -105,3 +107,50 @@ def test_a_result_in_memory_is_evaluated_as_its_files_are(found, phantom, tmp_pa
     from_files = versectl.evaluate(tmp_path / "pred", tmp_path / "gt")
     assert in_memory.pooled["dice"].mean == pytest.approx(from_files.pooled["dice"].mean)
     assert in_memory.pooled["dice"].mean > 0.9
+
+
+def test_a_later_run_computes_anew_what_was_saved(found, ct_file, run, tmp_path):
+    versectl.save(found, tmp_path, "lumbar")
+    record = json.loads((tmp_path / "lumbar_provenance.json").read_text())["files"]
+    assert {entry["made_by"] for entry in record.values()} == {"versectl"}
+    assert record["lumbar_ctd.json"]["vertebrae"].keys() == set(NAMES)
+    report = json.loads((tmp_path / "lumbar_report.json").read_text())
+    assert report["files"] == record
+    assert run("run-all", ct_file, tmp_path).exit_code == 0
+    report = json.loads((tmp_path / "lumbar_report.json").read_text())
+    assert report["kept"] == []
+    assert report["numbering"] is not None
+    assert report["files"]["lumbar_seg.nii.gz"]["weights_sha256"] is not None
+
+
+def test_what_is_corrected_after_saving_is_kept_and_belongs_to_the_present_ct(
+    found, ct_file, run, tmp_path
+):
+    versectl.save(found, tmp_path, "lumbar")
+    centroids = tmp_path / "lumbar_ctd.json"
+    entries = json.loads(centroids.read_text())
+    entries[1]["X"] += 0.5
+    centroids.write_text(json.dumps(entries))
+    assert run("run-all", ct_file, tmp_path).exit_code == 0
+    assert json.loads(centroids.read_text()) == entries
+    report = json.loads((tmp_path / "lumbar_report.json").read_text())
+    assert report["kept"] == ["vertebrae"]
+    assert "made_for_another_ct" not in {flag["code"] for flag in report["flags"]}
+
+
+def test_saving_takes_exports_and_preview_of_a_former_result_away(found, ct_file, out, run):
+    assert run("run-all", ct_file, out, "--format", "slicer", "--preview").exit_code == 0
+    files = versectl.save(found, out, "lumbar")
+    assert {path for path in out.iterdir() if path.name != "batch.csv"} == set(files)
+
+
+def test_a_case_in_work_and_a_folder_that_is_a_file_are_refused(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(transaction, "PATIENCE_S", 0.0)
+    with (
+        transaction.begin(tmp_path, "lumbar"),
+        pytest.raises(BadInputError, match="another run"),
+    ):
+        versectl.save(found, tmp_path, "lumbar")
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(versectl.VersectlError, match="cannot be written"):
+        versectl.save(found, tmp_path / "taken", "lumbar")

@@ -20,14 +20,18 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import types
+from versectl.batch import transaction
 from versectl.config import STAGES
 from versectl.errors import VersectlError
 from versectl.io import atomic, case_files, memory, volume
+from versectl.io.case_files import Paths
+from versectl.io.export import formats
 from versectl.io.memory import Image
 from versectl.io.volume import CT
 from versectl.networks.loading import Models
-from versectl.report import case_report, measurements, quality
+from versectl.report import case_report, measurements, provenance, quality
 from versectl.report.measurements import Curvature, Measures
+from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.stages import pipeline
 from versectl.types import Engine, Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
 
@@ -174,19 +178,21 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
 def save(result: Result, folder: str | Path, name: str) -> list[Path]:
     """Write a result as the command line does; the files written.
 
-    <name>_spine.json, <name>_ctd.json, <name>_seg.nii.gz and <name>_report.json, on the CT's own
-    grid and in its own axes. Files of that name are replaced.
+    <name>_spine.json, <name>_ctd.json, <name>_seg.nii.gz, <name>_report.json and
+    <name>_provenance.json, on the CT's own grid and in its own axes. They appear together; files of
+    that name are replaced, and former pictures and exports removed. The CT's file and the weights
+    are not known here, so that a later run-all into the folder computes the case anew; what you
+    correct in these files it keeps.
+    Raises OutputError when the folder cannot be written, BadInputError when another run is
+    processing the case.
     """
-    paths = case_files.Paths(Path(folder), name)
-    found = _of_stages(result)
-    known = Known(found.spine, found.vertebrae, found.label_map)
-    for stage in STAGES:
-        case_files.write(known, stage, result.ct, paths.of(stage))
-    report = case_report.done(
-        name, result.ct, found, case_report.Record(name, None, engine=result.engine)
-    )
-    atomic.write_json(report, paths.of("report"))
-    return [paths.of(kind) for kind in (*STAGES, "report")]
+    paths = Paths(Path(folder), name)
+    with transaction.begin_or_refuse(paths.folder, name) as files:
+        made = _write(result, Paths(files.making, name))
+        for path in (*map(paths.of, ("preview", "heatmap")), *formats.written(paths.folder, name)):
+            path.unlink(missing_ok=True)
+        files.commit()
+    return [paths.folder / path.name for path in made]
 
 
 def evaluate(
@@ -205,6 +211,34 @@ def evaluate(
         return evaluate_files(pred, gt, options)
     centers_mm = {vertebra.label: vertebra.center_mm for vertebra in pred.vertebrae.values()}
     return compare(Findings(pred.label_map, centers_mm), findings(gt), options)
+
+
+def _write(result: Result, making: Paths) -> list[Path]:
+    """Write all files of a result; the files."""
+    found = _of_stages(result)
+    known = Known(found.spine, found.vertebrae, found.label_map)
+    for stage in STAGES:
+        case_files.write(known, stage, result.ct, making.of(stage))
+    origins = _origins(found, result.engine, making)
+    record = case_report.Record(making.case_name, None, origins, engine=result.engine)
+    report = case_report.done(making.case_name, result.ct, found, record)
+    atomic.write_json(report, making.of("report"))
+    provenance.write(making.case_name, origins, making.of("provenance"))
+    return [making.of(kind) for kind in (*STAGES, "report", "provenance")]
+
+
+def _origins(found: types.Result, engine: Engine | None, making: Paths) -> Origins:
+    """What made each stage's file: versectl, with a model and of a CT that are not known."""
+    origins: Origins = {}
+    preceding = None
+    for stage in STAGES:
+        path = making.of(stage)
+        sha256 = atomic.sha256(path)
+        origin = Origin(sha256, VERSECTL, None, made_from_sha256=preceding, engine=engine)
+        if stage == "vertebrae":
+            origin = provenance.with_vertebrae(origin, found.vertebrae)
+        origins[path.name], preceding = origin, sha256
+    return origins
 
 
 def _of_stages(result: Result) -> types.Result:

@@ -172,8 +172,8 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
     if recorded is None:
         return Origin(wanted.sha256, USER, wanted.input_sha256)
     if recorded.sha256 != wanted.sha256:  # changed since; when, nobody knows
-        ours = recorded.made_by == VERSECTL
-        input_sha256 = recorded.input_sha256 if ours else wanted.input_sha256
+        made_of = recorded.input_sha256 if recorded.made_by == VERSECTL else None
+        input_sha256 = made_of or wanted.input_sha256  # in Python no CT's file was at hand
         return Origin(wanted.sha256, USER, input_sha256, corrections=recorded.corrections)
     if recorded.made_by == USER and recorded.input_sha256 is None:  # no CT was at hand
         return replace(recorded, input_sha256=wanted.input_sha256)

@@ -115,6 +115,21 @@ def begin(out: Path, case_name: str, patience_s: float = PATIENCE_S) -> Iterator
             (files.out / HIDDEN).rmdir()
 
 
+@contextmanager
+def begin_or_refuse(out: Path, case_name: str) -> Iterator[Transaction]:
+    """begin() for who has no other case to go on with.
+
+    Raises BadInputError when another run holds the lock, OutputError when OUT cannot be written.
+    """
+    try:
+        with begin(out, case_name) as files:
+            yield files
+    except BusyError as error:
+        raise BadInputError(
+            f"{case_name} is being processed by another run; try again when that has ended."
+        ) from error
+
+
 def sweep(out: Path) -> None:
     """Put in order whatever dead runs have left of any case; others' present cases stay."""
     for name in locked(out):

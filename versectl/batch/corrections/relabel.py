@@ -86,13 +86,8 @@ def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
     if not any(paths.of(kind).exists() for kind in ("vertebrae", "markups")):
         there = listed(_cases(out))
         raise BadInputError(f"{out} has no centroids of a case {case.name}; there is {there}.")
-    try:
-        with transaction.begin(out, case.name) as files:
-            return _relabel(files, case, wanted)
-    except transaction.BusyError as error:
-        raise BadInputError(
-            f"{case.name} is being processed by another run; try again when that has ended."
-        ) from error
+    with transaction.begin_or_refuse(out, case.name) as files:
+        return _relabel(files, case, wanted)
 
 
 def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:

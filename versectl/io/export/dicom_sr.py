@@ -130,7 +130,7 @@ def _evaluated(doubts: Sequence[str]) -> "ContainerContentItem":
     evaluations = CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
     item = ContainerContentItem(evaluations, relationship_type=contains)
     item.ContentSequence = ContentSequence(
-        TextContentItem(codes.DCM.Comment, sentence, contains) for sentence in doubts
+        [TextContentItem(codes.DCM.Comment, sentence, contains) for sentence in doubts]
     )
     return item
 
