@@ -8,7 +8,7 @@ import reference
 from click.testing import CliRunner
 
 from versectl.cli import main as cli
-from versectl.errors import WeightsError
+from versectl.errors import BadInputError, WeightsError
 from versectl.networks import architectures, checkpoints, weights
 
 NETWORKS = {
@@ -71,6 +71,13 @@ def test_a_stage_alone_is_imported_and_verifying_names_what_is_missing(released,
     result = CliRunner().invoke(cli.main, ["weights", "verify", "--weights", str(tmp_path)])
     assert result.exit_code == 6
     assert "vertebrae.json is missing" in result.stderr
+
+
+def test_importing_overwrites_no_weights(released, tmp_path):
+    (tmp_path / "vertebrae.json").write_text("good")
+    with pytest.raises(BadInputError, match=r"vertebrae.json exists and is not overwritten"):
+        checkpoints.import_folder(released[0], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["vertebrae.json"]
 
 
 def flipped(path):

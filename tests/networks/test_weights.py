@@ -58,8 +58,22 @@ def test_a_flipped_byte_is_noticed(folder):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    with pytest.raises(WeightsError, match="damaged"):
+    with pytest.raises(WeightsError, match=r"h5 does not match spine.json .*--resume"):
         weights.load(folder, "spine")
+
+
+def test_weights_are_replaced_only_when_both_files_are_whole(folder, monkeypatch):
+    """Who reads meanwhile, or after a crash, finds the former ones."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = architectures.build(TINY.network)
+
+    def fails(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(weights.config, "to_json", fails)
+    with pytest.raises(OSError, match="no space"):
+        weights.save(other, TINY, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_missing_file_is_named(folder):

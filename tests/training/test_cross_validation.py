@@ -17,7 +17,7 @@ from versectl.cli import main as cli
 from versectl.cli import train
 from versectl.config import CrossValidationOptions
 from versectl.errors import BadInputError
-from versectl.io import centroids, challenge_centroids, volume
+from versectl.io import atomic, centroids, challenge_centroids, volume
 from versectl.io.layout import Case
 from versectl.networks import architectures, weights
 from versectl.training import cross_validation, loop
@@ -178,6 +178,29 @@ def test_a_corrected_mask_is_trained_on_and_tested_with_and_nothing_else_done_ag
     resumed, _, said = run()
     assert resumed == 3 * [False]
     assert "fold 0, spine: other data or settings; starting again" in said
+
+
+def test_a_fold_whose_checkpoint_is_gone_is_trained_again_and_no_other_weights_are_touched(
+    data, tmp_path, monkeypatch, untrained
+):
+    monkeypatch.setattr(cross_validation, "test", lambda *_: None)
+    command(data, tmp_path, "--fold", "0")
+    checkpoint = loop.checkpoint_of(tmp_path / "fold0", "spine")
+    checkpoint.unlink()
+    untrained.clear()
+    command(data, tmp_path, "--fold", "0")
+    assert untrained == [False, True, True]
+    assert checkpoint.is_file()
+
+
+def test_a_scan_in_which_no_spine_is_found_counts_as_not_found(tmp_path):
+    options = CrossValidationOptions(tmp_path, tmp_path, tmp_path, None, "tiny", None, 1, 0)
+    for name, found_mm in (("a", [3.0, 4.0, 9.0]), ("b", None)):
+        atomic.write_json({"center_mm": [0.0, 0.0, 0.0]}, options.truth / f"{name}_spine.json")
+        atomic.write_json({"center_mm": found_mm}, options.end_to_end / f"{name}_spine.json")
+    errors_mm = cross_validation.spine_errors_mm(options)
+    assert errors_mm == {"a": 5.0}
+    assert "1 of 2 found" in cross_validation.spine_line(errors_mm, 2)
 
 
 def correct(mask):

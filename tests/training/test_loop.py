@@ -60,6 +60,15 @@ def test_a_run_is_not_overwritten_nor_resumed_from_nothing(tmp_path):
         trained(tmp_path, 24)
 
 
+@pytest.mark.parametrize("name", ["segmentation.json", "segmentation.weights.h5"])
+def test_good_weights_of_a_stage_are_not_overwritten(tmp_path, name):
+    (tmp_path / "spine.weights.h5").write_bytes(b"another stage's")
+    (tmp_path / name).write_bytes(b"good")
+    with pytest.raises(BadInputError, match=f"{name} exists and is not overwritten; .*--out"):
+        trained(tmp_path, 24)
+    assert (tmp_path / name).read_bytes() == b"good"
+
+
 def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_last_good_checkpoint(
     tmp_path, monkeypatch
 ):

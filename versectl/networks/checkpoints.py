@@ -46,7 +46,8 @@ def import_folder(folder: Path, out: Path) -> dict[str, str]:
     """Write weights for every checkpoint in a folder and below; stage -> name of its release.
 
     Nothing is written unless every checkpoint is whole and known, each stage occurs once and all
-    are of one release. Raises WeightsError otherwise.
+    are of one release. Raises WeightsError otherwise, and BadInputError where weights of such a
+    stage are in `out` already.
     """
     prefixes = sorted(path.with_suffix("") for path in Path(folder).rglob("*.index"))
     if not prefixes:
@@ -63,6 +64,8 @@ def import_folder(folder: Path, out: Path) -> dict[str, str]:
     releases = {release.name for _, release, _ in found.values()}
     if len(releases) > 1:
         raise WeightsError(f"{folder} holds networks of {' and of '.join(sorted(releases))}.")
+    for stage in found:
+        weights.refuse_to_replace(out, stage)
     for stage, (_, release, values) in found.items():
         weights.save(filled(release, stage, values), release.stages[stage], out)
     return {stage: found[stage][1].name for stage in config.STAGES if stage in found}

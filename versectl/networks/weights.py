@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from versectl import config
 from versectl.config import StageConfig
-from versectl.errors import WeightsError
+from versectl.errors import BadInputError, WeightsError
 from versectl.io import atomic
 from versectl.networks.engines import choice
 from versectl.types import Model
@@ -103,13 +103,18 @@ class Described(NamedTuple):
     activations: tuple[tuple[float, float], ...] = ()
 
 
+def files(folder: Path, stage: str) -> tuple[Path, Path]:
+    """A stage's files in a folder: the description of its weights, and the weights."""
+    return folder / f"{stage}.json", folder / f"{stage}.weights.h5"
+
+
 def describe(folder: Path | None, stage: str) -> Described:
     """What a folder says of its weights for a stage, without loading an engine or the arrays.
 
     Raises WeightsError when a file is missing or <stage>.json is damaged.
     """
     folder = default_folder() if folder is None else Path(folder)
-    settings, file = folder / f"{stage}.json", folder / f"{stage}.weights.h5"
+    settings, file = files(folder, stage)
     for path in (settings, file):
         if not path.is_file():
             raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
@@ -129,7 +134,8 @@ def verified(described: Described) -> Described:
     """The same, or WeightsError when the file is not the one described."""
     if atomic.sha256(described.file) != described.sha256:
         raise WeightsError(
-            f"{described.file} is damaged: its SHA-256 is not the recorded one; download it again."
+            f"{described.file} does not match {described.config.stage}.json (SHA-256): training or "
+            "copying may have been interrupted; go on with train --resume, or get both files again."
         )
     return described
 
@@ -137,19 +143,32 @@ def verified(described: Described) -> Described:
 def summary(folder: Path | None) -> list[str]:
     """A line per stage that the folder has weights for."""
     folder = default_folder() if folder is None else Path(folder)
-    there = [stage for stage in config.STAGES if (folder / f"{stage}.json").is_file()]
+    there = [stage for stage in config.STAGES if files(folder, stage)[0].is_file()]
     if not there:
         raise WeightsError(f"{folder} holds no weights (spine.json, spine.weights.h5 and so on).")
     return [_line(verified(describe(folder, stage))) for stage in there]
 
 
 def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> None:
-    """Write the weights and configuration of a network; an optimiser it has would come along."""
-    file = folder / f"{stage_config.stage}.weights.h5"
-    with atomic.replacing(file, ".weights.h5") as temporary:
+    """Write the weights and configuration of a network; an optimiser it has would come along.
+
+    Both files are whole before either takes its name, the description last.
+    """
+    settings, file = files(folder, stage_config.stage)
+    with (
+        atomic.replacing(settings) as described,
+        atomic.replacing(file, ".weights.h5") as temporary,
+    ):
         network.save_weights(temporary)
-    content = {"config": config.to_json(stage_config), "sha256": atomic.sha256(file)}
-    atomic.write_json(content, folder / f"{stage_config.stage}.json")
+        content = {"config": config.to_json(stage_config), "sha256": atomic.sha256(temporary)}
+        atomic.write_json(content, described)
+
+
+def refuse_to_replace(folder: Path, stage: str) -> None:
+    """BadInputError where a folder has weights of a stage, or their description."""
+    for path in files(folder, stage):
+        if path.exists():
+            raise BadInputError(f"{path} exists and is not overwritten; choose another --out.")
 
 
 def save_activations(activations: Sequence[tuple[float, float]], folder: Path, stage: str) -> None:

@@ -100,9 +100,10 @@ class Fold:
             "files": {case.name: self.sha256[case.name] for case in cases},
         }
         record = self.out / f"{stage}.trained_on.json"
-        if _changed(trained_on, record):
+        if _changed(trained_on, record) or not checkpoint.is_file():
             if checkpoint.is_file() and record.is_file():
                 report(f"fold {self.number}, {stage}: other data or settings; starting again")
+            if record.is_file():  # the weights beside it are this fold's own
                 for file in self.out.glob(f"{stage}.*"):
                     file.unlink()
             atomic.write_json(trained_on, record)
@@ -168,7 +169,8 @@ def spine_errors_mm(options: CrossValidationOptions) -> dict[str, float]:
         found = case_files.Paths(options.end_to_end, name).of("spine")
         if case.spine is not None and found.is_file():
             a, b = (json.loads(path.read_text())["center_mm"] for path in (case.spine, found))
-            errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))
+            if b is not None:  # a spine is in view
+                errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))
     return errors
 
 

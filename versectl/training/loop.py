@@ -100,6 +100,18 @@ def checkpoint_of(out: Path, stage: str) -> Path:
     return out / f"{stage}.checkpoint.weights.h5"
 
 
+def check(stage: str, run: Run) -> None:
+    """BadInputError where a run would overwrite another, or has none to resume."""
+    checkpoint = checkpoint_of(run.out, stage)
+    if run.resume and not checkpoint.is_file():
+        raise BadInputError(f"{checkpoint} is missing; start without --resume.")
+    if run.resume:
+        return
+    if checkpoint.is_file():
+        raise BadInputError(f"{checkpoint} exists; add --resume or choose another folder.")
+    weights.refuse_to_replace(run.out, stage)
+
+
 class Log:
     """The log of a training: a CSV file, with a line per checkpoint."""
 
@@ -132,14 +144,11 @@ class Log:
 
 def _start(network: Learner, config: StageConfig, checkpoint: Path, run: Run) -> int:
     """How many steps are done: those of the checkpoint, which is loaded, or none."""
-    if not run.resume and checkpoint.is_file():
-        raise BadInputError(f"{checkpoint} exists; add --resume or choose another folder.")
+    check(config.stage, run)
     if not run.resume:
         if run.start is not None:
             learner.fill(network, run.start)
         return 0
-    if not checkpoint.is_file():
-        raise BadInputError(f"{checkpoint} is missing; start without --resume.")
     network.load_weights(checkpoint)
     if not _has_weights(config, checkpoint):  # stopped between the two
         weights.save(learner.averaged(network), config, checkpoint.parent)

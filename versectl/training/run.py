@@ -21,10 +21,10 @@ def run(
 ) -> None:
     """Train a stage as chosen; reports a line at every checkpoint.
 
-    Raises OutOfMemoryError before it begins when the training would not fit into memory.
+    Raises OutOfMemoryError before it begins when the training would not fit into memory, and
+    BadInputError where it would overwrite another.
     """
     config = configured(stage, options)
-    training_memory.require(config, engine)
     steps = config.training.steps
     here = loop.Run(
         options.out,
@@ -34,6 +34,8 @@ def run(
         precision=engine.precision,
         start=options.start,
     )
+    loop.check(stage, here)
+    training_memory.require(config, engine)
     loop.train(config, source(config, options), here, lambda done: report(done.line(steps)))
 
 
