@@ -173,3 +173,21 @@ def test_the_place_of_a_mask_is_told_with_a_margin_that_stays_in_the_array():
     assert geometry.around(mask) == (slice(1, 3), slice(4, 7), slice(5, 6))
     assert geometry.around(mask, 2) == (slice(0, 5), slice(2, 8), slice(3, 7))
     assert geometry.around(np.zeros((2, 3, 4), np.uint8)) is None
+
+
+@pytest.mark.parametrize(("connectivity", "size"), [(1, 3), (2, 4), (3, 7)])
+def test_the_largest_piece_hangs_together_by_faces_edges_or_corners(connectivity, size):
+    mask = np.zeros((6, 7, 8), np.uint8)
+    mask[0, 0, :3] = 1
+    mask[1, 1, 1] = 1  # an edge away
+    mask[2, 2, 2:5] = 1  # a corner away from that, and as large as the first
+    mask[5, 5, 5:7] = 1
+    largest = geometry.largest_piece(mask, connectivity)
+    assert largest.dtype == bool
+    assert largest.sum() == size
+    assert largest[0, 0, :3].all()  # the first of equals
+    assert not largest[mask == 0].any()
+
+
+def test_an_empty_mask_has_an_empty_largest_piece():
+    assert not geometry.largest_piece(np.zeros((2, 3, 4), bool), 1).any()

@@ -138,13 +138,10 @@ def one(ct: sitk.Image, center_mm: np.ndarray, grid: Grid, model: Model) -> Foun
     if where is None:
         return None
     response = expit(answer[where])
-    touching = ndimage.generate_binary_structure(3, model.config.connectivity)
-    pieces, count = ndimage.label(response > model.config.threshold, touching)
-    if not count:  # the sigmoid rounded it to the threshold
+    mask = response > model.config.threshold
+    if not mask.any():  # the sigmoid rounded it to the threshold
         return None
-    if count > 1:
-        largest = np.bincount(pieces.ravel())[1:].argmax() + 1
-        response[(pieces > 0) & (pieces != largest)] = 0.0
+    response[mask & ~geometry.largest_piece(mask, model.config.connectivity)] = 0.0
     return Found(grid.part(where), response)
 
 

@@ -172,9 +172,8 @@ def _connected(solid: Mask) -> Mask:
     where = geometry.around(solid)
     if where is None:
         raise NotMeasured("its body cannot be separated from its arch")
-    pieces, _ = ndimage.label(solid[where])
     largest = np.zeros_like(solid)
-    largest[where] = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    largest[where] = geometry.largest_piece(solid[where], connectivity=1)
     return largest
 
 

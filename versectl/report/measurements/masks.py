@@ -16,9 +16,6 @@ Array = NDArray[np.float64]
 #: Places in an array; of a whole spine there are millions.
 Index = NDArray[np.int32]
 
-#: Voxels that share a corner are connected.
-CONNECTED = np.ones((3, 3, 3))
-
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -47,9 +44,9 @@ class Mask:
     @property
     def stray_ml(self) -> float:
         """What is not connected with the largest piece."""
-        pieces, count = ndimage.label(sitk.GetArrayViewFromImage(self.image), CONNECTED)
-        sizes = np.bincount(pieces.ravel())[1:] if count > 1 else np.zeros(1)
-        return float(sizes.sum() - sizes.max()) * self.voxel_ml
+        mask = sitk.GetArrayViewFromImage(self.image)
+        largest = geometry.largest_piece(mask, connectivity=3)
+        return float(np.count_nonzero(mask) - np.count_nonzero(largest)) * self.voxel_ml
 
     @property
     def voxel_ml(self) -> float:

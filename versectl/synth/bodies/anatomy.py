@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
+from versectl import geometry
 from versectl.geometry import Grid
 from versectl.labels import region
 from versectl.synth.bodies import bridges, cast, skeleton, soft, vertebra
@@ -307,7 +308,5 @@ def _keep_largest(structures: np.ndarray, labels: Sequence[int]) -> None:
         if windows[label - 1] is None:
             continue
         part = structures[windows[label - 1]]
-        pieces, _ = ndimage.label(part == label)
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        part[(pieces > 0) & (pieces != sizes.argmax())] = NUMBER["muscle"]
+        mask = part == label
+        part[mask & ~geometry.largest_piece(mask, connectivity=1)] = NUMBER["muscle"]
