@@ -189,9 +189,8 @@ def save(result: Result, folder: str | Path, name: str) -> list[Path]:
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:
         made = _write(result, Paths(files.making, name))
-        for path in (*map(paths.of, ("preview", "heatmap")), *formats.written(paths.folder, name)):
-            path.unlink(missing_ok=True)
-        files.commit()
+        former = (*map(paths.of, ("preview", "heatmap")), *formats.written(paths.folder, name))
+        files.commit(path.name for path in former)
     return [paths.folder / path.name for path in made]
 
 

@@ -112,10 +112,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def listed(names: Sequence[str]) -> str:
+def in_words(names: Sequence[str]) -> str:
+    """All names, as a sentence has them.
+
+    >>> in_words(["T11"]), in_words(["T11", "L5"]), in_words(["C7", "T1", "T2"])
+    ('T11', 'T11 and L5', 'C7, T1 and T2')
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def first_few(names: Sequence[str]) -> str:
     """The first names of many, and how many more there are.
 
-    >>> listed(["a", "b"]), listed("abcdefg")
+    >>> first_few(["a", "b"]), first_few("abcdefg")
     ('a, b', 'a, b, c, d, e and 2 more')
     """
     more = len(names) - LISTED

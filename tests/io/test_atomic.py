@@ -1,6 +1,7 @@
 """Files are whole or not there."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -78,3 +79,11 @@ def test_the_umask_of_other_threads_is_never_touched(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.umask", umask)
     atomic.write_json([], tmp_path / "a.json")
+
+
+def test_a_number_that_is_not_known_is_null_in_a_file_and_read_as_nan(tmp_path):
+    atomic.write_json({"peak": math.nan, "volume_ml": 31}, tmp_path / "a.json")
+    read = atomic.read_json(tmp_path / "a.json")
+    assert read["peak"] is None
+    assert math.isnan(atomic.number(read["peak"]))
+    assert atomic.number(read["volume_ml"]) == 31.0

@@ -99,5 +99,5 @@ def test_the_flag_names_what_does_not_follow():
     (flag, *_) = levels.flags(labelled(bent(0, 3, 6, 9), ["L2", "L1", "L3", "L5", "L4"]))
     assert (flag.code, flag.severity, flag.vertebra) == ("labels_out_of_order", "error", None)
     assert flag.message == (
-        "Labels do not run from head to foot: L2 lies above L1, L5 lies above L4."
+        "Labels do not run from head to foot: L2 lies above L1 and L5 lies above L4."
     )

@@ -90,7 +90,7 @@ def test_centroids_in_the_masks_of_other_vertebrae_are_flagged_once(result, flag
     """As after the centroids were renumbered by hand and the masks were kept."""
     renumbered = {label + 1: vertebra for label, vertebra in result.vertebrae.items()}
     found = flagged(replace(result, vertebrae=Vertebrae(renumbered)))
-    says = "Centroids lie in the masks of other vertebrae: L1 in T12, L2 in L1, L3 in L2."
+    says = "Centroids lie in the masks of other vertebrae: L1 in T12, L2 in L1 and L3 in L2."
     assert ("centroid_in_other_mask", None, says) in found
     result.vertebrae.found[20] = result.vertebrae[21]
     assert "Centroids lie in the masks of other vertebrae: L1 in L2." in str(flagged(result))

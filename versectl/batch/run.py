@@ -19,7 +19,7 @@ from versectl.errors import (
     FlaggedError,
     PartialFailureError,
     VersectlError,
-    listed,
+    first_few,
 )
 from versectl.io import stderr
 from versectl.io.layout import Case
@@ -160,7 +160,7 @@ def conclude(done: Sequence[Outcome]) -> None:
 
 
 def _named(some: Sequence[Outcome]) -> str:
-    return listed([one.name for one in some])
+    return first_few([one.name for one in some])
 
 
 class Progress:

@@ -49,6 +49,11 @@ def read_json(path: Path) -> object:
         raise ValueError("it is nested too deeply") from error
 
 
+def number(value: float | None) -> float:
+    """A number of JSON content; NaN where it is null, as write_json() writes that."""
+    return math.nan if value is None else float(value)
+
+
 def read_given_json(path: Path) -> object:
     """The content of a JSON file that a user gave; BadInputError, with the reason, otherwise."""
     try:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from versectl import labels
+from versectl.errors import in_words
 from versectl.report import levels
 from versectl.report.measures import Measurement, Measures
 from versectl.types import Flag, Severity
@@ -152,7 +153,7 @@ def _one_for_all(
     if not rows:
         return []
     code, severity = kind
-    return [Flag(code, severity, None, message.format(listed([r.name for r in rows])), advice)]
+    return [Flag(code, severity, None, message.format(in_words([r.name for r in rows])), advice)]
 
 
 def _loss(measures: Measures, beside: float) -> float:
@@ -179,8 +180,3 @@ def _beside(label: int, ratio: float) -> str:
 
 def _height_mm(measures: Measures) -> float:
     return (measures.height_front_mm + measures.height_middle_mm + measures.height_back_mm) / 3
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in words: "T11", "T11 and L5", "C7, T1 and T2"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

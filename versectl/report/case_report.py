@@ -1,6 +1,5 @@
 """<case>_report.json: what was found, how certain it is, what made it, and what to look at."""
 
-import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -140,7 +139,7 @@ def parse_plates(row: Mapping[str, Any]) -> Plates:
 
 def parse_volume_ml(row: Mapping[str, Any]) -> float:
     """The volume in a row; NaN where it is not measured."""
-    return _number(row.get("volume_ml"))
+    return atomic.number(row.get("volume_ml"))
 
 
 def _plates_to_json(plates: Plates) -> dict[str, Any]:
@@ -307,8 +306,8 @@ def _parse_row(row: Any) -> Row:
         label=int(row["label"]),
         name=labels.NAMES[int(row["label"])],
         center_mm=(x, y, z),
-        peak=_number(row["peak"]),
-        confidence=_number(row.get("confidence")),
+        peak=atomic.number(row["peak"]),
+        confidence=atomic.number(row.get("confidence")),
         at_border=bool(row["at_border"]),
         measures=_parse_measures(row, Measures),
     )
@@ -317,12 +316,8 @@ def _parse_row(row: Any) -> Row:
 def _parse_measures(content: Any, kind: type[T]) -> T:
     """What measures_to_json() wrote; NaN is what a former version had not."""
     reasons = {str(name): str(why) for name, why in content.get("not_measured", {}).items()}
-    found = {name: _number(content.get(name)) for name in names(kind)}
+    found = {name: atomic.number(content.get(name)) for name in names(kind)}
     return kind(**found, not_measured=reasons)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _version(package: str) -> str | None:

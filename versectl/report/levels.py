@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from versectl import labels
-from versectl.errors import listed
+from versectl.errors import in_words
 from versectl.report import order
 from versectl.stages import spacing
 from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
@@ -51,7 +51,7 @@ def labels_out_of_order(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     wrong = order.out_of_order(vertebrae)
     if not wrong:
         return []
-    pairs = listed([order.described(above, below) for above, below in wrong])
+    pairs = in_words([order.described(above, below) for above, below in wrong])
     return [
         Flag(
             "labels_out_of_order",

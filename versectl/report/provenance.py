@@ -14,7 +14,6 @@ made_from_sha256 is of the preceding stage's file. The five before "corrections"
 for the user's files. A run that fails leaves this file as it is.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -157,7 +156,9 @@ def _parse_origin(entry: Any) -> Origin:
     if entry["weights_sha256"] is not None:
         model = Identity(str(entry["weights_sha256"]), str(entry["config_sha256"]))
     certainty = {
-        labels.NUMBERS[name]: Certainty(_number(sure["peak"]), _number(sure["confidence"]))
+        labels.NUMBERS[name]: Certainty(
+            atomic.number(sure["peak"]), atomic.number(sure["confidence"])
+        )
         for name, sure in entry.get("vertebrae", {}).items()
     }
     return Origin(
@@ -188,7 +189,3 @@ def _parse_old_report(content: Any) -> Origins:
         )
         for name, sha256 in content["outputs"].items()
     }
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

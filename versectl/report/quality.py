@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.config import Stage
-from versectl.errors import listed
+from versectl.errors import in_words
 from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
 from versectl.types import Flag, Result, Vertebra, Vertebrae
@@ -152,7 +152,7 @@ def centroid_in_other_mask(result: Result) -> list[Flag]:
             "centroid_in_other_mask",
             "error",
             None,
-            f"Centroids lie in the masks of other vertebrae: {listed(pairs)}.",
+            f"Centroids lie in the masks of other vertebrae: {in_words(pairs)}.",
             "Give centroids and masks the same labels, or delete the _seg.nii.gz and run again.",
         )
     ]
@@ -180,7 +180,7 @@ def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
             "cut_at_border",
             "note",
             None,
-            f"{anatomy.listed(names)} {touch} the border of the scan and may be cut.",
+            f"{in_words(names)} {touch} the border of the scan and may be cut.",
             "Leave their volumes and heights out of your analysis.",
         )
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from versectl import labels
-from versectl.errors import BadInputError, listed, printable
+from versectl.errors import BadInputError, first_few, printable
 from versectl.io import atomic
 from versectl.report import case_report, levels
 from versectl.report.case_report import Report
@@ -106,7 +106,7 @@ def text(overview: Overview) -> str:
     lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
     if overview.interrupted:
-        names = listed(overview.interrupted)
+        names = first_few(overview.interrupted)
         lines.append(f"  interrupted: {names}; start the command again to finish")
     if not (overview.reports or overview.unreadable or overview.working or overview.interrupted):
         lines.append(f"  there is no <case>{ENDING} yet; is this the OUT of run-all?")

@@ -21,7 +21,7 @@ from versectl.batch import case as case_run
 from versectl.batch import transaction
 from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.transaction import Transaction
-from versectl.errors import BadInputError, listed
+from versectl.errors import BadInputError, first_few
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
@@ -58,7 +58,7 @@ def only_case(out: Path) -> str:
     names = _cases(out)
     if len(names) > 1:
         raise BadInputError(
-            f"{out} has {len(names)} cases: {listed(names)}; choose one with --case."
+            f"{out} has {len(names)} cases: {first_few(names)}; choose one with --case."
         )
     return names[0]
 
@@ -84,7 +84,7 @@ def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
     """
     paths = Paths(out, case.name)
     if not any(paths.of(kind).exists() for kind in ("vertebrae", "markups")):
-        there = listed(_cases(out))
+        there = first_few(_cases(out))
         raise BadInputError(f"{out} has no centroids of a case {case.name}; there is {there}.")
     with transaction.begin_or_refuse(out, case.name) as files:
         return _relabel(files, case, wanted)

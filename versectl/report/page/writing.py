@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
-from versectl.errors import BadInputError, listed
+from versectl.errors import BadInputError, first_few
 from versectl.io import atomic, layout
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
@@ -75,7 +75,7 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
     shown = [n for n, report in overview.reports.items() if report.status != case_report.FAILED]
     lacking = [name for name in shown if name not in sources.cts]
     if lacking:
-        log.info("No CT given (--ct), so that the viewer shows masks alone: %s", listed(lacking))
+        log.info("No CT given (--ct), so that the viewer shows masks alone: %s", first_few(lacking))
     return out / INDEX
 
 
