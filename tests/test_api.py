@@ -123,6 +123,18 @@ def test_a_later_run_computes_anew_what_was_saved(found, ct_file, run, tmp_path)
     assert report["files"]["lumbar_seg.nii.gz"]["weights_sha256"] is not None
 
 
+def test_saving_does_not_replace_masks_that_were_corrected_in_another_format(
+    found, ct_file, run, tmp_path
+):
+    assert run("run-all", ct_file, tmp_path, "--format", "slicer").exit_code == 0
+    masks = tmp_path / "lumbar_seg.seg.nrrd"
+    masks.write_bytes(masks.read_bytes() + b"corrected")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(versectl.VersectlError, match="was changed since versectl wrote it"):
+        versectl.save(found, tmp_path, "lumbar")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_what_is_corrected_after_saving_is_kept_and_belongs_to_the_present_ct(
     found, ct_file, run, tmp_path
 ):

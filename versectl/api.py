@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from versectl import types
 from versectl.batch import transaction
+from versectl.batch.corrections import export_files
 from versectl.config import STAGES
 from versectl.errors import VersectlError
 from versectl.io import atomic, case_files, memory, volume
@@ -184,12 +185,15 @@ def save(result: Result, folder: str | Path, name: str) -> list[Path]:
     are not known here, so that a later run-all into the folder computes the case anew; what you
     correct in these files it keeps.
     Raises OutputError when the folder cannot be written, BadInputError when another run is
-    processing the case.
+    processing the case or an export was changed since versectl wrote it.
     """
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:
+        exports = formats.written(paths.folder, name)
+        recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+        export_files.check(exports, recorded)
         made = _write(result, Paths(files.making, name))
-        former = (*map(paths.of, ("preview", "heatmap")), *formats.written(paths.folder, name))
+        former = (*map(paths.of, ("preview", "heatmap")), *exports)
         files.commit(path.name for path in former)
     return [paths.folder / path.name for path in made]
 

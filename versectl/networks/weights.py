@@ -126,7 +126,7 @@ def describe(folder: Path | None, stage: str) -> Described:
         raise ValueError("it has no configuration or no SHA-256")
     except ValueError as error:
         raise WeightsError(
-            f"{settings} does not describe weights ({error}); download it again."
+            f"{settings} does not describe weights ({error}); get both files again."
         ) from error
 
 

@@ -104,7 +104,7 @@ def test_damaged_ranges_are_refused(activations, tmp_path):
     folder = saved(tmp_path)
     file = folder / "segmentation.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "activations": activations}))
-    with pytest.raises(WeightsError, match="download it again"):
+    with pytest.raises(WeightsError, match="get both files again"):
         weights.describe(folder, "segmentation")
 
 
