@@ -124,15 +124,15 @@ def test_a_later_run_computes_anew_what_was_saved(found, ct_file, run, tmp_path)
 
 
 def test_saving_does_not_replace_masks_that_were_corrected_in_another_format(
-    found, ct_file, run, tmp_path
+    found, ct_file, out, run
 ):
-    assert run("run-all", ct_file, tmp_path, "--format", "slicer").exit_code == 0
-    masks = tmp_path / "lumbar_seg.seg.nrrd"
+    assert run("run-all", ct_file, out, "--format", "slicer").exit_code == 0
+    masks = out / "lumbar_seg.seg.nrrd"
     masks.write_bytes(masks.read_bytes() + b"corrected")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(versectl.VersectlError, match="was changed since versectl wrote it"):
-        versectl.save(found, tmp_path, "lumbar")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        versectl.save(found, out, "lumbar")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_what_is_corrected_after_saving_is_kept_and_belongs_to_the_present_ct(
