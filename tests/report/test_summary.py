@@ -96,3 +96,22 @@ def test_levels_corrected_by_hand_are_the_users_and_nobody_doubts_them(run, ct_f
         "evidence": [],
         "first_rib_beside": None,
     }
+
+
+def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
+    run("run-all", ct_file, out)
+    assert "changed" not in run("status", out).output
+    centroids = out / "lumbar_ctd.json"
+    centroids.write_text(centroids.read_text().replace('"label": 20', '"label": 19'))
+    told = "lumbar: lumbar_ctd.json changed since the report was written; run run-all again"
+    assert told in run("status", out).output
+    assert json.loads(run("status", out, "--json").stdout)["changed"] == {
+        "lumbar": ["lumbar_ctd.json"]
+    }
+    (row,) = table(run, out)
+    assert row["changed"] == "lumbar_ctd.json"
+    assert told in run("collect", out, "--rows", "vertebrae").output
+    run("run-all", ct_file, out)
+    assert "changed" not in run("status", out).output
+    (row,) = table(run, out)
+    assert row["changed"] == ""

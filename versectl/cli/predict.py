@@ -203,7 +203,7 @@ def status(out: Path, as_json: bool) -> None:
     """Show how far the batch in OUT is.
 
     Counts the cases that are done, failed or being processed, and names those that failed, are
-    likely wrong, or were interrupted.
+    likely wrong, were interrupted, or were corrected since their report was written.
     """
     from versectl.batch import transaction
     from versectl.report import summary
@@ -226,10 +226,16 @@ def status(out: Path, as_json: bool) -> None:
 )
 @adding(*VERBOSITY)
 def collect(out: Path, csv: Path | None, rows: str) -> None:
-    """Collect all reports in OUT in one CSV table."""
+    """Collect all reports in OUT in one CSV table.
+
+    Warns of cases that were corrected since their report was written.
+    """
     from versectl.report import summary
 
     path = csv or out / "collected.csv"
+    overview = summary.of_results(out)
     write = summary.write_cases if rows == "cases" else summary.write_vertebrae
-    count = write(summary.of_results(out), path)
+    count = write(overview, path)
     log.info("%d %s in %s", count, rows, path)
+    for line in summary.outdated(overview):
+        log.warning("%s", printable(line))

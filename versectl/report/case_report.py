@@ -194,6 +194,21 @@ class Report:
         without = {flag.vertebra for flag in self.flags if flag.code == "centre_without_mask"}
         return [row for row in self.vertebrae if row.name not in without]
 
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """The JSON files in a folder that are no longer those that it names.
+
+        Masks are not looked at: of thousands of cases that would take long.
+        """
+        if not self.is_finished:
+            return ()
+        small = {name: sha256 for name, sha256 in self.files.items() if name.endswith(".json")}
+        paths = {name: folder / name for name in small}
+        return tuple(
+            name
+            for name, path in paths.items()
+            if not path.exists() or atomic.sha256(path) != small[name]
+        )
+
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
         paths = {folder / name: sha256 for name, sha256 in self.files.items()}

@@ -169,6 +169,21 @@ def _labels_at_centroids(result: Result) -> dict[int, int]:
     return held
 
 
+def files_changed(names: Sequence[str]) -> list[Flag]:
+    """Files that a report is not of any more; on its page alone, for the report does not know."""
+    if not names:
+        return []
+    return [
+        Flag(
+            "files_changed",
+            "error",
+            None,
+            f"What is shown is of former files: {in_words(names)} changed since.",
+            "Run run-all again, then report.",
+        )
+    ]
+
+
 def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
     """Masks that touch a face of the scan; one flag for all of them."""
     names = [row.name for row in measured if row.at_border]

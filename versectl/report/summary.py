@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from versectl import labels
@@ -35,6 +35,7 @@ CASES = (
     *names(Curvature),
     "flags",
     "warnings",
+    "changed",
     "seconds",
     "peak_memory_mb",
     "input_sha256",
@@ -63,13 +64,14 @@ ENDING = "_report.json"
 class Overview:
     """The reports of a folder by case; cases whose report cannot be read; cases in work.
 
-    interrupted : cases whose run has died.
+    interrupted : cases whose run has died. changed : case -> files that its report is not of.
     """
 
     reports: Mapping[str, Report]
     unreadable: Sequence[str]
     working: Sequence[str]
     interrupted: Sequence[str] = ()
+    changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()) -> Overview:
@@ -82,7 +84,9 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
     }
     reports = {name: report for name, report in found.items() if report is not None}
     unreadable = [name for name in found if name not in reports]
-    return Overview(reports, unreadable, working, interrupted)
+    changed = {name: report.changed(Path(out)) for name, report in reports.items()}
+    changed = {name: files for name, files in changed.items() if files}
+    return Overview(reports, unreadable, working, interrupted, changed)
 
 
 def of_results(out: Path) -> Overview:
@@ -105,12 +109,23 @@ def text(overview: Overview) -> str:
     lines += [f"  {name} is likely wrong: {_doubt(overview, name)}" for name, _ in doubtful[:SHOWN]]
     lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
+    lines += outdated(overview)
     if overview.interrupted:
         names = first_few(overview.interrupted)
         lines.append(f"  interrupted: {names}; start the command again to finish")
     if not (overview.reports or overview.unreadable or overview.working or overview.interrupted):
         lines.append(f"  there is no <case>{ENDING} yet; is this the OUT of run-all?")
     return "\n".join(map(printable, lines))
+
+
+def outdated(overview: Overview) -> list[str]:
+    """A line per case whose report is of former files."""
+    lines = [
+        f"  {name}: {', '.join(files)} changed since the report was written; run run-all again"
+        for name, files in overview.changed.items()
+    ]
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"  and {more} more changed since"] if more > 0 else [])]
 
 
 def as_json(overview: Overview) -> str:
@@ -127,6 +142,7 @@ def as_json(overview: Overview) -> str:
         },
         "working": list(overview.working),
         "interrupted": list(overview.interrupted),
+        "changed": {name: list(files) for name, files in overview.changed.items()},
         "unreadable": list(overview.unreadable),
     }
     return json.dumps(content, indent=1)
@@ -134,7 +150,11 @@ def as_json(overview: Overview) -> str:
 
 def write_cases(overview: Overview, path: Path) -> int:
     """Write a line per case; how many there are."""
-    return _write(CASES, [_case_row(*item) for item in overview.reports.items()], path)
+    rows = [
+        _case_row(name, report, overview.changed.get(name, ()))
+        for name, report in overview.reports.items()
+    ]
+    return _write(CASES, rows, path)
 
 
 def write_vertebrae(overview: Overview, path: Path) -> int:
@@ -209,7 +229,7 @@ def _numbering_cells(numbering: Numbering | None) -> tuple[object, ...]:
     return named, second.shift, second.probability, evidence
 
 
-def _case_row(name: str, report: Report) -> tuple[object, ...]:
+def _case_row(name: str, report: Report, changed: Sequence[str]) -> tuple[object, ...]:
     names: list[str | None] = [row.name for row in report.vertebrae]
     names = names or [None]
     return (
@@ -227,6 +247,7 @@ def _case_row(name: str, report: Report) -> tuple[object, ...]:
         *map(_known, values(report.curvature).values()),
         " ".join(dict.fromkeys(flag.code for flag in report.flags)) or None,
         " ".join(report.warnings),
+        " ".join(changed) or None,
         report.seconds,
         report.peak_memory_mb,
         report.input_sha256,

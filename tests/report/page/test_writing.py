@@ -67,6 +67,15 @@ def test_a_manifest_names_the_cts_as_it_did_for_run_all(run, ct_file, out):
     assert (refused.exit_code, "--manifest goes with one --ct" in refused.stderr) == (2, True)
 
 
+def test_a_page_says_that_its_files_were_corrected_since(run, ct_file, done):
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    assert "changed since" not in html(done)
+    centroids = done / "lumbar_ctd.json"
+    centroids.write_text(centroids.read_text().replace('"label": 20', '"label": 19'))
+    assert run("report", done, "--ct", ct_file).exit_code == 0
+    assert "What is shown is of former files: lumbar_ctd.json changed since." in html(done)
+
+
 def test_a_ct_that_is_gone_costs_its_own_viewer(run, ct_file, out):
     listed = ct_file.with_name("cases.csv")
     listed.write_text(f"case,ct\none,{ct_file.name}\n")

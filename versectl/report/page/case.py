@@ -10,7 +10,7 @@ from versectl.errors import BadInputError
 from versectl.io import atomic, centroids
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
-from versectl.report import case_report
+from versectl.report import case_report, quality
 from versectl.report.case_report import Report
 from versectl.types import Flag, Numbering, Severity
 
@@ -99,11 +99,12 @@ def read(out: Path, name: str) -> CaseView:
 
 def _view(paths: Paths, report: Report) -> CaseView:
     content: Any = atomic.read_json(paths.of("report"))
+    flags = (*quality.files_changed(report.changed(paths.folder)), *report.flags)
     return CaseView(
         name=paths.case_name,
         status=report.status,
         error=report.error,
-        flags=report.flags,
+        flags=flags,
         vertebrae=tuple(_vertebra(row, report.flags) for row in content.get("vertebrae", ())),
         numbering=report.numbering,
         levels_by=report.levels_by,
