@@ -77,7 +77,9 @@ def forecast(case: Case, job: Job) -> str:
 
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
-    if not os.path.exists(ct_of(case)):
+    if not os.path.exists(
+        ct_of(case)
+    ):  # unlike Path.exists, it raises for no folder that is closed to us
         raise BadInputError(f"{case.ct} does not exist.")
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
@@ -471,8 +473,8 @@ def _measures(known: Known, ct: CT) -> dict[int, dict[str, float]]:
 
 def _with_former(error: VersectlError) -> VersectlError:
     """The error of a case that was finished before, and stays so."""
-    told = f"{str(error).removesuffix('.')}; its former results are kept and still count as done."
-    former = type(error)(told)
+    line = f"{str(error).removesuffix('.')}; its former results are kept and still count as done."
+    former = type(error)(line)
     former.__cause__ = error.__cause__ or error
     return former
 

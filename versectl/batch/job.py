@@ -26,7 +26,7 @@ class IdentifiedModels(Models, Protocol):
 
     @property
     def on_gpu(self) -> bool:
-        """Whether networks will run on a GPU, as far as can be told without their engine."""
+        """Whether networks will run on a GPU, as far as is known without their engine."""
 
     def identity(self, stage: Stage) -> Identity:
         """What the stage's model is known by."""

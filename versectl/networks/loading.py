@@ -56,7 +56,7 @@ class Models:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether networks will run on a GPU, as far as can be told without their engine."""
+        """Whether networks will run on a GPU, as far as is known without their engine."""
         return wants_gpu(self.device)
 
     def identity(self, stage: Stage) -> Identity:

@@ -199,21 +199,16 @@ class Report:
 
         Masks are not looked at: of thousands of cases that would take long.
         """
-        if not self.is_finished:
-            return ()
-        small = {name: sha256 for name, sha256 in self.files.items() if name.endswith(".json")}
-        paths = {name: folder / name for name in small}
-        return tuple(
-            name
-            for name, path in paths.items()
-            if not path.exists() or atomic.sha256(path) != small[name]
-        )
+        small = [name for name in self.files if name.endswith(".json")] if self.is_finished else []
+        return tuple(name for name in small if self._is_other(folder / name))
 
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
-        paths = {folder / name: sha256 for name, sha256 in self.files.items()}
-        there = self.is_finished and all(path.exists() for path in paths)
-        return there and all(atomic.sha256(path) == sha256 for path, sha256 in paths.items())
+        return self.is_finished and not any(self._is_other(folder / name) for name in self.files)
+
+    def _is_other(self, path: Path) -> bool:
+        """Whether a file that it names is gone or has changed."""
+        return not path.exists() or atomic.sha256(path) != self.files[path.name]
 
 
 def read(path: Path) -> Report | None:
