@@ -77,9 +77,8 @@ def forecast(case: Case, job: Job) -> str:
 
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
-    if not os.path.exists(
-        ct_of(case)
-    ):  # unlike Path.exists, it raises for no folder that is closed to us
+    # unlike Path.exists, this raises for no folder that is closed to us
+    if not os.path.exists(ct_of(case)):
         raise BadInputError(f"{case.ct} does not exist.")
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
