@@ -100,7 +100,7 @@ def adding(function: Callable, seconds: dict[str, float], part: str) -> Callable
 
 def counted() -> Counter[str]:
     """How many boxes of the usual size each stage's network sees, filled while they run."""
-    from versectl.batch.steps import WatchedModels
+    from versectl.batch.case_run.steps import WatchedModels
     from versectl.types import Model
 
     boxes: Counter[str] = Counter()

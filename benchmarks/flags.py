@@ -75,7 +75,7 @@ def judge(case: Case, image, centers_mm: levels.Centers, out: Path) -> Judged:
     """One result."""
     ct = CT.of(image)
     result = result_of(Paths(out, case.name), ct)
-    measured = measurements.of(result, image)
+    measured = measurements.of(result.vertebrae, result.label_map, image)
     found_mm = {label: vertebra.center_mm for label, vertebra in result.vertebrae.items()}
     right = levels.judged(found_mm, centers_mm) if found_mm else {}
     is_right = bool(right) and all(right.values()) and levels.all_found(found_mm, centers_mm)
@@ -109,7 +109,7 @@ def true_measures(case: Case, ct: CT, centers_mm: levels.Centers) -> Measured:
     """What the true masks measure."""
     found = Vertebrae({label: Vertebra(at, 1.0) for label, at in centers_mm.items()})
     truth = Result(Spine(np.zeros(3), 1.0), found, volume.read_labels(case.labels))
-    return measurements.of(truth, ct.image)
+    return measurements.of(truth.vertebrae, truth.label_map, ct.image)
 
 
 def paired(ours: Measured, true: Measured, right: dict[int, bool]) -> Iterator[tuple]:

@@ -177,7 +177,7 @@ def batch(asked: Asked, clock: Clock) -> None:
 
 def scans_done(asked: Asked, models: object, slots: int, end: float) -> int:
     """How many scans of the batch are done; none is begun after the end."""
-    from versectl.batch import steps
+    from versectl.batch.case_run import steps
 
     turns = steps.turns(on_gpu=slots > 0)
 
@@ -223,9 +223,9 @@ def run(scan: str, models: Any, turns: Any = None) -> tuple[dict[str, float], Fo
     """Seconds of the steps of a case, and its results."""
     import SimpleITK as sitk
 
-    from versectl.batch import case as case_run
+    from versectl.batch import case_run
+    from versectl.batch.case_run.steps import ignored
     from versectl.batch.job import RUN_ALL, Job
-    from versectl.batch.steps import ignored
     from versectl.io.layout import Case
 
     with tempfile.TemporaryDirectory() as name:

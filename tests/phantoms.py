@@ -102,6 +102,12 @@ def pointed_at(seen: np.ndarray) -> np.ndarray:
     return np.where(wanted, 9.0, -9.0).astype(np.float32)[..., None]
 
 
+def slimmer(seen: np.ndarray) -> np.ndarray:
+    """Another network for the third stage: the same blocks, a voxel less on all sides."""
+    wanted = ndimage.binary_erosion(pointed_at(seen)[..., 0] > 0)
+    return np.where(wanted, 9.0, -9.0).astype(np.float32)[..., None]
+
+
 class Phantoms(dict):
     """A model per stage that finds the phantom's blocks, in boxes smaller than the real ones.
 
@@ -110,6 +116,7 @@ class Phantoms(dict):
 
     fast = False
     on_gpu = False
+    precision = "auto"
 
     def __init__(self) -> None:
         spine_config = replace(config.DEFAULT["spine"], size_vox=(32, 32, 32))

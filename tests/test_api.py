@@ -135,6 +135,17 @@ def test_saving_does_not_replace_masks_that_were_corrected_in_another_format(
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_saving_replaces_a_correction_only_if_asked_to(found, ct_file, out, run):
+    assert run("run-all", ct_file, out).exit_code == 0
+    masks = out / "lumbar_seg.nii.gz"
+    masks.write_bytes(masks.read_bytes() + b"corrected")
+    with pytest.raises(versectl.VersectlError, match="is not as versectl wrote it"):
+        versectl.save(found, out, "lumbar")
+    assert masks.read_bytes().endswith(b"corrected")
+    versectl.save(found, out, "lumbar", overwrite=True)
+    assert not masks.read_bytes().endswith(b"corrected")
+
+
 def test_what_is_corrected_after_saving_is_kept_and_belongs_to_the_present_ct(
     found, ct_file, run, tmp_path
 ):

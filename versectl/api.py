@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from versectl import types
 from versectl.batch import transaction
+from versectl.batch.case_run import reuse
 from versectl.batch.corrections import export_files
 from versectl.config import STAGES
-from versectl.errors import VersectlError
+from versectl.errors import BadInputError, VersectlError
 from versectl.io import atomic, case_files, memory, volume
 from versectl.io.case_files import Paths
-from versectl.io.export import formats
 from versectl.io.memory import Image
 from versectl.io.volume import CT
 from versectl.networks.loading import Models
@@ -151,7 +151,7 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     known_ct = memory.as_ct(ct)
     models = models or load_models()
     found = pipeline.run(known_ct.image, models)
-    measured = measurements.of(found, known_ct.image)
+    measured = measurements.of(found.vertebrae, found.label_map, known_ct.image)
     vertebrae = [
         Vertebra(
             row.label,
@@ -176,24 +176,25 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     )
 
 
-def save(result: Result, folder: str | Path, name: str) -> list[Path]:
+def save(result: Result, folder: str | Path, name: str, overwrite: bool = False) -> list[Path]:
     """Write a result as the command line does; the files written.
 
     <name>_spine.json, <name>_ctd.json, <name>_seg.nii.gz, <name>_report.json and
-    <name>_provenance.json, on the CT's own grid and in its own axes. They appear together; files of
-    that name are replaced, and former pictures and exports removed. The CT's file and the weights
-    are not known here, so that a later run-all into the folder computes the case anew; what you
-    correct in these files it keeps.
+    <name>_provenance.json, on the CT's own grid and in its own axes. They appear together, in place
+    of a former result of that name with its pictures and other formats. The CT's file and the
+    weights are not known here, so that a later run-all into the folder computes the case anew; what
+    you correct in these files it keeps.
+
+    overwrite : replace files that were corrected, too.
     Raises OutputError when the folder cannot be written, BadInputError when another run is
-    processing the case or an export was changed since versectl wrote it.
+    processing the case, or where a correction would be lost.
     """
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:
-        exports = formats.written(paths.folder, name)
-        recorded = provenance.read(paths.of("provenance"), paths.of("report"))
-        export_files.check(exports, recorded)
+        if not overwrite:
+            _refuse_to_lose_corrections(paths)
         made = _write(result, Paths(files.making, name))
-        former = (*map(paths.of, ("preview", "heatmap")), *exports)
+        former = [paths.of("heatmap"), *export_files.made(paths)]
         files.commit(path.name for path in former)
     return [paths.folder / path.name for path in made]
 
@@ -214,6 +215,16 @@ def evaluate(
         return evaluate_files(pred, gt, options)
     centers_mm = {vertebra.label: vertebra.center_mm for vertebra in pred.vertebrae.values()}
     return compare(Findings(pred.label_map, centers_mm), findings(gt), options)
+
+
+def _refuse_to_lose_corrections(paths: Paths) -> None:
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    export_files.check(export_files.written(paths), recorded)
+    for path in reuse.corrected(paths, recorded, STAGES):
+        raise BadInputError(
+            f"{path} is not as versectl wrote it, and would be replaced; choose another folder or "
+            "name, or give overwrite=True."
+        )
 
 
 def _write(result: Result, making: Paths) -> list[Path]:

@@ -82,9 +82,12 @@ def test_markups_can_be_corrected_again_and_again(run, ct_file, done):
 
 def test_markups_that_were_only_saved_again_change_nothing(run, ct_file, done):
     rename(done, {})
+    (done / MARKUPS).write_text(json.dumps(json.loads((done / MARKUPS).read_text()), indent=7))
     before = (done / SEG).read_bytes()
     assert "kept" in run("run-all", ct_file, done).stdout
     assert (done / SEG).read_bytes() == before
+    files = json.loads((done / "lumbar_provenance.json").read_text())["files"]
+    assert (files[JSON]["made_by"], "numbering" in files[JSON]) == ("versectl", True)
 
 
 def test_an_export_of_former_centroids_is_no_correction(run, ct_file, done):

@@ -1,12 +1,13 @@
 """DICOM in and other formats out, through the commands."""
 
 import json
+from dataclasses import replace
 
 import dicom_series as drawn
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import LPS, draw
+from phantoms import LPS, draw, slimmer
 
 from versectl import labels
 from versectl.io.export import dicom_seg
@@ -15,7 +16,8 @@ from versectl.report import levels
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
 
-SLICER = {"lumbar_seg.seg.nrrd", "lumbar_ctd.mrk.json"}
+SEGMENTS = "lumbar_seg.seg.nrrd"
+SLICER = {SEGMENTS, "lumbar_ctd.mrk.json"}
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ def test_a_finished_case_is_exported_again_for_other_vertebrae(run, series, out)
     report = (out / "lumbar_report.json").read_text()
     for asked, wanted in (((), {19, 20, 21}), (("--vertebrae", "L2-L5"), {21})):
         foretold = run("run-all", series, out, *words, *asked, "--dry-run").stdout
-        assert "would be kept; formats" in foretold
+        assert "would be kept; missing formats" in foretold
         assert "written in" in run("run-all", series, out, *words, *asked).stdout
         assert {*dicom_seg.labels_in(out / "lumbar_seg.dcm")} == wanted
         assert set(np.unique(voxels(out / "lumbar_seg.seg.nrrd"))) == {0, *wanted}
@@ -216,11 +218,43 @@ def test_export_writes_what_was_corrected_and_only_the_vertebrae_asked_for(run, 
     assert [point["label"] for point in markup["controlPoints"]] == ["L1", "L2"]
 
 
-def test_exports_of_results_that_are_replaced_do_not_stay(run, series, out):
+def test_exports_of_results_that_are_replaced_by_others_do_not_stay(
+    run, series, out, models, monkeypatch
+):
     run("run-all", series, out, "--format", "slicer", "--per-vertebra")
-    run("run-all", series, out, "--format", "bids", "--overwrite")
-    assert not any(name in SLICER or "_seg-" in name for name in names(out))
+    other = replace(models["segmentation"], answer=slimmer, sha256="f" * 64)
+    monkeypatch.setitem(models, "segmentation", other)
+    run("run-all", series, out, "--format", "bids")
+    left = {name for name in names(out) if name in SLICER or "_seg-" in name}
+    assert left == {"lumbar_ctd.mrk.json"}  # the centroids are the same
     assert "lumbar_dseg.tsv" in names(out)
+
+
+def test_what_shows_masks_that_were_corrected_since_goes_and_comes_anew(run, ct_file, out):
+    words = ("--format", "slicer", "--preview")
+    run("run-all", ct_file, out, *words)
+    mask = sitk.ReadImage(str(out / "lumbar_seg.nii.gz"))
+    l2 = labels.NUMBERS["L2"]
+    sitk.WriteImage(mask * sitk.Cast(mask != l2, mask.GetPixelID()), str(out / "lumbar_seg.nii.gz"))
+    former = {name: (out / name).read_bytes() for name in ("lumbar_preview.png", SEGMENTS)}
+    shown = run("run-all", ct_file, out).stdout
+    for name in former:
+        assert f"removed, because it showed former results: {name}" in shown
+        assert not (out / name).exists()
+    assert "kept, though it is not as versectl wrote it: lumbar_seg.nii.gz" in shown
+    run("run-all", ct_file, out, *words)
+    assert all((out / name).read_bytes() != content for name, content in former.items())
+    assert l2 not in np.unique(voxels(out / SEGMENTS))
+
+
+def test_a_new_dicom_seg_alone_takes_the_report_of_the_former_one_away(run, series, out):
+    run("run-all", series, out, "--format", "dicom-sr")
+    shown = run("export", series, out, "--format", "dicom-sr", "--format", "dicom-seg").stdout
+    assert "removed" not in shown
+    assert "lumbar_sr.dcm" in names(out)
+    shown = run("export", series, out, "--format", "dicom-seg-binary").stdout
+    assert "removed, because it showed former results: lumbar_sr.dcm" in shown
+    assert "lumbar_sr.dcm" not in names(out)
 
 
 def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_file, out):

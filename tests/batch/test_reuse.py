@@ -4,15 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from phantoms import CENTERS_MM, Phantoms
+from phantoms import CENTERS_MM, Phantoms, slimmer
 
-from versectl.batch import case as case_run
+from versectl.batch import case_run
 from versectl.batch.job import RUN_ALL, Job
 from versectl.errors import VersectlError
 from versectl.io import atomic, centroids, volume
 from versectl.io.layout import Case
 from versectl.stages import pipeline
-from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
+from versectl.types import Engine, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 FILES = {"spine": "lumbar_spine.json", "vertebrae": "lumbar_ctd.json", "masks": "lumbar_seg.nii.gz"}
 
@@ -170,13 +170,72 @@ def test_the_stages_one_by_one_know_as_much_as_run_all(run, ct_file, out, tmp_pa
         assert report(out)[key] == alone[key]
 
 
-def test_a_changed_centroid_file_has_no_peaks(run, ct_file, out, uncertain):
+def test_of_other_labels_only_the_user_can_be_sure(run, ct_file, out, uncertain):
     run("localize-spine", ct_file, out)
     run("localize-vertebrae", ct_file, out)
     correct(out)
     run("run-all", ct_file, out)
     assert [row["peak"] for row in report(out)["vertebrae"]] == [None, None]
-    assert report(out)["flags"] == []
+    assert (report(out)["numbering"], report(out)["flags"]) == (None, [])
+
+
+def test_a_centroid_that_was_moved_leaves_the_doubts_about_the_labels(run, ct_file, out, uncertain):
+    run("run-all", ct_file, out)
+    entries = json.loads((out / FILES["vertebrae"]).read_text())
+    entries[1]["X"] += 0.5
+    for _ in range(2):
+        atomic.write_json(entries, out / FILES["vertebrae"])
+        run("run-all", ct_file, out)
+        rows = report(out)["vertebrae"]
+        assert [(row["peak"], row["confidence"]) for row in rows] == [(None, 0.61)] * 3
+        assert report(out)["numbering"]["probability"] == 0.61
+        assert "levels_may_be_shifted" in {flag["code"] for flag in report(out)["flags"]}
+        assert report(out)["files"][FILES["vertebrae"]]["made_by"] == "user"
+        entries[2]["X"] += 0.5
+
+
+def test_results_in_another_precision_than_the_one_asked_for_are_computed_again(
+    run, ct_file, out, models, monkeypatch
+):
+    for stage in ("spine", "vertebrae", "segmentation"):
+        engine = Engine("tensorflow", "2.21.0", "CPU", "bfloat16")
+        monkeypatch.setitem(models, stage, replace(models[stage], engine=engine))
+    run("run-all", ct_file, out)
+    assert "kept" in run("run-all", ct_file, out).stdout
+    monkeypatch.setattr(models, "precision", "bfloat16", raising=False)
+    assert "kept" in run("run-all", ct_file, out).stdout
+    monkeypatch.setattr(models, "precision", "float32", raising=False)
+    assert "would be processed\n" in run("run-all", ct_file, out, "--dry-run").stdout
+
+
+def test_a_run_says_which_files_it_kept_or_replaced_that_are_not_its_own(run, ct_file, out):
+    run("run-all", ct_file, out)
+    correct(out)
+    kept = "  kept, though it is not as versectl wrote it: lumbar_ctd.json\n"
+    assert kept in run("run-all", ct_file, out).stdout
+    done = run("run-all", ct_file, out, "--overwrite")
+    replaced = "  replaced, though it was not as versectl wrote it: lumbar_ctd.json\n"
+    assert (replaced in done.stdout, kept in done.stdout) == (True, False)
+    assert "as versectl wrote it" not in run("run-all", ct_file, out, "--overwrite").stdout
+
+
+def test_a_run_says_when_it_replaces_the_results_of_another_ct(run, ct_file, ct, out):
+    says = "these replace the results of another CT with the name lumbar"
+    for first in (True, False):
+        assert (says in run("run-all", ct_file, out).stdout) == (not first)
+        volume.write(ct + 5, ct_file)
+    assert says not in run("run-all", ct_file, out / "elsewhere").stdout
+
+
+@pytest.mark.parametrize("command", [("preview",), ("export", "--format", "itk-snap")])
+def test_pictures_and_formats_of_another_ct_are_refused(run, ct_file, ct, out, command):
+    run("run-all", ct_file, out)
+    before = {path.name for path in out.iterdir()}
+    volume.write(ct + 5, ct_file)
+    name, *words = command
+    refused = run(name, ct_file, out, *words)
+    assert (refused.exit_code, "are of another CT" in refused.stderr) == (3, True)
+    assert {path.name for path in out.iterdir()} == before
 
 
 def test_pictures_of_replaced_results_go(run, ct_file, out, models, monkeypatch):
@@ -184,6 +243,8 @@ def test_pictures_of_replaced_results_go(run, ct_file, out, models, monkeypatch)
     run("run-all", ct_file, out, "--preview")
     assert (out / "lumbar_spine_heatmap.nii.gz").exists()
     monkeypatch.setitem(models, "spine", replace(models["spine"], sha256="f" * 64))
+    other = replace(models["segmentation"], answer=slimmer)
+    monkeypatch.setitem(models, "segmentation", other)
     run("run-all", ct_file, out)
     assert not (out / "lumbar_spine_heatmap.nii.gz").exists()
     assert not (out / "lumbar_preview.png").exists()

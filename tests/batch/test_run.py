@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from phantoms import draw
 
-from versectl.batch import case as case_run
-from versectl.batch import outcome
+from versectl.batch import case_run, outcome
 from versectl.batch import run as batch_run
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import Selection

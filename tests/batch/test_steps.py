@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from phantoms import Phantoms, draw, results
 
-from versectl.batch import case as case_run
-from versectl.batch import outcome, steps, worker
+from versectl.batch import case_run, outcome, worker
 from versectl.batch import run as batch_run
+from versectl.batch.case_run import steps
 from versectl.batch.job import RUN_ALL, Job
 from versectl.io import volume
 from versectl.io.layout import Case

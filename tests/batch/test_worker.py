@@ -16,11 +16,11 @@ import pytest
 from phantoms import BONE, PROGRAM, Phantoms, draw, ended, results
 
 from versectl import geometry
-from versectl.batch import case as case_run
-from versectl.batch import outcome, reuse, transaction, worker
+from versectl.batch import case_run, outcome, transaction, worker
 from versectl.batch import run as batch_run
+from versectl.batch.case_run import reuse
+from versectl.batch.case_run.steps import Steps
 from versectl.batch.job import RUN_ALL, Job
-from versectl.batch.steps import Steps
 from versectl.io import case_files, volume
 from versectl.io.layout import Case
 from versectl.report import case_report, provenance

@@ -8,6 +8,11 @@ from drawn_vertebrae import with_arch as arched
 from versectl import geometry
 from versectl.report import anatomy, measurements
 
+
+def all_measured(found, ct):
+    return measurements.of(found.vertebrae, found.label_map, ct)
+
+
 #: L1 to L4, above one another; the middle of the first.
 FIRST, TOP_MM = 20, np.array([2.3, 10.2, 300.4])
 
@@ -27,7 +32,7 @@ def found(vertebrae, change=lambda values, hu: None):
     hu = np.where(values, 200.0, 30.0).astype(np.float32)
     change(values, hu)
     whole = result(vertebrae, geometry.from_array(values, label_map))
-    measured = measurements.of(whole, geometry.from_array(hu, label_map))
+    measured = all_measured(whole, geometry.from_array(hu, label_map))
     flags = anatomy.flags(measured.vertebrae)
     assert all(flag.advice for flag in flags)
     return [(flag.code, flag.vertebra) for flag in flags]

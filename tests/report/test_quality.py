@@ -11,6 +11,10 @@ from versectl.report import measurements, quality
 from versectl.types import Numbering, Result, Spine, Vertebra, Vertebrae
 
 
+def all_measured(found, ct):
+    return measurements.of(found.vertebrae, found.label_map, ct)
+
+
 @pytest.fixture
 def result(label_map):
     found = {label: Vertebra(center, 0.9, 0.99) for label, center in CENTERS_MM.items()}
@@ -22,7 +26,7 @@ def flagged(ct):
     """The result's flags: code, vertebra and message."""
 
     def flags(result):
-        found = quality.of_result(result, measurements.of(result, ct), ct)
+        found = quality.of_result(result, all_measured(result, ct), ct)
         assert all(flag.advice for flag in found)
         return [(flag.code, flag.vertebra, flag.message) for flag in found]
 
@@ -38,7 +42,7 @@ def test_a_clean_result_has_no_flag(result, flagged):
 
 
 def test_volumes_are_voxels_times_their_size(result, label_map, ct):
-    row = measurements.of(result, ct).vertebrae[1].measures
+    row = all_measured(result, ct).vertebrae[1].measures
     count = (geometry.to_array(label_map) == 20).sum()
     assert row.volume_ml == pytest.approx(count * 2.0 * 1.5 * 2.5 / 1000, abs=1e-3)
 

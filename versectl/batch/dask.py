@@ -12,7 +12,7 @@ import os
 import uuid
 from collections.abc import Generator, Sequence
 
-from versectl.batch import case as case_run
+from versectl.batch import case_run
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.worker import Worker, slots

@@ -25,6 +25,10 @@ class IdentifiedModels(Models, Protocol):
         """Whether masks come from less context."""
 
     @property
+    def precision(self) -> str:
+        """The type that the networks are asked to compute in, or "auto"."""
+
+    @property
     def on_gpu(self) -> bool:
         """Whether networks will run on a GPU, as far as is known without their engine."""
 

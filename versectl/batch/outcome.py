@@ -22,6 +22,8 @@ class Outcome:
     error : why it failed, or what --strict finds in its report.
     details : the traceback, for whoever mends the program.
     removed : files that are gone, since they showed former results.
+    yours, replaced : files that are not as versectl wrote them, and stay, or were replaced.
+    was_of_another_ct : whether the results of another CT of this name were replaced.
     """
 
     name: str
@@ -32,6 +34,20 @@ class Outcome:
     seconds: float = 0.0
     details: str = ""
     removed: tuple[str, ...] = ()
+    yours: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    was_of_another_ct: bool = False
+
+    @property
+    def remarks(self) -> list[str]:
+        """What became of files that were there, a sentence each."""
+        other = [f"these replace the results of another CT with the name {self.name}"]
+        return [
+            *(other if self.was_of_another_ct else []),
+            *(f"kept, though it is not as versectl wrote it: {file}" for file in self.yours),
+            *(f"replaced, though it was not as versectl wrote it: {f}" for f in self.replaced),
+            *(f"removed, because it showed former results: {file}" for file in self.removed),
+        ]
 
 
 COLUMNS = ("case", "status", "exit_code", "seconds", "message")

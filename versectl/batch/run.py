@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from versectl.batch import case as case_run
-from versectl.batch import outcome, selection, transaction
+from versectl.batch import case_run, outcome, selection, transaction
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
@@ -131,8 +130,8 @@ def report(one: Outcome, prefix: str) -> None:
         log.error("%s%s failed: %s", prefix, one.name, one.line)
     if one.details:
         log.debug("%s", one.details)
-    for file in one.removed:
-        log.info("  removed, because it showed former results: %s", file)
+    for remark in one.remarks:
+        log.info("  %s", remark)
     for note in one.notes:
         log.info("  check: %s", note)
 

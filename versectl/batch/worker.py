@@ -19,11 +19,11 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from time import monotonic
 
-from versectl.batch import case as case_run
-from versectl.batch import steps
+from versectl.batch import case_run
+from versectl.batch.case_run import steps
+from versectl.batch.case_run.steps import LOAD, WAIT, Turns
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
-from versectl.batch.steps import LOAD, WAIT, Turns
 from versectl.errors import (
     OutOfMemoryError,
     SetupError,

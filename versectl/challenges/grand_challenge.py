@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 
 import waitress
 
-from versectl.batch import case as case_run
-from versectl.batch import outcome
+from versectl.batch import case_run, outcome
 from versectl.batch.job import Job
 from versectl.errors import BadInputError, VersectlError, explain, printable
 from versectl.io import atomic, case_files, layout, volume

@@ -126,20 +126,26 @@ def with_labels(path: Path) -> list[Case]:
     return cases
 
 
+def ct_of(case: Case) -> Path:
+    """The case's CT; BadInputError when it has none."""
+    if case.ct is None:
+        raise BadInputError(f"{case.name} has no CT.")
+    return case.ct
+
+
 def sha256(case: Case) -> str:
     """SHA-256 of a case's CT.
 
     Of a DICOM folder, and of a header with its voxels in other files, that of all files in any
     order. The name of a series that was chosen counts, too.
     """
-    if case.ct is None:
-        raise BadInputError(f"{case.name} has no CT.")
-    if case.ct.is_dir():
-        files = sources.files(case.ct, below=case.series is not None)
+    ct = ct_of(case)
+    if ct.is_dir():
+        files = sources.files(ct, below=case.series is not None)
     else:
-        files = [case.ct, *detached.data_files(case.ct)]
-        if files == [case.ct] and case.series is None:
-            return atomic.sha256(case.ct)
+        files = [ct, *detached.data_files(ct)]
+        if files == [ct] and case.series is None:
+            return atomic.sha256(ct)
     digests = sorted(map(atomic.sha256, files))
     return hashlib.sha256("\n".join([*digests, case.series or ""]).encode()).hexdigest()
 

@@ -73,7 +73,7 @@ def done(case_name: str, ct: "CT", result: Result, record: Record) -> dict[str, 
     from versectl import geometry
     from versectl.report import measurements, quality
 
-    measured = measurements.of(result, ct.image)
+    measured = measurements.of(result.vertebrae, result.label_map, ct.image)
     flags = [*ct.flags, *quality.of_result(result, measured, ct.image), *record.flags()]
     own, spine = ct.placement.own, result.spine
     return {
@@ -291,6 +291,9 @@ def _parse(content: Any) -> Report:
 
 
 def _levels_by(content: Any) -> str | None:
+    """Of centroids that the user moved, the labels may still be versectl's."""
+    if content.get("numbering"):
+        return provenance.VERSECTL
     files = content.get("files", {})
     return next((str(files[n]["made_by"]) for n in files if n.endswith("_ctd.json")), None)
 

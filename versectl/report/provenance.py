@@ -8,12 +8,17 @@
       "weights_sha256": "..", "config_sha256": "..", "made_from_sha256": "..",
       "engine": {"name": "openvino", "version": "..", "device": "..", "precision": "float32"},
       "vertebrae": {"L1": {"peak": 0.91, "confidence": 0.99}},
-      "corrections": [{"by": "relabel", "labels": {"L1": "L2"}, "time": "2026-01-31T09:30:00Z"}]}}}
+      "corrections": [{"by": "relabel", "labels": {"L1": "L2"}, "time": "2026-01-31T09:30:00Z"}]},
+     "lumbar_preview.png": {
+      "sha256": "..", "made_by": "versectl",
+      "shows": {"lumbar_ctd.json": "..", "lumbar_seg.nii.gz": ".."}}}}
 
-made_from_sha256 is of the preceding stage's file. The five before "corrections" are null or absent
-for the user's files. A run that fails leaves this file as it is.
+made_from_sha256 is of the preceding stage's file. What made a file is null or absent for the
+user's. "shows" has the SHA-256 of the centroids and masks that a picture or another format shows.
+A run that fails leaves this file as it is.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -55,6 +60,7 @@ class Origin:
     model : what made it; None for the user's. made_from_sha256 : of the preceding stage's file.
     certainty : label -> what the file itself does not hold. numbering : of all vertebrae, likewise.
     corrections : by commands, the first one first. engine : what computed the networks.
+    shows : name -> SHA-256 of the results' files that a picture or another format shows.
     """
 
     sha256: str
@@ -66,6 +72,7 @@ class Origin:
     numbering: Numbering | None = None
     corrections: tuple[Correction, ...] = ()
     engine: Engine | None = None
+    shows: Mapping[str, str] = field(default_factory=dict)
 
 
 Origins = dict[str, Origin]
@@ -102,9 +109,32 @@ def with_vertebrae(origin: Origin, vertebrae: Vertebrae) -> Origin:
     return replace(origin, certainty=certainty, numbering=vertebrae.numbering)
 
 
+def changed(origin: Origin, sha256: str, input_sha256: str | None) -> Origin:
+    """The origin of a result that the user changed since.
+
+    How sure the labels are stays, for with_certainty() to tell whether they are the same.
+    """
+    return Origin(
+        sha256,
+        USER,
+        input_sha256,
+        certainty=origin.certainty,
+        numbering=origin.numbering,
+        corrections=origin.corrections,
+    )
+
+
 def with_certainty(vertebrae: Vertebrae, origin: Origin) -> Vertebrae:
-    """Vertebrae from an untouched centroid file, as sure as they were when it was made."""
+    """Vertebrae from a centroid file, as sure as they were when it was made.
+
+    Of those that the user moved, the labels are: unless there are others now, which only the user
+    can be sure of.
+    """
     known = origin.certainty
+    if origin.made_by == USER:
+        if {*known} != {*vertebrae}:
+            return vertebrae
+        known = {label: replace(sure, peak=math.nan) for label, sure in known.items()}
     found = {
         label: Vertebra(v.center_mm, known[label].peak, known[label].confidence)
         if label in known
@@ -135,6 +165,8 @@ def _origin_to_json(origin: Origin) -> dict[str, object]:
         content["numbering"] = levels.to_json(origin.numbering)
     if origin.corrections:
         content["corrections"] = [_correction_to_json(one) for one in origin.corrections]
+    if origin.shows:
+        content["shows"] = dict(origin.shows)
     return content
 
 
@@ -171,6 +203,7 @@ def _parse_origin(entry: Any) -> Origin:
         levels.from_json(entry.get("numbering")),
         tuple(map(_parse_correction, entry.get("corrections", ()))),
         Engine(**entry["engine"]) if "engine" in entry else None,
+        {str(name): str(sha256) for name, sha256 in entry.get("shows", {}).items()},
     )
 
 

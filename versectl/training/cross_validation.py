@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from versectl import config, labels
-from versectl.batch import case as case_run
+from versectl.batch import case_run
 from versectl.batch import run as batch_run
 from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, SEGMENT, Job
 from versectl.config import CrossValidationOptions, StageConfig

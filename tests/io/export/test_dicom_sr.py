@@ -135,16 +135,6 @@ def test_a_report_of_vertebrae_that_are_not_measured_is_none_though_others_are(f
     assert [path.name for path in paths] == ["spine_seg.dcm"]
 
 
-def test_a_new_seg_alone_takes_the_report_of_the_former_one_away(findings, tmp_path, caplog):
-    caplog.set_level("INFO")
-    written(findings, tmp_path, "dicom-sr")
-    assert "spine_sr.dcm" in written(findings, tmp_path, "dicom-sr", "dicom-seg-binary")
-    assert "removed" not in caplog.text
-    written(findings, tmp_path, "dicom-seg")
-    assert not (tmp_path / "spine_sr.dcm").exists()
-    assert "spine_sr.dcm is removed: it refers to the former spine_seg.dcm" in caplog.messages
-
-
 def test_the_formats_that_a_folder_has_are_recognised(findings, tmp_path):
     for chosen in (("dicom-seg",), ("dicom-seg-binary",), ("dicom-sr", "dicom-seg-binary")):
         folder = tmp_path / "-".join(chosen)

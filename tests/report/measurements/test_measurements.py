@@ -24,6 +24,11 @@ from versectl.report.measurements import bodies
 from versectl.report.measures import ATTENUATION, SIZES, names
 from versectl.types import Result, Spine, Vertebra, Vertebrae
 
+
+def all_measured(found, ct):
+    return measurements.of(found.vertebrae, found.label_map, ct)
+
+
 PIR = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
 
 #: Spacing, direction of the voxel axes, how far the spine is turned about x, y, z in degrees, and
@@ -52,7 +57,7 @@ def measured(vertebrae, spacing_mm=(1.0, 1.0, 1.0), direction=None):
     axes = np.eye(3) if direction is None else direction
     label_map = draw(vertebrae, around(vertebrae, spacing_mm, axes))
     ct = sitk.Cast(label_map, sitk.sitkFloat32) * 0.0
-    found = measurements.of(result(vertebrae, label_map), ct)
+    found = all_measured(result(vertebrae, label_map), ct)
     return {row.name: row.measures for row in found.vertebrae}, found.curvature
 
 
@@ -131,7 +136,7 @@ def test_hounsfield_units_are_those_of_the_ct_inside_the_body_alone(spacing_mm):
     x, y, z = np.moveaxis(points_mm - vertebrae[1].center_mm, -1, 0)
     values = np.where(box(42, 28, 24)(x, y, z), 150.0 + 40 * (z > 0), 1500.0)
     ct = geometry.from_array(values.astype(np.float32), label_map)
-    found = measurements.of(result(vertebrae, label_map), ct).vertebrae[1].measures
+    found = all_measured(result(vertebrae, label_map), ct).vertebrae[1].measures
     assert found.hu_mean == pytest.approx(170, abs=4)
     assert 150 <= found.hu_median <= 190
     assert found.hu_sd == pytest.approx(20, abs=1)
@@ -189,7 +194,7 @@ def test_the_axes_do_not_depend_on_where_the_centroid_lies_in_the_body():
     for label, vertebra in found.vertebrae.items():
         vertebra.center_mm[:] += [[4, -3, 2], [-4, 3, -4], [2, 4, 3]][label - T12]
     ct = sitk.Cast(label_map, sitk.sitkFloat32)
-    l1 = measurements.of(found, ct).vertebrae[1].measures
+    l1 = all_measured(found, ct).vertebrae[1].measures
     assert l1.height_middle_mm == pytest.approx(26, abs=0.6)
     assert l1.depth_mm == pytest.approx(30, abs=1.2)
     assert l1.width_mm == pytest.approx(44, abs=2)
@@ -202,7 +207,7 @@ def test_what_is_cut_is_not_measured_and_the_reason_is_told():
     label_map = draw(vertebrae, frame)
     x, y, z = label_map.GetSize()
     cut = sitk.RegionOfInterest(label_map, (x - 20, y, z - 45), (20, 0, 0))
-    found = measurements.of(result(vertebrae, cut), sitk.Cast(cut, sitk.sitkFloat32)).vertebrae
+    found = all_measured(result(vertebrae, cut), sitk.Cast(cut, sitk.sitkFloat32)).vertebrae
     t12, l1, _ = (row.measures for row in found)
     assert all(math.isnan(getattr(t12, name)) for name in names(measurements.Measures))
     assert set(t12.not_measured) == set(names(measurements.Measures))
@@ -215,7 +220,7 @@ def test_no_mask_no_body_and_no_neighbour_are_reasons():
     centers = {1: 300.0, 2: 280.0, 3: 262.0, 5: 226.0}
     placed = [Placed(n, shape, np.array([0, 0, z]), np.eye(3)) for n, z in centers.items()]
     label_map = geometry.keep_labels(draw(placed, around(placed, (1, 1, 1), np.eye(3))), (1, 2, 3))
-    found = measurements.of(result(placed, label_map), sitk.Cast(label_map, sitk.sitkFloat32))
+    found = all_measured(result(placed, label_map), sitk.Cast(label_map, sitk.sitkFloat32))
     c1, c2, c3, c5 = (row.measures for row in found.vertebrae)
     assert c1.not_measured["width_mm"] == "C1 has no body"
     assert c1.volume_ml > 0
@@ -237,7 +242,7 @@ def test_a_body_too_small_or_a_centroid_outside_is_a_reason():
     few = geometry.from_array(array, label_map)
     found = result(vertebrae, few)
     found.vertebrae[L1].center_mm[:] += [0, 40, 10]
-    rows = measurements.of(found, sitk.Cast(few, sitk.sitkFloat32)).vertebrae
+    rows = all_measured(found, sitk.Cast(few, sitk.sitkFloat32)).vertebrae
     reasons = [row.measures.not_measured.get("height_front_mm") for row in rows]
     assert reasons[1] == "its centroid lies outside its mask"
     assert reasons[2]
@@ -265,7 +270,7 @@ def test_the_label_map_of_bodies_holds_bodies_alone():
 
 def test_nothing_found_is_nothing_measured(label_map, ct):
     nothing = Result(Spine(np.zeros(3), 0.1), Vertebrae({}), label_map)
-    assert measurements.of(nothing, ct).vertebrae == ()
+    assert all_measured(nothing, ct).vertebrae == ()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -283,6 +288,6 @@ def test_any_mask_gives_measures_or_reasons(seed):
     low_mm, high_mm = geometry.extent(label_map)
     found = {n: Vertebra(rng.uniform(low_mm, high_mm), 0.5) for n in (1, 2, 3, 19, 20, 21)}
     whole = Result(Spine(low_mm, 0.5), Vertebrae(found), label_map)
-    for row in measurements.of(whole, sitk.Cast(label_map, sitk.sitkFloat32)).vertebrae:
+    for row in all_measured(whole, sitk.Cast(label_map, sitk.sitkFloat32)).vertebrae:
         known = set(names(measurements.Measures)) - set(row.measures.not_measured)
         assert all(math.isfinite(getattr(row.measures, name)) for name in known)

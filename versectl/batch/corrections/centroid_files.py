@@ -19,7 +19,6 @@ from versectl.io import atomic, case_files, centroids, layout, markups
 from versectl.io.case_files import Paths
 from versectl.report import provenance
 from versectl.report.provenance import USER, Certainty, Origin, Origins
-from versectl.types import Vertebrae
 
 #: chosen: points nearer than this are the same; files are exact to a hundredth of a voxel.
 SAME_MM = 0.1
@@ -42,6 +41,7 @@ def take_over(paths: Paths, own: Frame) -> None:
     points_mm = {label: vertebra.center_mm for label, vertebra in wanted.items()}
     present = case_files.read_points(own, centroid_file) if centroid_file.exists() else {}
     points_mm |= _not_exported(present, recorded.get(path.name))
+    record = {**recorded, path.name: with_labels(Origin(atomic.sha256(path), USER, None), wanted)}
     if not _are_same(points_mm, present):
         if present and _is_changed(centroid_file, recorded):
             raise BadInputError(
@@ -49,27 +49,10 @@ def take_over(paths: Paths, own: Frame) -> None:
                 "does not count."
             )
         centroids.write(centroids.from_world(points_mm, own), centroid_file)
-    former = recorded.get(centroid_file.name, Origin("", USER, None))
-    record = {
-        **recorded,
-        centroid_file.name: Origin(
-            atomic.sha256(centroid_file),
-            USER,
-            former.input_sha256,
-            corrections=former.corrections,
-        ),
-        path.name: with_labels(Origin(atomic.sha256(path), USER, None), wanted),
-    }
+        former = recorded.get(centroid_file.name, Origin("", USER, None))
+        sha256 = atomic.sha256(centroid_file)
+        record[centroid_file.name] = provenance.changed(former, sha256, former.input_sha256)
     provenance.write(paths.case_name, record, paths.of("provenance"))
-
-
-def are_current(path: Path, own: Frame, vertebrae: Vertebrae | None) -> bool:
-    """Whether markups hold these vertebrae, where they lie."""
-    try:
-        points_mm = case_files.read_points(own, path)
-    except BadInputError:
-        return False
-    return _are_same(points_mm, {label: v.center_mm for label, v in (vertebrae or {}).items()})
 
 
 def with_labels(origin: Origin, held: Collection[int]) -> Origin:

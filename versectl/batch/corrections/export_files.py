@@ -1,14 +1,15 @@
-"""Other formats that were changed since versectl wrote them: they are never lost in silence.
+"""Pictures and other formats: whether they were changed, and whether they show what is there.
 
 Corrections count in the files of the stages and in the markups. Other formats are written again
-from these, so that what was corrected in them, masks in 3D Slicer say, would be gone.
+from these, so that what was corrected in them, masks in 3D Slicer say, would be gone: they are
+never lost in silence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from versectl.errors import BadInputError
-from versectl.io import atomic
+from versectl.io import atomic, markups
 from versectl.io.case_files import Paths
 from versectl.io.export import formats, nifti
 from versectl.io.export.formats import DICOM_SEG, DICOM_SR, Exports
@@ -30,6 +31,12 @@ def written(paths: Paths) -> list[Path]:
     return formats.written(paths.folder, paths.case_name)
 
 
+def made(paths: Paths) -> list[Path]:
+    """All that is made of the results and is there: the picture, other formats."""
+    picture = paths.of("preview")
+    return [*written(paths), *([picture] if picture.exists() else [])]
+
+
 def check(files: Iterable[Path], recorded: Origins) -> None:
     """Raises BadInputError when one of these files is not as it was recorded.
 
@@ -48,6 +55,43 @@ def is_new(path: Path, recorded: Origins) -> bool:
     return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
 
 
-def origins(files: Iterable[Path]) -> Origins:
-    """What is recorded of other formats that versectl wrote."""
-    return {path.name: Origin(atomic.sha256(path), VERSECTL, None) for path in files}
+def shown(*folders: Paths) -> dict[str, str]:
+    """Name -> SHA-256 of a case's centroids and masks, from the first folder that has them."""
+    found = {}
+    for stage in ("vertebrae", "segmentation"):
+        path = next((path for each in folders if (path := each.of(stage)).exists()), None)
+        if path is not None:
+            found[path.name] = atomic.sha256(path)
+    return found
+
+
+def outdated(files: Iterable[Path], recorded: Origins, present: Mapping[str, str]) -> list[Path]:
+    """Those of these files that show other centroids or masks than those present, see `shown`.
+
+    What a former version wrote shows what was recorded with it.
+    """
+    former = {name: recorded[name].sha256 for name in present if name in recorded}
+    shows = {path: recorded[path.name].shows if path.name in recorded else {} for path in files}
+    return [
+        path
+        for path, these in shows.items()
+        if any(
+            present.get(name) != sha256
+            for name, sha256 in (these or _shown_in(path, former)).items()
+        )
+    ]
+
+
+def origins(files: Iterable[Path], present: Mapping[str, str]) -> Origins:
+    """What is recorded of pictures and other formats that versectl wrote of what is present."""
+    return {
+        path.name: Origin(atomic.sha256(path), VERSECTL, None, shows=_shown_in(path, present))
+        for path in files
+    }
+
+
+def _shown_in(path: Path, present: Mapping[str, str]) -> dict[str, str]:
+    """What a file shows of what is present: markups hold centroids alone."""
+    if not path.name.endswith(markups.ENDING):
+        return dict(present)
+    return {name: sha256 for name, sha256 in present.items() if name.endswith(".json")}

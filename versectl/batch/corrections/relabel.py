@@ -5,7 +5,6 @@ these centres; only their numbers change. What is made of the CT, the preview an
 written again if the CT is given, and removed otherwise: a picture must not show former labels.
 """
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -17,8 +16,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import geometry, labels
-from versectl.batch import case as case_run
 from versectl.batch import transaction
+from versectl.batch.case_run import exports as case_exports
+from versectl.batch.case_run import reuse
 from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.transaction import Transaction
 from versectl.errors import BadInputError, first_few
@@ -36,7 +36,7 @@ from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
 from versectl.stages import pipeline
-from versectl.types import Flag, Known, Spine, Vertebrae
+from versectl.types import Flag, Known, Vertebrae
 
 #: From the vertebrae, and all labels of centroids and masks, to the new ones.
 Wanted = Callable[[Vertebrae, Collection[int]], Change]
@@ -101,8 +101,11 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
         raise BadInputError(f"{case.name} has these labels already; nothing was changed.")
     export_files.check(export_files.written(paths), former.recorded)
     former.write(change, making)
-    _write_records(former, change, making)
+    record = {**former.recorded, **_origins(former, change, making)}
+    _write_report(former, change, record, making)
     _draw(former, making)
+    record |= _exported(former, change, making)
+    provenance.write(case.name, record, making.of("provenance"))
     outdated = _outdated(paths, making)
     named_anew = nifti.each_of(making.folder, making.case_name)
     renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
@@ -129,6 +132,8 @@ class _Former:
         masks = paths.of("segmentation")
         if not masks.exists() and case.ct is None:
             raise BadInputError(f"{case.name} has no masks yet; give its CT as well (--ct).")
+        if case.ct is not None:
+            reuse.refuse_another_ct(case, paths)
         ct = None if case.ct is None else volume.read_ct(case.ct, case.series)
         placed = volume.read_placement(masks) if ct is None else ct.placement
         if centroid_files.corrected_markups(paths) is not None:
@@ -205,9 +210,8 @@ class _Former:
             wanted = exports.per_vertebra
             alone = bodies.alone(Vertebrae(ordered), label_map) if wanted else None
             return replace(found, bodies=alone)
-        nowhere = Spine(np.full(3, np.nan), math.nan)
-        known = Known(nowhere, Vertebrae(ordered), label_map)
-        return case_run.findings(self.case, known, self.ct, exports)
+        known = Known(vertebrae=Vertebrae(ordered), label_map=label_map)
+        return case_exports.findings(self.case, known, self.ct, exports)
 
 
 def _changed(held: Iterable[int], change: Change) -> tuple[int, ...]:
@@ -230,11 +234,9 @@ def _table(change: Change) -> NDArray[np.uint8]:
     return table
 
 
-def _write_records(former: _Former, change: Change, making: Paths) -> None:
-    """Write the provenance with this correction, and the report, if it is of these results."""
+def _write_report(former: _Former, change: Change, record: Origins, making: Paths) -> None:
+    """Write the report, if there is one of these results."""
     report = _present_report(former.paths)
-    record = {**former.recorded, **_origins(former, change, making)}
-    provenance.write(former.case.name, record, making.of("provenance"))
     if report is not None:
         files = {name: record[name] for name in report["files"] if name in record}
         content = relabelling.report(report, change, provenance.to_json(files))
@@ -256,16 +258,15 @@ def _draw(former: _Former, making: Paths) -> None:
 
 
 def _origins(former: _Former, change: Change, making: Paths) -> Origins:
-    """What made each of the new files."""
+    """What made the new centroids and masks."""
     recorded, paths = former.recorded, former.paths
-    centroid_file, masks, markups = map(making.of, ("vertebrae", "segmentation", "markups"))
+    centroid_file, masks = map(making.of, ("vertebrae", "segmentation"))
     old = recorded.get(centroid_file.name, Origin("", USER, _input_sha256(former)))
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     history = (*old.corrections, Correction(BY, change, now))
     new_sha256 = atomic.sha256(centroid_file)
     corrected = Origin(new_sha256, USER, old.input_sha256, corrections=history)
-    exported = export_files.origins(export_files.written(making))
-    origins = {centroid_file.name: corrected, **exported}
+    origins = {centroid_file.name: corrected}
     if masks.exists() and masks.name in recorded:
         origin = recorded[masks.name]
         untouched = origin.sha256 == atomic.sha256(paths.of("segmentation"))
@@ -274,10 +275,18 @@ def _origins(former: _Former, change: Change, making: Paths) -> Origins:
         if not untouched:
             origin = Origin("", USER, origin.input_sha256)
         origins[masks.name] = replace(origin, sha256=atomic.sha256(masks))
-    if markups.exists():
+    return origins
+
+
+def _exported(former: _Former, change: Change, making: Paths) -> Origins:
+    """What is recorded of the new picture, and of other formats."""
+    shown = export_files.shown(making, former.paths)
+    origins = export_files.origins(export_files.made(making), shown)
+    name = making.of("markups").name
+    if name in origins:
         only = former.shown(change)
         held = [new for new in change.values() if only is None or new in only]
-        origins[markups.name] = centroid_files.with_labels(exported[markups.name], held)
+        origins[name] = centroid_files.with_labels(origins[name], held)
     return origins
 
 
@@ -298,5 +307,5 @@ def _present_report(paths: Paths) -> dict[str, Any] | None:
 
 def _outdated(paths: Paths, making: Paths) -> list[Path]:
     """What shows the former labels, where it is not written anew."""
-    former = [*export_files.written(paths), paths.of("preview")]
-    return [p for p in former if p.exists() and not (making.folder / p.name).exists()]
+    former = export_files.made(paths)
+    return [path for path in former if not (making.folder / path.name).exists()]

@@ -131,7 +131,10 @@ def check(exports: Exports, case: Case) -> None:
 
 
 def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
-    """Write a case's exports into a folder, as far as it has something to show; their files."""
+    """Write a case's exports into a folder, as far as it has something to show; their files.
+
+    The folder has none of the case yet: what others would become of it is not looked at.
+    """
     shown = findings if exports.only is None else findings.limited_to(exports.only)
     possible = exports.possible(shown.labels, shown.measured)
     for name in set(exports.formats) - set(possible.formats):
@@ -141,16 +144,7 @@ def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
     for ending, file in possible.endings.items():
         paths.append(folder / f"{findings.case.name}{ending}")
         file.write(shown, paths[-1])
-    _drop_outdated_sr(folder / f"{findings.case.name}{DICOM_SEG}")
     return paths + (nifti.write_each(shown, folder) if exports.per_vertebra else [])
-
-
-def _drop_outdated_sr(seg: Path) -> None:
-    """Remove the DICOM SR beside a DICOM SEG if it refers to one that has been replaced."""
-    sr = seg.with_name(seg.name.removesuffix(DICOM_SEG) + DICOM_SR)
-    if seg.exists() and sr.exists() and not dicom_sr.refers_to(sr, seg):
-        log.info("%s is removed: it refers to the former %s", sr.name, seg.name)
-        sr.unlink()
 
 
 def present(folder: Path, case_name: str) -> Exports:
@@ -166,6 +160,12 @@ def present(folder: Path, case_name: str) -> Exports:
         kind = dicom_seg.kind_of(seg)
         formats = tuple(name for name in formats if SEG_KINDS.get(name, kind) == kind)
     return Exports(formats, bool(nifti.each_of(folder, case_name)))
+
+
+def is_of_another_seg(folder: Path, case_name: str, seg_folder: Path) -> bool:
+    """Whether a case's DICOM SR in a folder refers to another DICOM SEG than one elsewhere."""
+    sr, seg = folder / f"{case_name}{DICOM_SR}", seg_folder / f"{case_name}{DICOM_SEG}"
+    return sr.exists() and seg.exists() and not dicom_sr.refers_to(sr, seg)
 
 
 def in_dicom_seg(folder: Path, case_name: str) -> list[int] | None:

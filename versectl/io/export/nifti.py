@@ -42,15 +42,11 @@ def write_renamed(source: Path, table: NDArray[np.uint8], path: Path) -> None:
 def write_each(findings: Findings, folder: Path) -> list[Path]:
     """Write a mask of 0 and 1 for every vertebra that has voxels, and one of its body alone.
 
-    <case>_seg-L1_msk.nii.gz and <case>_seg-L1-body_msk.nii.gz, as far as bodies are known. The
-    folder's masks of other vertebrae go.
+    <case>_seg-L1_msk.nii.gz and <case>_seg-L1-body_msk.nii.gz, as far as bodies are known.
     """
-    former = each_of(folder, findings.case.name)
     written = _write_masks(findings, findings.label_map, (folder, ""))
     if findings.bodies is not None:
         written += _write_masks(findings, findings.bodies, (folder, BODY))
-    for path in set(former) - set(written):
-        path.unlink()
     return written
 
 

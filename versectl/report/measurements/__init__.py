@@ -11,23 +11,23 @@ import SimpleITK as sitk
 from versectl.report.measurements import bodies, curvature, masks
 from versectl.report.measurements.vertebra import Vertebra
 from versectl.report.measures import TO_NEXT, Curvature, Measurement, Measures, Plates
-from versectl.types import Result
+from versectl.types import Vertebrae
 
 __all__ = ["Curvature", "Measured", "Measurement", "Measures", "Plates", "of"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All measures of a result: of its vertebrae, head to foot, and of the spine's curves."""
+    """All measures of a scan: of its vertebrae, head to foot, and of the spine's curves."""
 
     vertebrae: tuple[Measurement, ...]
     curvature: Curvature
 
 
-def of(result: Result, ct: sitk.Image) -> Measured:
-    """Everything that is measured of a result; ct : Hounsfield units, on the label map's grid."""
-    found = masks.of(result.label_map, [*result.vertebrae])
-    parts = bodies.of(result.vertebrae, found)
+def of(vertebrae: Vertebrae, label_map: sitk.Image, ct: sitk.Image) -> Measured:
+    """Everything that is measured of vertebrae; ct : Hounsfield units, on the label map's grid."""
+    found = masks.of(label_map, [*vertebrae])
+    parts = bodies.of(vertebrae, found)
     seen = {label: Vertebra(label, found.get(label), part) for label, part in parts.items()}
     plates = {label: vertebra.plates for label, vertebra in seen.items()}
     rows = []

@@ -4,7 +4,7 @@ A result stays when the user made or changed its file, or when the same weights 
 CT and of the same preceding result. Everything else is computed again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from versectl.io.volume import CT
 from versectl.report import case_report, provenance
 from versectl.report.provenance import USER, VERSECTL, Origin, Origins
 from versectl.types import Known
+
+KEPT = "kept, its results are there already (--overwrite recomputes them, corrections included)"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Present:
     stays: Mapping[Stage, Origin] = field(default_factory=dict)
     needed: Path | None = None
     unknown: tuple[str, ...] = ()
+    was_of_another_ct: bool = False
+
+    @property
+    def yours(self) -> list[Stage]:
+        """Stages whose results stay since the user made or changed them."""
+        return [stage for stage, origin in self.stays.items() if origin.made_by == USER]
 
 
 def look(case: Case, job: Job) -> Present:
@@ -46,7 +54,9 @@ def look(case: Case, job: Job) -> Present:
     needed = _needed(case, job, paths)
     stays = {} if job.overwrite else _staying(job, paths, recorded, (input_sha256, needed))
     unknown = () if job.overwrite else _unknown(job, paths, recorded)
-    return Present(input_sha256, recorded, stays, needed, unknown)
+    former = _results_of(recorded, paths, job.command.makes, made_by=VERSECTL)
+    is_another = input_sha256 is not None and bool(former - {input_sha256})
+    return Present(input_sha256, recorded, stays, needed, unknown, is_another)
 
 
 def is_finished(job: Job, paths: Paths, present: Present) -> bool:
@@ -89,9 +99,27 @@ def read_any(paths: Paths, ct: CT) -> Known:
             known = case_files.read(known, stage, ct, paths.of(stage))
     path = paths.of("vertebrae")
     origin = provenance.read(paths.of("provenance"), paths.of("report")).get(path.name)
-    if known.vertebrae is None or origin is None or origin.sha256 != sha256(path):
+    if known.vertebrae is None or origin is None:
         return known
+    if origin.sha256 != sha256(path):
+        origin = replace(origin, made_by=USER)
     return replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
+
+
+def corrected(paths: Paths, recorded: Origins, stages: Iterable[Stage]) -> list[Path]:
+    """Those of the stages' files that are not as versectl wrote them."""
+    there = [paths.of(stage) for stage in stages if paths.of(stage).exists()]
+    return [path for path in there if not _is_own(path, recorded)]
+
+
+def refuse_another_ct(case: Case, paths: Paths) -> None:
+    """Raises BadInputError where the results that are there are of another CT."""
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    made_of = _results_of(recorded, paths, STAGES)
+    if made_of and layout.sha256(case) not in made_of:
+        raise BadInputError(
+            f"the results in {paths.folder} are of another CT; give theirs, or run run-all first."
+        )
 
 
 def has_outdated_masks(paths: Paths, recorded: Origins) -> bool:
@@ -111,6 +139,25 @@ def sha256(path: Path) -> str | None:
         return atomic.sha256(path)
     except OSError:
         return None
+
+
+def _is_own(path: Path, recorded: Origins) -> bool:
+    origin = recorded.get(path.name)
+    return origin is not None and origin.made_by == VERSECTL and origin.sha256 == sha256(path)
+
+
+def _results_of(
+    recorded: Origins, paths: Paths, stages: Iterable[Stage], made_by: str | None = None
+) -> set[str]:
+    """SHA-256 of the CTs that the results that are there are recorded to be of."""
+    origins = [recorded.get(paths.of(stage).name) for stage in stages if paths.of(stage).exists()]
+    return {
+        origin.input_sha256
+        for origin in origins
+        if origin is not None
+        and origin.input_sha256 is not None
+        and made_by in (None, origin.made_by)
+    }
 
 
 def _unknown(job: Job, paths: Paths, recorded: Origins) -> tuple[str, ...]:
@@ -158,7 +205,7 @@ def _staying(
         if found is not None:
             wanted = Origin(found, VERSECTL, input_sha256, job.models.identity(stage), preceding)
             origin = _origin(recorded.get(path.name), wanted)
-            if origin is not None and not _lacks_heatmap(stage, origin, job, paths):
+            if origin is not None and _is_wanted(stage, origin, job, paths):
                 stays[stage] = origin
         preceding = found if stage in stays else ""  # what is made of a new result is new
     return stays
@@ -174,7 +221,7 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
     if recorded.sha256 != wanted.sha256:  # changed since; when, nobody knows
         made_of = recorded.input_sha256 if recorded.made_by == VERSECTL else None
         input_sha256 = made_of or wanted.input_sha256  # in Python no CT's file was at hand
-        return Origin(wanted.sha256, USER, input_sha256, corrections=recorded.corrections)
+        return provenance.changed(recorded, wanted.sha256, input_sha256)
     if recorded.made_by == USER and recorded.input_sha256 is None:  # no CT was at hand
         return replace(recorded, input_sha256=wanted.input_sha256)
     if (
@@ -183,6 +230,13 @@ def _origin(recorded: Origin | None, wanted: Origin) -> Origin | None:
     ):
         return recorded
     return None
+
+
+def _is_wanted(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool:
+    """Whether a result is as precise as asked for, and has the heatmap asked for beside it."""
+    precision, engine = job.models.precision, origin.engine
+    is_precise = precision == "auto" or engine is None or engine.precision == precision
+    return is_precise and not _lacks_heatmap(stage, origin, job, paths)
 
 
 def _lacks_heatmap(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool:

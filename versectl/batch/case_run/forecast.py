@@ -1,0 +1,47 @@
+"""What would become of a case, in words; nothing is computed or written."""
+
+import os
+
+from versectl.batch.case_run import exports, reuse
+from versectl.batch.case_run.failures import without_folder
+from versectl.batch.case_run.reuse import KEPT, Present
+from versectl.batch.corrections import centroid_files
+from versectl.batch.job import Job
+from versectl.config import STAGES
+from versectl.errors import BadInputError
+from versectl.io import layout
+from versectl.io.case_files import Paths
+from versectl.io.export import formats
+from versectl.io.layout import Case
+from versectl.report import provenance
+
+
+def forecast(case: Case, job: Job) -> str:
+    """What do() would do with a case."""
+    try:
+        return _forecast(case, job, Paths(job.out, case.name))
+    except BadInputError as error:
+        return f"would fail: {without_folder(error, case)}"
+
+
+def _forecast(case: Case, job: Job, paths: Paths) -> str:
+    """The same; BadInputError when the case would fail."""
+    # unlike Path.exists, this raises for no folder that is closed to us
+    if not os.path.exists(layout.ct_of(case)):
+        raise BadInputError(f"{case.ct} does not exist.")
+    corrected = centroid_files.corrected_markups(paths)
+    if corrected is not None and job.keeps_vertebrae:
+        recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+        exports.refuse_to_lose(job, paths, Present(recorded=recorded, needed=corrected), STAGES)
+        return f"would be processed, with the corrections in {corrected.name}"
+    present = reuse.look(case, job)
+    finished = reuse.is_finished(job, paths, present)
+    if finished and exports.are_there(job, paths):
+        return KEPT
+    formats.check(job.exports, case)
+    made = [stage for stage in job.command.makes if stage not in present.stays]
+    exports.refuse_to_lose(job, paths, present, made)
+    if finished:
+        return "would be kept; missing formats or the picture would be written"
+    stays = [stage for stage in STAGES if stage in present.stays]
+    return f"would be processed, keeping {', '.join(stays)}" if stays else "would be processed"
