@@ -60,7 +60,7 @@ def loaded_at_once(path: Path) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "versectl" / "cli").glob("*.py")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((ROOT / "versectl" / "cli").rglob("*.py")), ids=name_of)
 def test_the_command_line_loads_click_only(path):
     assert loaded_at_once(path) <= LIGHT
 
@@ -74,7 +74,7 @@ def test_only_commands_and_the_api_know_the_evaluation():
 def test_commands_are_parse_call_write():
     commands = [
         node
-        for path in (ROOT / "versectl" / "cli").glob("*.py")
+        for path in (ROOT / "versectl" / "cli").rglob("*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef)
         and any("command" in ast.unparse(decorator) for decorator in node.decorator_list)

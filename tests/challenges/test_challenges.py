@@ -21,6 +21,7 @@ from versectl import geometry
 from versectl.batch import selection
 from versectl.batch.job import RUN_ALL, Job
 from versectl.challenges import grand_challenge, verse
+from versectl.challenges.sockets import Sockets
 from versectl.io import challenge_centroids, volume
 
 
@@ -81,9 +82,7 @@ def test_no_two_scans_of_a_challenge_share_a_name(run, tmp_path):
 
 @pytest.fixture
 def sockets(tmp_path):
-    return grand_challenge.Sockets(
-        tmp_path / "input", tmp_path / "output", None, "masks", "centres", "told"
-    )
+    return Sockets(tmp_path / "input", tmp_path / "output", None, "masks", "centres", "told")
 
 
 def ask(sockets, method, path):

@@ -14,7 +14,7 @@ from phantoms import CENTERS_MM, PIR, draw
 
 from versectl import geometry
 from versectl.cli import main as cli
-from versectl.cli import train
+from versectl.cli.commands import train
 from versectl.config import CrossValidationOptions
 from versectl.errors import BadInputError
 from versectl.io import atomic, centroids, challenge_centroids, volume

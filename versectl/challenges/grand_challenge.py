@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ import waitress
 
 from versectl.batch import case_run, outcome
 from versectl.batch.job import Job
+from versectl.challenges.sockets import Sockets
 from versectl.errors import BadInputError, VersectlError, explain, printable
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.layout import Case
@@ -37,27 +38,6 @@ log = logging.getLogger(__name__)
 
 #: What a server answers a request with.
 Reply = tuple[HTTPStatus, dict[str, object]]
-
-
-@dataclass(frozen=True)
-class Sockets:
-    """The folders, and the slugs a challenge gave its sockets; no input slug takes any image."""
-
-    input: Path
-    output: Path
-    ct: str | None
-    segmentation: str
-    centroids: str
-    report: str
-
-    @property
-    def masks(self) -> Path:
-        """The folder of the label map."""
-        return self.output / "images" / self.segmentation
-
-    def file(self, slug: str) -> Path:
-        """The JSON file of an output socket."""
-        return self.output / f"{slug}.json"
 
 
 def serve(sockets: Sockets, job: Job, host: str, port: int) -> None:

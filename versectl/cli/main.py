@@ -12,12 +12,14 @@ from types import FrameType
 
 import click
 
-from versectl.cli import (
+from versectl.cli.commands import (
     challenge,
     doctor,
     evaluate,
     predict,
+    relabel,
     report,
+    results,
     train,
     weights,
 )
@@ -116,8 +118,8 @@ def _end_after_grace(readable: int) -> None:
 
 for _command in (
     *(predict.localize_spine, predict.localize_vertebrae, predict.segment, predict.run_all),
-    *(predict.preview, predict.export_results, predict.relabel),
-    *(predict.series, predict.status, predict.collect),
+    *(results.preview, results.export_results, relabel.relabel),
+    *(results.series, results.status, results.collect),
     *(train.synth, train.train, train.cross_validate),
     *(report.report, report.view),
     *(evaluate.evaluate, evaluate.rank),

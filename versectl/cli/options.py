@@ -1,45 +1,32 @@
-"""Arguments and options that commands share, and how a command receives them: as frozen records."""
+"""Arguments and options that several commands share."""
 
-import functools
-import inspect
 import logging
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from versectl import labels
-from versectl.batch.selection import Selection
+from versectl.cli.parsing import FILE, Callback, gathered, matching, option
 from versectl.io import export
 from versectl.io.export import Format
 from versectl.networks import device
 
 if TYPE_CHECKING:
-    from versectl.batch.corrections.relabel import Wanted
-    from versectl.batch.job import Command as CaseCommand
-    from versectl.batch.job import Job
+    from versectl.batch.job import Command, Job
     from versectl.io.export.formats import Exports
 
 log = logging.getLogger("versectl")
 
-FILE = click.Path(path_type=Path)
+#: Files, folders or trees.
+Sources = tuple[Path, ...]
 
 PRECISIONS = ("auto", *device.PRECISIONS)
 
 ENGINES = ("auto", "tensorflow", "openvino", "jax", "torch")
-
-#: A click command's function, or what click makes of it.
-Command = Callable[..., Any]
-
-#: Adds an argument, an option or a record to a command.
-Decorator = Callable[[Command], Command]
-
-#: What click calls with an option's value; it returns the value to use.
-Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class RunOptions:
     def job(
         self,
         out: Path,
-        command: "CaseCommand",
+        command: "Command",
         given: Mapping[str, Path] | None = None,
         extras: frozenset[str] = frozenset(),
     ) -> "Job":
@@ -68,51 +55,20 @@ class RunOptions:
 
         computing = (self.engine, self.device, self.precision, self.gpu_memory_mb)
         models = loading.Models(self.weights, *computing, self.fast)
-        job = Job(out, command, models, self.overwrite, given, extras)
-        return replace(job, memory_gb=self.memory_gb)
-
-
-def option(*names: str, **settings: Any) -> Decorator:
-    """A click option that can also be set in the environment: --weights is VERSECTL_WEIGHTS."""
-    long = next(name for name in names if name.startswith("--"))
-    variable = "VERSECTL_" + long.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
-
-
-def adding(*decorators: Decorator) -> Decorator:
-    """A decorator that adds these arguments and options, in this order."""
-    return lambda command: functools.reduce(lambda f, add: add(f), reversed(decorators), command)
-
-
-def gathered(kind: Callable[..., object], name: str) -> Decorator:
-    """A decorator that hands a command the options of a record as one argument of this name."""
-    fields = tuple(inspect.signature(kind).parameters)
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def wrapper(**given: Any) -> Any:
-            record = kind(**{field: given.pop(field) for field in fields})
-            return command(**given, **{name: record})
-
-        return wrapper
-
-    return decorate
+        return Job(
+            out=out,
+            command=command,
+            models=models,
+            overwrite=self.overwrite,
+            given=given,
+            extras=extras,
+            memory_gb=self.memory_gb,
+        )
 
 
 def log_level(value: int) -> Callback:
     """A callback that sets the log level when its flag is given."""
     return lambda _ctx, _parameter, given: log.setLevel(value) if given else None
-
-
-def matching(pattern: str, described: str) -> Callback:
-    """A callback that refuses a value which does not match the pattern; None stays None."""
-
-    def check(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(pattern, value):
-            raise click.BadParameter(f"{value!r} is not {described}.")
-        return value
-
-    return check
 
 
 def parse_shard(
@@ -125,34 +81,6 @@ def parse_shard(
     if not match or int(match[1]) > int(match[2]):
         raise click.BadParameter(f"{value!r} is not i/N with i from 1 to N.")
     return int(match[1]), int(match[2])
-
-
-class InOutCommand(click.Command):
-    """A command on IN... OUT that takes -i IN -o OUT as well, as other tools spell it."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words, those of -i and -o as arguments."""
-        return super().parse_args(ctx, as_arguments(args))
-
-
-def as_arguments(words: Sequence[str]) -> list[str]:
-    """The words with the values of -i and -o at their end, as IN... OUT.
-
-    >>> as_arguments(["-i", "a", "--preview", "-o", "out", "-i", "b"])
-    ['--preview', 'a', 'b', 'out']
-    """
-    given: dict[str, list[str]] = {"-i": [], "-o": []}
-    rest, left = [], iter(words)
-    for word in left:
-        if word in given:
-            given[word].append(next(left, ""))
-        else:
-            rest.append(word)
-    if not given["-i"] and not given["-o"]:
-        return rest
-    if not given["-i"] or len(given["-o"]) != 1:
-        raise click.UsageError("-i IN and -o OUT go together; give -i for each IN, and -o once.")
-    return [*rest, *given["-i"], *given["-o"]]
 
 
 #: What most commands work on: files, folders or trees, and the folder for results.
@@ -259,38 +187,6 @@ SHARD = option(
 
 LIMIT = option("--limit", type=click.IntRange(min=1), help="Process at most this many cases.")
 
-#: For every command that works on a batch of cases; reaches it as `selection`.
-BATCH = (
-    SERIES,
-    MANIFEST,
-    SHARD,
-    LIMIT,
-    option(
-        "--timeout-s",
-        type=click.FloatRange(min=0, min_open=True),
-        help="Time limit per case, in seconds.",
-    ),
-    option("--scheduler", metavar="ADDRESS", help="Run the cases on this Dask cluster."),
-    option(
-        "--local-workers",
-        type=click.IntRange(min=1),
-        help="Process this many cases at a time, each in its own processes (uses Dask).",
-    ),
-    option("--dry-run", is_flag=True, help="List the cases and what would be done with each."),
-    gathered(Selection, "selection"),
-)
-
-
-def part(
-    series: str | None, manifest: Path | None, shard: tuple[int, int] | None, limit: int | None
-) -> Selection:
-    """Which cases, for commands that run no network."""
-    return Selection(manifest=manifest, shard=shard, limit=limit, series=series)
-
-
-#: For commands that work on the results of a batch; reaches them as `selection`.
-PART = (SERIES, MANIFEST, SHARD, LIMIT, gathered(part, "selection"))
-
 
 def parse_vertebrae(
     _ctx: click.Context, _parameter: click.Parameter, value: str | None
@@ -309,23 +205,6 @@ def exports(
     from versectl.io.export.formats import Exports
 
     return Exports(formats, per_vertebra, vertebrae)
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What run-all writes beside the results, and whether a flag changes how it ends."""
-
-    preview: bool
-    formats: tuple[Format, ...]
-    per_vertebra: bool
-    vertebrae: tuple[int, ...] | None
-    strict: bool
-
-    def asked(self, job: "Job") -> "Job":
-        """The same job, with these wishes."""
-        extras = frozenset({"preview"} if self.preview else ())
-        wanted = exports(self.formats, self.per_vertebra, self.vertebrae)
-        return replace(job, extras=extras, exports=wanted, strict=self.strict)
 
 
 #: Other formats.
@@ -349,110 +228,3 @@ EXPORTS = (
         help="Vertebrae that --format and --per-vertebra write, such as T10-L5. Default: all.",
     ),
 )
-
-#: For commands that write all results; reaches them as `beside`.
-BESIDE = (
-    option("--preview", is_flag=True, help="Also write a picture, <case>_preview.png."),
-    *EXPORTS,
-    option(
-        "--strict",
-        is_flag=True,
-        help="End with code 4 if a flag of severity error says that a result is likely wrong.",
-    ),
-    gathered(Beside, "beside"),
-)
-
-
-def parse_shift(_ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int | None:
-    """A shift other than 0; None stays None."""
-    if value == 0:
-        raise click.BadParameter("a shift by 0 changes nothing.")
-    return value
-
-
-def parse_renames(
-    _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[tuple[int, int], ...]:
-    """The pairs of labels of L3=L4, ..."""
-    pairs = []
-    for value in values:
-        old, _, new = value.partition("=")
-        pairs.append((parse_label(old, value), parse_label(new, value)))
-    return tuple(pairs)
-
-
-def parse_anchor(
-    _ctx: click.Context, _parameter: click.Parameter, value: str | None
-) -> tuple[int, tuple[float, float, float]] | None:
-    """The label and the point of L5@x,y,z; None stays None."""
-    if value is None:
-        return None
-    name, _, point = value.partition("@")
-    label = parse_label(name, value)
-    try:
-        x, y, z = map(float, point.split(","))
-    except ValueError:
-        x = y = z = math.nan
-    if not all(map(math.isfinite, (x, y, z))):
-        raise click.BadParameter(f"{value!r} has no point; write it as L5@12.5,-30,415.")
-    return label, (x, y, z)
-
-
-def parse_label(name: str, within: str) -> int:
-    """A vertebra's label by its name."""
-    label = labels.NUMBERS.get(name.strip().upper())
-    if label is None:
-        raise click.BadParameter(f"{within!r} names no vertebra {name!r}; use C1 to L6 and T13.")
-    return label
-
-
-@dataclass(frozen=True)
-class Labels:
-    """How the labels of a case are to change: one of three ways."""
-
-    shift: int | None
-    renames: tuple[tuple[int, int], ...]
-    anchor: tuple[int, tuple[float, float, float]] | None
-
-    def change(self) -> "Wanted":
-        """What makes the new labels of the old ones; UsageError unless one way is given."""
-        from versectl.report import relabelling
-
-        if (self.shift is not None) + bool(self.renames) + (self.anchor is not None) != 1:
-            raise click.UsageError("Give one of --shift, --set and --anchor.")
-        if self.shift is not None:
-            return functools.partial(relabelling.shifted, by=self.shift)
-        if self.anchor is not None:
-            return functools.partial(relabelling.anchored, anchor=self.anchor)
-        return functools.partial(relabelling.renamed, pairs=self.renames)
-
-
-#: New labels of a case; reach the command as a record.
-RELABEL = (
-    option(
-        "--shift",
-        type=int,
-        callback=parse_shift,
-        help="Levels to move all labels down: +1 makes L1 L2, -1 makes L1 T12.",
-    ),
-    option(
-        "--set",
-        "renames",
-        metavar="OLD=NEW",
-        multiple=True,
-        callback=parse_renames,
-        help="New label for one vertebra, such as L3=L4; may be given several times.",
-    ),
-    option(
-        "--anchor",
-        metavar="LABEL@X,Y,Z",
-        callback=parse_anchor,
-        help="Label of the vertebra at a point (LPS, mm), such as L5@12,-30,415; the others are "
-        "counted from it.",
-    ),
-)
-
-
-def common(command: Command) -> Command:
-    """Adds IN, OUT and the options of every command that runs networks on a batch of cases."""
-    return adding(*SOURCES_OUT, *RUN, *BATCH, *VERBOSITY)(command)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from versectl.cli.options import FILE, VERBOSITY, Decorator, adding, gathered, option
+from versectl.cli.options import VERBOSITY
+from versectl.cli.parsing import FILE, Decorator, adding, gathered, option
 
 if TYPE_CHECKING:
     from versectl.evaluation import Options, Report

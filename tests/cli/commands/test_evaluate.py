@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 from versectl.evaluation import numbering, reading
 
-from versectl.cli import evaluate as commands
+from versectl.cli.commands import evaluate as commands
 from versectl.io import volume
 
 

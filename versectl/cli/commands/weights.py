@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from versectl import config
-from versectl.cli.options import FILE, WEIGHTS, adding, option
+from versectl.cli.options import WEIGHTS
+from versectl.cli.parsing import FILE, adding, option
 
 
 @click.group()

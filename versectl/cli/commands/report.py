@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from versectl.cli.options import FILE, SERIES, VERBOSITY, adding, gathered, option
+from versectl.cli.options import SERIES, VERBOSITY
+from versectl.cli.parsing import FILE, adding, gathered, option
 
 if TYPE_CHECKING:
     from versectl.io.layout import Case

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from versectl.cli.options import DEVICE, ENGINE, PRECISION, VERBOSITY, WEIGHTS, adding, option
+from versectl.cli.options import DEVICE, ENGINE, PRECISION, VERBOSITY, WEIGHTS
+from versectl.cli.parsing import adding, option
 
 if TYPE_CHECKING:
     from versectl.types import Engine, Models

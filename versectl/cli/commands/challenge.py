@@ -1,38 +1,15 @@
 """Commands that speak the challenges' protocols."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from versectl.cli.options import (
-    FILE,
-    RUN,
-    VERBOSITY,
-    Decorator,
-    RunOptions,
-    adding,
-    gathered,
-    matching,
-    option,
-)
+from versectl.challenges.sockets import Sockets
+from versectl.cli.options import RUN, VERBOSITY, RunOptions
+from versectl.cli.parsing import FILE, Decorator, adding, gathered, matching, option
 
 #: A slug leads to no other folder.
 SLUG = matching(r"[a-z0-9-]+", "made of small letters, digits and dashes")
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """Options of serve-challenge: folders, the slugs of the challenge's sockets, the address."""
-
-    input: Path
-    output: Path
-    ct: str | None
-    segmentation: str
-    centroids: str
-    report: str
-    host: str
-    port: int
 
 
 def slug(name: str, default: str | None, help_text: str) -> Decorator:
@@ -78,9 +55,9 @@ def challenge(source: Path, out: Path, layout: str, options: RunOptions) -> None
     show_default=True,
     help="Port to listen on.",
 )
-@gathered(ServeOptions, "serving")
+@gathered(Sockets, "sockets")
 @adding(*RUN, *VERBOSITY)
-def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
+def serve_challenge(options: RunOptions, sockets: Sockets, host: str, port: int) -> None:
     """Serve grand-challenge.org over HTTP.
 
     Answers GET /health and POST /invoke; reads --input, writes --output.
@@ -88,13 +65,5 @@ def serve_challenge(options: RunOptions, serving: ServeOptions) -> None:
     from versectl.batch.job import RUN_ALL
     from versectl.challenges import grand_challenge
 
-    sockets = grand_challenge.Sockets(
-        input=serving.input,
-        output=serving.output,
-        ct=serving.ct,
-        segmentation=serving.segmentation,
-        centroids=serving.centroids,
-        report=serving.report,
-    )
     job = options.job(Path(), RUN_ALL)
-    grand_challenge.serve(sockets, job, serving.host, serving.port)
+    grand_challenge.serve(sockets, job, host, port)

@@ -6,16 +6,8 @@ from pathlib import Path
 import click
 
 from versectl import config
-from versectl.cli.options import (
-    DEVICE,
-    FILE,
-    PRECISION,
-    VERBOSITY,
-    Decorator,
-    adding,
-    gathered,
-    option,
-)
+from versectl.cli.options import DEVICE, PRECISION, VERBOSITY
+from versectl.cli.parsing import FILE, Decorator, adding, gathered, option
 from versectl.config import CrossValidationOptions, TrainingOptions
 
 log = logging.getLogger("versectl")
