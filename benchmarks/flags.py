@@ -21,7 +21,7 @@ from versectl.io import case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import anatomy, case_report, measurements, provenance, quality
+from versectl.report import anatomy, measurements, provenance, quality, reading
 from versectl.report.measurements import Measured, Measures
 from versectl.report.measures import names, values
 from versectl.types import Flag, Result, Spine, Vertebra, Vertebrae
@@ -99,7 +99,7 @@ def result_of(paths: Paths, ct: CT) -> Result:
         )
         for label, v in centers.items()
     }
-    report = case_report.read(paths.of("report"))
+    report = reading.read(paths.of("report"))
     assert report is not None
     label_map = volume.read_labels(paths.of("segmentation"))
     return Result(Spine(np.zeros(3), 1.0), Vertebrae(found, report.numbering), label_map)

@@ -28,7 +28,7 @@ from versectl import geometry
 from versectl.batch import selection
 from versectl.errors import VersectlError, explain
 from versectl.io import case_files, centroids, challenge_centroids, volume
-from versectl.report import case_report
+from versectl.report import reading
 from versectl.types import Known
 
 #: Longer than any file of this size may take.
@@ -93,7 +93,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         ),
         "centroids, as ours": (json.dumps([direction, *points]), centroids.read),
         "spine": (json.dumps(spine), lambda path: case_files.read(Known(), "spine", as_read, path)),
-        "report": (json.dumps(report), case_report.read),
+        "report": (json.dumps(report), reading.read),
         "manifest": (rows, lambda path: selection.read_manifest(path, folder)),
     }
     if find_spec("pydicom"):

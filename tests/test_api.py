@@ -116,6 +116,7 @@ def test_a_later_run_computes_anew_what_was_saved(found, ct_file, run, tmp_path)
     assert record["lumbar_ctd.json"]["vertebrae"].keys() == set(NAMES)
     report = json.loads((tmp_path / "lumbar_report.json").read_text())
     assert report["files"] == record
+    assert report["input"] == {"file": None, "sha256": None}
     assert run("run-all", ct_file, tmp_path).exit_code == 0
     report = json.loads((tmp_path / "lumbar_report.json").read_text())
     assert report["kept"] == []

@@ -234,7 +234,7 @@ def _write(result: Result, making: Paths) -> list[Path]:
     for stage in STAGES:
         case_files.write(known, stage, result.ct, making.of(stage))
     origins = _origins(found, result.engine, making)
-    record = case_report.Record(making.case_name, None, origins, engine=result.engine)
+    record = case_report.Record(None, None, origins, engine=result.engine)
     report = case_report.done(making.case_name, result.ct, found, record)
     atomic.write_json(report, making.of("report"))
     provenance.write(making.case_name, origins, making.of("provenance"))

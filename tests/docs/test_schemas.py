@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import versectl
 from versectl.io import atomic, volume
 from versectl.networks import weights
 from versectl.stages import pipeline
@@ -40,6 +41,13 @@ def test_all_files_of_a_case(run, ct_file, out):
     assert {path.name.removeprefix("lumbar") for path in written} == set(ENDINGS)
     for path in written:
         check(path)
+
+
+def test_files_saved_from_python_follow_their_schemas(models, ct, tmp_path):
+    files = versectl.save(versectl.run(ct, models), tmp_path, "lumbar")
+    for path in files:
+        if path.suffix == ".json":
+            check(path)
 
 
 def test_files_of_a_case_with_a_correction(run, ct_file, out):

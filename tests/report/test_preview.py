@@ -10,7 +10,7 @@ from phantoms import BONE, CENTERS_MM, FAT, LPS, PIR, draw, oblique
 
 from versectl import geometry, labels
 from versectl.io import atomic
-from versectl.report import case_report, preview
+from versectl.report import preview, reading
 from versectl.report.preview import drawing, layout, planes, words
 from versectl.report.preview.words import ERROR, WARNING, Shown
 from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
@@ -291,7 +291,7 @@ def drawn(monkeypatch):
 def test_pictures_have_the_flags_and_the_certainty_of_the_report(run, ct_file, out, drawn):
     run("run-all", ct_file, out, "--preview")
     run("preview", ct_file, out)
-    report = case_report.read(out / "lumbar_report.json")
+    report = reading.read(out / "lumbar_report.json")
     for shown in drawn:
         assert shown.flags == report.flags
         rows = [(row.peak, row.confidence) for row in report.vertebrae]
@@ -319,5 +319,5 @@ def test_a_corrected_level_is_drawn_with_the_flags_of_the_new_labels(run, ct_fil
     assert result.exit_code == 0, result.output
     shown = drawn[-1]
     assert [labels.NAMES[label] for label in shown.vertebrae] == ["T12", "L1", "L4"]
-    assert shown.flags == case_report.read(out / "lumbar_report.json").flags
+    assert shown.flags == reading.read(out / "lumbar_report.json").flags
     assert "gap" in [flag.code for flag in shown.flags]

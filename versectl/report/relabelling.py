@@ -13,7 +13,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.errors import BadInputError
-from versectl.report import anatomy, case_report, levels, order, quality
+from versectl.report import anatomy, case_report, levels, order, quality, reading
 from versectl.report.measurements import Plates, curvature
 from versectl.report.measures import TO_NEXT, Sheet
 from versectl.types import Flag, Vertebra
@@ -190,7 +190,7 @@ def _renamed_row(row: Mapping[str, Any], change: Change) -> dict[str, Any]:
 
 def _angles(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The rows and the curves of the spine: angles between the endplates that these labels have."""
-    plates = {row["label"]: case_report.parse_plates(row) for row in rows}
+    plates = {row["label"]: reading.parse_plates(row) for row in rows}
     return {
         "vertebrae": [_with_angles(row, plates) for row in rows],
         "curvature": case_report.measures_to_json(curvature.of_spine(plates)),
@@ -219,7 +219,7 @@ def _flags(
         *levels.variants(found),
         *levels.unusual_distances(found),
         *quality.gaps(found),
-        *anatomy.of_volumes({row["label"]: case_report.parse_volume_ml(row) for row in rows}),
+        *anatomy.of_volumes({row["label"]: reading.parse_volume_ml(row) for row in rows}),
     ]
     kept = [
         _renamed_flag(flag, change)

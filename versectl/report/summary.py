@@ -9,9 +9,9 @@ from pathlib import Path
 from versectl import labels
 from versectl.errors import BadInputError, first_few, printable
 from versectl.io import atomic
-from versectl.report import case_report, levels
-from versectl.report.case_report import Report
+from versectl.report import levels, reading
 from versectl.report.measures import Curvature, Measures, names, values
+from versectl.report.reading import Report
 from versectl.types import Numbering
 
 #: Failures that are shown one by one.
@@ -79,7 +79,7 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
     if not Path(out).is_dir():
         raise BadInputError(f"{out} is not a folder; give the OUT of run-all.")
     found = {
-        file.name.removesuffix(ENDING): case_report.read(file)
+        file.name.removesuffix(ENDING): reading.read(file)
         for file in sorted(Path(out).glob(f"*{ENDING}"))
     }
     reports = {name: report for name, report in found.items() if report is not None}
@@ -99,8 +99,8 @@ def of_results(out: Path) -> Overview:
 
 def text(overview: Overview) -> str:
     """How far the batch is, for people."""
-    done, failed = _with_status(overview, case_report.DONE), _failed(overview)
-    no_spine = _with_status(overview, case_report.NO_SPINE)
+    done, failed = _with_status(overview, reading.DONE), _failed(overview)
+    no_spine = _with_status(overview, reading.NO_SPINE)
     shown = f", no spine in view {len(no_spine)}" if no_spine else ""
     lines = [f"done {len(done)}{shown}, failed {len(failed)}, working {len(overview.working)}"]
     lines += [f"  {name} failed: {message}" for name, message in list(failed.items())[:SHOWN]]
@@ -131,14 +131,14 @@ def outdated(overview: Overview) -> list[str]:
 def as_json(overview: Overview) -> str:
     """The same for programs."""
     content = {
-        "done": len(_with_status(overview, case_report.DONE)),
-        "no_spine": _with_status(overview, case_report.NO_SPINE),
+        "done": len(_with_status(overview, reading.DONE)),
+        "no_spine": _with_status(overview, reading.NO_SPINE),
         "failed": _failed(overview),
         "likely_wrong": _likely_wrong(overview),
         "levels": {
             name: _levels(report)
             for name, report in overview.reports.items()
-            if report.status == case_report.DONE
+            if report.status == reading.DONE
         },
         "working": list(overview.working),
         "interrupted": list(overview.interrupted),
@@ -174,7 +174,7 @@ def _with_status(overview: Overview, status: str) -> list[str]:
 
 def _failed(overview: Overview) -> dict[str, str]:
     reports = overview.reports.items()
-    return {n: report.error for n, report in reports if report.status == case_report.FAILED}
+    return {n: report.error for n, report in reports if report.status == reading.FAILED}
 
 
 def _likely_wrong(overview: Overview) -> dict[str, list[str]]:
@@ -182,7 +182,7 @@ def _likely_wrong(overview: Overview) -> dict[str, list[str]]:
     codes = {
         name: [flag.code for flag in report.flags if flag.severity == "error"]
         for name, report in overview.reports.items()
-        if report.status == case_report.DONE
+        if report.status == reading.DONE
     }
     return {name: found for name, found in codes.items() if found}
 

@@ -14,7 +14,7 @@ from versectl.io.export.findings import Findings, is_measured
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, measures
+from versectl.report import measures, reading
 from versectl.stages import pipeline
 from versectl.types import Known, Vertebrae
 
@@ -57,7 +57,7 @@ def _is_drawn(job: Job, paths: Paths) -> bool:
 
 
 def _are_written(exports: Exports, paths: Paths) -> bool:
-    report = case_report.read(paths.of("report"))
+    report = reading.read(paths.of("report"))
     if report is None:
         return not exports
     masked = {row.label: measures.values(row.measures) for row in report.with_mask}

@@ -9,7 +9,7 @@ from versectl.errors import FlaggedError, VersectlError
 from versectl.io import layout
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import case_report
+from versectl.report import reading
 
 
 def failure(case: Case, error: VersectlError) -> Outcome:
@@ -35,7 +35,7 @@ def with_former(error: VersectlError) -> VersectlError:
 
 def flagged(case: Case, out: Path) -> FlaggedError | None:
     """What the report says of a result that is likely wrong; None where it says no such thing."""
-    report = case_report.read(Paths(out, case.name).of("report"))
+    report = reading.read(Paths(out, case.name).of("report"))
     flags = () if report is None else report.flags
     codes = [flag.code for flag in flags if flag.severity == "error"]
     if not codes:

@@ -19,7 +19,7 @@ from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, provenance, quality
+from versectl.report import case_report, provenance, quality, reading
 from versectl.report.case_report import Record
 from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.types import Flag, Known
@@ -155,7 +155,7 @@ class Results:
 
     def _present_flags(self, ct: CT, known: Known) -> Sequence[Flag]:
         """What the report says of the results that are there; what they show if it is of others."""
-        report = case_report.read(self.paths.of("report"))
+        report = reading.read(self.paths.of("report"))
         if report is not None and report.is_of(self.paths.folder):
             return report.flags
         found = known.vertebrae

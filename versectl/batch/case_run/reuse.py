@@ -16,7 +16,7 @@ from versectl.io import atomic, case_files, layout
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, provenance
+from versectl.report import provenance, reading
 from versectl.report.provenance import USER, VERSECTL, Origin, Origins
 from versectl.types import Known
 
@@ -162,8 +162,8 @@ def _results_of(
 
 def _unknown(job: Job, paths: Paths, recorded: Origins) -> tuple[str, ...]:
     """Results that a former version left behind a failed run: its own, or corrected by hand."""
-    report = case_report.read(paths.of("report"))
-    if report is None or report.is_current_format or report.status != case_report.FAILED:
+    report = reading.read(paths.of("report"))
+    if report is None or report.is_current_format or report.status != reading.FAILED:
         return ()
     there = [paths.of(stage) for stage in job.command.makes if paths.of(stage).exists()]
     return tuple(path.name for path in there if path.name not in recorded)
@@ -254,7 +254,7 @@ def _lacks_heatmap(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool
 
 def _is_as_reported(paths: Paths, present: Present) -> bool:
     """Whether the report is of this CT and of the files as they are."""
-    report = case_report.read(paths.of("report"))
+    report = reading.read(paths.of("report"))
     if report is None or not report.is_finished:
         return False
     files = {paths.of(stage).name: origin.sha256 for stage, origin in present.stays.items()}

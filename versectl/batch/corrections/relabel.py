@@ -31,7 +31,7 @@ from versectl.io.export.formats import NEED_DICOM, Exports
 from versectl.io.images.placement import Placement
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import case_report, provenance, quality, relabelling
+from versectl.report import provenance, quality, reading, relabelling
 from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
@@ -250,7 +250,7 @@ def _draw(former: _Former, making: Paths) -> None:
     from versectl.report import preview
 
     found = case_files.read_vertebrae(former.placed.own, making.of("vertebrae"))
-    masks, report = making.of("segmentation"), case_report.read(making.of("report"))
+    masks, report = making.of("segmentation"), reading.read(making.of("report"))
     flags = quality.of_vertebrae(found, former.ct.image) if report is None else report.flags
     shown = preview.Shown(former.case.name, found, tuple(flags))
     label_map = volume.read_labels(masks) if masks.exists() else None
@@ -300,9 +300,9 @@ def _input_sha256(former: _Former) -> str | None:
 
 def _present_report(paths: Paths) -> dict[str, Any] | None:
     """The report's content, if it is of the files as they are."""
-    report = case_report.read(paths.of("report"))
+    report = reading.read(paths.of("report"))
     current = report is not None and report.is_of(paths.folder)
-    return case_report.read_done(paths.of("report")) if current else None
+    return reading.read_done(paths.of("report")) if current else None
 
 
 def _outdated(paths: Paths, making: Paths) -> list[Path]:

@@ -10,8 +10,8 @@ from versectl.errors import BadInputError
 from versectl.io import atomic, centroids
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
-from versectl.report import case_report, quality
-from versectl.report.case_report import Report
+from versectl.report import quality, reading
+from versectl.report.reading import Report
 from versectl.types import Flag, Numbering, Severity
 
 #: Severities, the mildest first.
@@ -88,7 +88,7 @@ class CaseView:
 def read(out: Path, name: str) -> CaseView:
     """A case of an output folder; BadInputError where its report cannot be read."""
     paths = Paths(out, name)
-    report = case_report.read(paths.of("report"))
+    report = reading.read(paths.of("report"))
     if report is None:
         raise BadInputError(f"{paths.of('report')} cannot be read; run the case again.")
     try:
@@ -161,7 +161,12 @@ def _centroids(path: Path) -> Centroids | None:
 def _facts(content: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """What made the result, in groups."""
     scan, grid = content["input"], content.get("grid")
-    facts = {"Scan": [("file", str(scan["file"])), ("SHA-256", str(scan["sha256"] or "not known"))]}
+    facts = {
+        "Scan": [
+            ("file", str(scan["file"] or "not known")),
+            ("SHA-256", str(scan["sha256"] or "not known")),
+        ]
+    }
     if grid:
         facts["Scan"] += [(name, " x ".join(map(str, grid[key]))) for name, key in _GRID.items()]
     facts["Files"] = [(name, _origin(entry)) for name, entry in content.get("files", {}).items()]

@@ -17,7 +17,7 @@ from versectl.errors import explain
 from versectl.io import layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import case_report, preview
+from versectl.report import preview, reading
 from versectl.report.page import volumes
 from versectl.report.page.case import CaseView, VertebraView
 from versectl.report.page.volumes import Volumes
@@ -47,7 +47,7 @@ class Looks:
 def of(out: Path, view: CaseView, source: Case | None) -> Looks:
     """What can be shown of a case; where something cannot, why."""
     paths = Paths(out, view.name)
-    if view.status == case_report.FAILED:
+    if view.status == reading.FAILED:
         return Looks()
     try:
         label_map = volume.read_labels(paths.of("segmentation"))

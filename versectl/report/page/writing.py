@@ -17,7 +17,7 @@ from versectl.io import atomic, layout
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
-from versectl.report import case_report, summary
+from versectl.report import reading, summary
 from versectl.report.page import accuracy, case, looks, rendering, viewer
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Overview
 
@@ -72,7 +72,7 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
         bar.update()
     index = Overview(entries, unreadable, sources.evaluation)
     _write_text(rendering.index(batch, index), out / INDEX)
-    shown = [n for n, report in overview.reports.items() if report.status != case_report.FAILED]
+    shown = [n for n, report in overview.reports.items() if report.status != reading.FAILED]
     lacking = [name for name in shown if name not in sources.cts]
     if lacking:
         log.info("No CT given (--ct), so that the viewer shows masks alone: %s", first_few(lacking))

@@ -1,0 +1,184 @@
+"""<case>_report.json read back; case_report.py writes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+
+from versectl import labels
+from versectl.io import atomic
+from versectl.report import levels, provenance
+from versectl.report.measures import Curvature, Measures, Plates, names
+from versectl.types import Flag, Numbering, Severity
+
+#: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
+SCHEMA_VERSION = 2
+
+#: NO_SPINE : done, and the scan shows no vertebra.
+DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
+
+T = TypeVar("T", Measures, Curvature)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A vertebra in a report; NaN is what is not known."""
+
+    label: int
+    name: str
+    center_mm: tuple[float, float, float]
+    peak: float
+    confidence: float
+    at_border: bool
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is read back from a report.
+
+    files : result file -> its SHA-256. error, exit_code : empty and 0 when the case is done.
+    levels_by : who has the last word on the labels, "versectl" or "user"; None where nobody tells.
+    """
+
+    status: str
+    error: str
+    exit_code: int
+    warnings: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    vertebrae: tuple[Row, ...]
+    numbering: Numbering | None
+    levels_by: str | None
+    curvature: Curvature
+    files: Mapping[str, str]
+    input_sha256: str | None
+    seconds: float
+    peak_memory_mb: int | None
+    version: str
+    is_current_format: bool
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the case has its results."""
+        return self.status in (DONE, NO_SPINE)
+
+    @property
+    def with_mask(self) -> list[Row]:
+        """The vertebrae that have a voxel."""
+        without = {flag.vertebra for flag in self.flags if flag.code == "centre_without_mask"}
+        return [row for row in self.vertebrae if row.name not in without]
+
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """The JSON files in a folder that are no longer those that it names.
+
+        Masks are not looked at: of thousands of cases that would take long.
+        """
+        small = [name for name in self.files if name.endswith(".json")] if self.is_finished else []
+        return tuple(name for name in small if self._is_other(folder / name))
+
+    def is_of(self, folder: Path) -> bool:
+        """Whether the result files in a folder are those that it names."""
+        return self.is_finished and not any(self._is_other(folder / name) for name in self.files)
+
+    def _is_other(self, path: Path) -> bool:
+        """Whether a file that it names is gone or has changed."""
+        return not path.exists() or atomic.sha256(path) != self.files[path.name]
+
+
+def read(path: Path) -> Report | None:
+    """A report as done() or failed() made it; None when there is none or it is something else.
+
+    Reports of version 1 are read as well.
+    """
+    try:
+        return _parse(atomic.read_json(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def read_done(path: Path) -> dict[str, Any] | None:
+    """The content of a finished case's report; None when it is no such one, or an older version."""
+    report = read(path)
+    if report is None or not report.is_current_format or report.status != DONE:
+        return None
+    content: Any = atomic.read_json(path)
+    return content
+
+
+def parse_plates(row: Mapping[str, Any]) -> Plates:
+    """The endplates in a row; none in one of a former version."""
+    found = row.get("endplates", {})
+    return Plates(**{key: None if at is None else np.array(at) for key, at in found.items()})
+
+
+def parse_volume_ml(row: Mapping[str, Any]) -> float:
+    """The volume in a row; NaN where it is not measured."""
+    return atomic.number(row.get("volume_ml"))
+
+
+def _parse(content: Any) -> Report:
+    if content["status"] not in (DONE, NO_SPINE, FAILED):
+        raise ValueError(content["status"])
+    error = content.get("error", {})
+    return Report(
+        status=content["status"],
+        error=str(error.get("message", "")),
+        exit_code=int(error.get("exit_code", 0)),
+        warnings=tuple(map(str, content.get("warnings", ()))),
+        flags=tuple(map(_parse_flag, content.get("flags", ()))),
+        vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
+        numbering=levels.from_json(content.get("numbering")),
+        levels_by=_levels_by(content),
+        curvature=_parse_measures(content.get("curvature", {}), Curvature),
+        files=_parse_files(content),
+        input_sha256=content["input"]["sha256"],
+        seconds=round(sum(map(float, content["seconds"].values())), 2),
+        peak_memory_mb=content["peak_memory_mb"],
+        version=str(content["versions"]["versectl"]),
+        is_current_format=content.get("schema_version") == SCHEMA_VERSION,
+    )
+
+
+def _levels_by(content: Any) -> str | None:
+    """Of centroids that the user moved, the labels may still be versectl's."""
+    if content.get("numbering"):
+        return provenance.VERSECTL
+    files = content.get("files", {})
+    return next((str(files[n]["made_by"]) for n in files if n.endswith("_ctd.json")), None)
+
+
+def _parse_files(content: Any) -> dict[str, str]:
+    if "outputs" in content:  # version 1
+        return {str(name): str(sha256) for name, sha256 in content["outputs"].items()}
+    return {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
+
+
+def _parse_flag(content: Any) -> Flag:
+    """A flag; ValueError when it is of no known severity or names no vertebra."""
+    texts: Any = {name: None if value is None else str(value) for name, value in content.items()}
+    flag = Flag(**texts)
+    if flag.severity not in get_args(Severity) or flag.vertebra not in (None, *labels.NUMBERS):
+        raise ValueError(flag)
+    return flag
+
+
+def _parse_row(row: Any) -> Row:
+    x, y, z = map(float, row["center_mm"])
+    return Row(
+        label=int(row["label"]),
+        name=labels.NAMES[int(row["label"])],
+        center_mm=(x, y, z),
+        peak=atomic.number(row["peak"]),
+        confidence=atomic.number(row.get("confidence")),
+        at_border=bool(row["at_border"]),
+        measures=_parse_measures(row, Measures),
+    )
+
+
+def _parse_measures(content: Any, kind: type[T]) -> T:
+    """What measures_to_json() wrote; NaN is what a former version had not."""
+    reasons = {str(name): str(why) for name, why in content.get("not_measured", {}).items()}
+    found = {name: atomic.number(content.get(name)) for name in names(kind)}
+    return kind(**found, not_measured=reasons)
