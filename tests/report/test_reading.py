@@ -20,6 +20,9 @@ def test_a_report_reads_back(report, tmp_path):
     assert read.vertebrae[0].peak == 0.9
     assert math.isnan(read.vertebrae[0].confidence)
     assert read.files == {"a_ctd.json": "2" * 64}
+    assert (read.origins["a_ctd.json"].made_by, read.levels_by) == ("user", "versectl")
+    assert read.grid.direction == ("P", "I", "R")
+    assert (read.input_file, read.kept, dict(read.seconds)) == ("a_ct.nii.gz", (), {})
 
 
 def test_a_failure_reads_back(tmp_path):

@@ -102,6 +102,11 @@ def values(kind: Measures | Curvature) -> dict[str, float]:
     return {name: getattr(kind, name) for name in names(type(kind))}
 
 
+def or_none(value: float) -> float | None:
+    """The value; None where it is NaN."""
+    return None if math.isnan(value) else value
+
+
 #: Measures of a vertebra by what they are measured from.
 VOLUME = ("volume_ml",)
 ATTENUATION = ("hu_mean", "hu_median", "hu_sd")

@@ -84,12 +84,17 @@ def read(path: Path, report: Path) -> Origins:
     Reports of versectl before schema version 2 tell which files were made, not by which
     configuration.
     """
-    for file, parse in ((path, _parse), (report, _parse), (report, _parse_old_report)):
+    for file, parse in ((path, _parse), (report, of_report)):
         try:
             return parse(atomic.read_json(file))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return {}
+
+
+def of_report(content: Any) -> Origins:
+    """The origins in a report's content; a KeyError and the like where it is damaged."""
+    return _parse_old_report(content) if "outputs" in content else _parse(content)
 
 
 def write(case_name: str, origins: Origins, path: Path) -> None:

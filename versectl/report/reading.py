@@ -8,9 +8,11 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 
 from versectl import labels
+from versectl.config import STAGES
 from versectl.io import atomic
 from versectl.report import levels, provenance
 from versectl.report.measures import Curvature, Measures, Plates, names
+from versectl.report.provenance import Origins
 from versectl.types import Flag, Numbering, Severity
 
 #: Version of the file's format; 1 had no version, no flags, and other names for a few keys.
@@ -36,11 +38,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The CT's own grid: voxels, mm, and where its axes point, in its own order of axes."""
+
+    size_vox: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    direction: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """What is read back from a report.
 
-    files : result file -> its SHA-256. error, exit_code : empty and 0 when the case is done.
-    levels_by : who has the last word on the labels, "versectl" or "user"; None where nobody tells.
+    error, exit_code : empty and 0 when the case is done. origins : what made the result files.
+    kept : stages whose results were there already. seconds : step -> what it took.
+    versions : of versectl and what computes, None where it was not installed.
     """
 
     status: str
@@ -50,14 +62,32 @@ class Report:
     flags: tuple[Flag, ...]
     vertebrae: tuple[Row, ...]
     numbering: Numbering | None
-    levels_by: str | None
     curvature: Curvature
-    files: Mapping[str, str]
+    grid: Grid | None
+    input_file: str | None
     input_sha256: str | None
-    seconds: float
+    origins: Origins
+    kept: tuple[str, ...]
+    seconds: Mapping[str, float]
     peak_memory_mb: int | None
-    version: str
+    versions: Mapping[str, str | None]
     is_current_format: bool
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Result file -> its SHA-256."""
+        return {name: origin.sha256 for name, origin in self.origins.items()}
+
+    @property
+    def levels_by(self) -> str | None:
+        """Who has the last word on the labels, "versectl" or "user"; None where nobody tells.
+
+        Of centroids that the user moved, the labels may still be versectl's.
+        """
+        if self.numbering:
+            return provenance.VERSECTL
+        made_by = (o.made_by for name, o in self.origins.items() if name.endswith("_ctd.json"))
+        return next(made_by, None)
 
     @property
     def is_finished(self) -> bool:
@@ -75,16 +105,16 @@ class Report:
 
         Masks are not looked at: of thousands of cases that would take long.
         """
-        small = [name for name in self.files if name.endswith(".json")] if self.is_finished else []
+        small = [name for name in self.origins if name.endswith(".json") and self.is_finished]
         return tuple(name for name in small if self._is_other(folder / name))
 
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
-        return self.is_finished and not any(self._is_other(folder / name) for name in self.files)
+        return self.is_finished and not any(self._is_other(folder / name) for name in self.origins)
 
     def _is_other(self, path: Path) -> bool:
         """Whether a file that it names is gone or has changed."""
-        return not path.exists() or atomic.sha256(path) != self.files[path.name]
+        return not path.exists() or atomic.sha256(path) != self.origins[path.name].sha256
 
 
 def read(path: Path) -> Report | None:
@@ -130,29 +160,33 @@ def _parse(content: Any) -> Report:
         flags=tuple(map(_parse_flag, content.get("flags", ()))),
         vertebrae=tuple(map(_parse_row, content.get("vertebrae", ()))),
         numbering=levels.from_json(content.get("numbering")),
-        levels_by=_levels_by(content),
         curvature=_parse_measures(content.get("curvature", {}), Curvature),
-        files=_parse_files(content),
+        grid=_parse_grid(content.get("grid")),
+        input_file=content["input"]["file"],
         input_sha256=content["input"]["sha256"],
-        seconds=round(sum(map(float, content["seconds"].values())), 2),
+        origins=provenance.of_report(content),
+        kept=_parse_kept(content.get("kept", ())),
+        seconds={str(step): float(value) for step, value in content["seconds"].items()},
         peak_memory_mb=content["peak_memory_mb"],
-        version=str(content["versions"]["versectl"]),
+        versions={str(name): found and str(found) for name, found in content["versions"].items()},
         is_current_format=content.get("schema_version") == SCHEMA_VERSION,
     )
 
 
-def _levels_by(content: Any) -> str | None:
-    """Of centroids that the user moved, the labels may still be versectl's."""
-    if content.get("numbering"):
-        return provenance.VERSECTL
-    files = content.get("files", {})
-    return next((str(files[n]["made_by"]) for n in files if n.endswith("_ctd.json")), None)
+def _parse_grid(content: Any) -> Grid | None:
+    if content is None:
+        return None
+    return Grid(
+        tuple(map(int, content["size_vox"])),
+        tuple(map(float, content["spacing_mm"])),
+        tuple(map(str, content["direction"])),
+    )
 
 
-def _parse_files(content: Any) -> dict[str, str]:
-    if "outputs" in content:  # version 1
-        return {str(name): str(sha256) for name, sha256 in content["outputs"].items()}
-    return {str(name): str(entry["sha256"]) for name, entry in content["files"].items()}
+def _parse_kept(content: Any) -> tuple[str, ...]:
+    if not set(content) <= set(STAGES):
+        raise ValueError(content)
+    return tuple(content)
 
 
 def _parse_flag(content: Any) -> Flag:

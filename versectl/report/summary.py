@@ -10,7 +10,7 @@ from versectl import labels
 from versectl.errors import BadInputError, first_few, printable
 from versectl.io import atomic
 from versectl.report import levels, reading
-from versectl.report.measures import Curvature, Measures, names, values
+from versectl.report.measures import Curvature, Measures, names, or_none, values
 from versectl.report.reading import Report
 from versectl.types import Numbering
 
@@ -244,14 +244,14 @@ def _case_row(name: str, report: Report, changed: Sequence[str]) -> tuple[object
         report.numbering and report.numbering.probability,
         _least_confidence(report),
         *_numbering_cells(report.numbering),
-        *map(_known, values(report.curvature).values()),
+        *map(or_none, values(report.curvature).values()),
         " ".join(dict.fromkeys(flag.code for flag in report.flags)) or None,
         " ".join(report.warnings),
         " ".join(changed) or None,
-        report.seconds,
+        round(sum(report.seconds.values()), 2),
         report.peak_memory_mb,
         report.input_sha256,
-        report.version,
+        report.versions.get("versectl"),
     )
 
 
@@ -262,11 +262,11 @@ def _vertebra_rows(name: str, report: Report) -> list[tuple[object, ...]]:
             row.label,
             row.name,
             *row.center_mm,
-            _known(row.peak),
-            _known(row.confidence),
+            or_none(row.peak),
+            or_none(row.confidence),
             *second,
             row.at_border,
-            *map(_known, values(row.measures).values()),
+            *map(or_none, values(row.measures).values()),
             _reasons(row.measures.not_measured),
         )
         for row, second in zip(report.vertebrae, _second_cells(report), strict=True)
@@ -280,10 +280,6 @@ def _second_cells(report: Report) -> list[tuple[object, object]]:
         return [(None, None)] * len(report.vertebrae)
     names = [None if label is None else labels.NAMES[label] for label in second.labels]
     return [(name, second.probability) for name in names]
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _reasons(not_measured: Mapping[str, str]) -> str | None:

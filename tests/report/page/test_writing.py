@@ -76,6 +76,13 @@ def test_a_page_says_that_its_files_were_corrected_since(run, ct_file, done):
     assert "What is shown is of former files: lumbar_ctd.json changed since." in html(done)
 
 
+def test_a_page_says_what_made_each_file_and_why_a_measure_is_missing(run, done):
+    assert run("relabel", done, "--set", "L2=L3").exit_code == 0
+    assert run("report", done).exit_code == 0
+    assert re.search(r"made or corrected by hand; .*relabel on \S+: L2 → L3", html(done))
+    assert '<td title="no vertebra follows">\N{EN DASH}</td>' in html(done)
+
+
 def test_a_ct_that_is_gone_costs_its_own_viewer(run, ct_file, out):
     listed = ct_file.with_name("cases.csv")
     listed.write_text(f"case,ct\none,{ct_file.name}\n")

@@ -1,9 +1,9 @@
 """A case as its page shows it, read from <case>_report.json and the files beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from versectl import labels
 from versectl.errors import BadInputError
@@ -11,14 +11,12 @@ from versectl.io import atomic, centroids
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
 from versectl.report import quality, reading
+from versectl.report.provenance import USER, Correction, Origin
 from versectl.report.reading import Report
-from versectl.types import Flag, Numbering, Severity
+from versectl.types import Flag, Severity
 
 #: Severities, the mildest first.
 SEVERITIES = get_args(Severity)
-
-#: Numbers of a vertebra in the report that are no measure of it.
-NO_MEASURES = ("label",)
 
 #: What landmarks are called on the page.
 LANDMARKS = {
@@ -28,60 +26,37 @@ LANDMARKS = {
     "sacrum": "sacrum below L5",
 }
 
-
-@dataclass(frozen=True)
-class VertebraView:
-    """A vertebra found. measures : every number the report has of it; None is not known."""
-
-    label: int
-    name: str
-    center_mm: tuple[float, float, float]
-    at_border: bool
-    measures: Mapping[str, float | None]
-    reasons: Mapping[str, str]
-    severity: str | None
-
-    @property
-    def css(self) -> str:
-        """Its colour, as in masks and previews."""
-        return labels.hex_color(self.label)
-
-    @property
-    def confidence(self) -> float | None:
-        """Calibrated probability that its label is right."""
-        return self.measures.get("confidence")
+#: Rows of a table: name, value.
+Facts = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class CaseView:
-    """A case. facts : what made the result, as rows of a table: name, value.
+    """A case. flags : the report's, and what has become of its files since.
 
     report_sha256 : of the report; a verdict is on this result. centroids : as corrections start
     from them; None where there is no centroid file.
     """
 
     name: str
-    status: str
-    error: str
+    report: Report
     flags: tuple[Flag, ...]
-    vertebrae: tuple[VertebraView, ...]
-    numbering: Numbering | None
-    levels_by: str | None
-    curvature: Mapping[str, float | None]
-    input_sha256: str | None
     report_sha256: str
-    facts: Mapping[str, Sequence[tuple[str, str]]]
     centroids: Centroids | None
 
     @property
     def worst(self) -> str | None:
         """The gravest severity of its flags."""
-        return worst(self.flags)
+        return _worst(self.flags)
+
+    def worst_of(self, vertebra: str) -> str | None:
+        """The gravest severity of a vertebra's flags."""
+        return _worst(flag for flag in self.flags if flag.vertebra == vertebra)
 
     @property
     def span(self) -> str:
         """First and last vertebra, "T9 to L3"."""
-        names = [vertebra.name for vertebra in self.vertebrae]
+        names = [vertebra.name for vertebra in self.report.vertebrae]
         return " to ".join(dict.fromkeys((names[0], names[-1]))) if names else ""
 
 
@@ -91,64 +66,39 @@ def read(out: Path, name: str) -> CaseView:
     report = reading.read(paths.of("report"))
     if report is None:
         raise BadInputError(f"{paths.of('report')} cannot be read; run the case again.")
-    try:
-        return _view(paths, report)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInputError(f"{paths.of('report')} is damaged; run the case again.") from error
-
-
-def _view(paths: Paths, report: Report) -> CaseView:
-    content: Any = atomic.read_json(paths.of("report"))
-    flags = (*quality.files_changed(report.changed(paths.folder)), *report.flags)
     return CaseView(
-        name=paths.case_name,
-        status=report.status,
-        error=report.error,
-        flags=flags,
-        vertebrae=tuple(_vertebra(row, report.flags) for row in content.get("vertebrae", ())),
-        numbering=report.numbering,
-        levels_by=report.levels_by,
-        curvature=_numbers(content.get("curvature") or {}),
-        input_sha256=report.input_sha256,
+        name=name,
+        report=report,
+        flags=(*quality.files_changed(report.changed(out)), *report.flags),
         report_sha256=atomic.sha256(paths.of("report")),
-        facts=_facts(content),
         centroids=_centroids(paths.of("vertebrae")),
     )
 
 
-def worst(flags: Sequence[Flag]) -> str | None:
-    """The gravest severity there is; None without flags."""
-    return max((flag.severity for flag in flags), key=SEVERITIES.index, default=None)
-
-
-def _vertebra(row: Mapping[str, Any], flags: Sequence[Flag]) -> VertebraView:
-    x, y, z = map(float, row["center_mm"])
-    name = labels.NAMES[int(row["label"])]
-    return VertebraView(
-        label=int(row["label"]),
-        name=name,
-        center_mm=(x, y, z),
-        at_border=bool(row["at_border"]),
-        measures=_numbers(row),
-        reasons={str(k): str(v) for k, v in (row.get("not_measured") or {}).items()},
-        severity=worst([flag for flag in flags if flag.vertebra == name]),
-    )
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, float | None]:
-    """What of a row is a number, or would be one if it were known."""
-    reasons = row.get("not_measured") or {}
+def facts(report: Report) -> dict[str, Facts]:
+    """What made the result, in groups."""
+    grid = report.grid
+    scan = [("file", report.input_file), ("SHA-256", report.input_sha256)]
     return {
-        key: None if value is None else float(value)
-        for key, value in row.items()
-        if key not in NO_MEASURES
-        and not isinstance(value, bool)
-        and (isinstance(value, int | float) or (value is None and _may_be_number(key, reasons)))
+        "Scan": [
+            *((name, value or "not known") for name, value in scan),
+            *([("size (voxels)", _times(grid.size_vox))] if grid else []),
+            *([("spacing (mm)", _times(grid.spacing_mm))] if grid else []),
+            *([("axes point to", _times(grid.direction))] if grid else []),
+        ],
+        "Files": [(name, _origin(origin)) for name, origin in report.origins.items()],
+        "Run": [
+            *((f"{step} (s)", f"{value:g}") for step, value in report.seconds.items()),
+            ("peak memory (MB)", str(report.peak_memory_mb)),
+            ("results kept", ", ".join(report.kept) or "none"),
+        ],
+        "Software": [(name, found) for name, found in report.versions.items() if found],
     }
 
 
-def _may_be_number(key: str, reasons: Mapping[str, Any]) -> bool:
-    return key in reasons or key in ("peak", "confidence") or key.endswith(("_ml", "_mm"))
+def _worst(flags: Iterable[Flag]) -> str | None:
+    """The gravest severity there is; None without flags."""
+    return max((flag.severity for flag in flags), key=SEVERITIES.index, default=None)
 
 
 def _centroids(path: Path) -> Centroids | None:
@@ -158,40 +108,17 @@ def _centroids(path: Path) -> Centroids | None:
         return None
 
 
-def _facts(content: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """What made the result, in groups."""
-    scan, grid = content["input"], content.get("grid")
-    facts = {
-        "Scan": [
-            ("file", str(scan["file"] or "not known")),
-            ("SHA-256", str(scan["sha256"] or "not known")),
-        ]
-    }
-    if grid:
-        facts["Scan"] += [(name, " x ".join(map(str, grid[key]))) for name, key in _GRID.items()]
-    facts["Files"] = [(name, _origin(entry)) for name, entry in content.get("files", {}).items()]
-    facts["Run"] = [
-        *((f"{step} (s)", f"{value:g}") for step, value in content["seconds"].items()),
-        ("peak memory (MB)", str(content["peak_memory_mb"])),
-        ("results kept", ", ".join(content.get("kept", ())) or "none"),
-    ]
-    facts["Software"] = [(name, str(found)) for name, found in content["versions"].items() if found]
-    return facts
+def _times(values: Sequence[object]) -> str:
+    return " x ".join(map(str, values))
 
 
-_GRID = {
-    "size (voxels)": "size_vox",
-    "spacing (mm)": "spacing_mm",
-    "axes point to": "direction",
-}
-
-
-def _origin(entry: Mapping[str, Any]) -> str:
+def _origin(origin: Origin) -> str:
     """Who made a file, by which weights, and how it was corrected."""
-    by = "made or corrected by hand" if entry["made_by"] == "user" else "made by versectl"
-    weights = entry.get("weights_sha256")
-    corrections = [
-        f"{c['by']} on {c['time']}: " + ", ".join(f"{a} → {b}" for a, b in c["labels"].items())
-        for c in entry.get("corrections", ())
-    ]
-    return "; ".join([by, *([f"weights {weights[:12]}…"] if weights else []), *corrections])
+    by = "made or corrected by hand" if origin.made_by == USER else "made by versectl"
+    weights = [f"weights {origin.model.weights_sha256[:12]}…"] if origin.model else []
+    return "; ".join([by, *weights, *map(_correction, origin.corrections)])
+
+
+def _correction(done: Correction) -> str:
+    changed = (f"{labels.NAMES[old]} → {labels.NAMES[new]}" for old, new in done.labels.items())
+    return f"{done.by} on {done.time}: {', '.join(changed)}"

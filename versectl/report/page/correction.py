@@ -35,7 +35,7 @@ def material(case: CaseView) -> dict[str, Any] | None:
 
 def _shifted(case: CaseView, there: Sequence[int], by: int) -> list[int] | None:
     """The labels after a shift, as versectl relabel has them; None where it leaves the spine."""
-    placed = {v.label: Vertebra(np.array(v.center_mm), float("nan")) for v in case.vertebrae}
+    placed = {v.label: Vertebra(np.array(v.center_mm), float("nan")) for v in case.report.vertebrae}
     try:
         change = relabelling.shifted(placed, there, by)
     except BadInputError:

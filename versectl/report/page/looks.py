@@ -3,7 +3,6 @@
 import base64
 import io
 import logging
-import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.report import preview, reading
 from versectl.report.page import volumes
-from versectl.report.page.case import CaseView, VertebraView
+from versectl.report.page.case import CaseView
 from versectl.report.page.volumes import Volumes
 from versectl.types import Vertebra, Vertebrae
 
@@ -47,13 +46,13 @@ class Looks:
 def of(out: Path, view: CaseView, source: Case | None) -> Looks:
     """What can be shown of a case; where something cannot, why."""
     paths = Paths(out, view.name)
-    if view.status == reading.FAILED:
+    if view.report.status == reading.FAILED:
         return Looks()
     try:
         label_map = volume.read_labels(paths.of("segmentation"))
         ct, problem = _read_ct(view, source, label_map)
         picture, small = _pictures(paths, view, ct, label_map)
-        embedded = volumes.embed(ct, label_map, [v.center_mm for v in view.vertebrae])
+        embedded = volumes.embed(ct, label_map, [row.center_mm for row in view.report.vertebrae])
     except Exception as error:
         log.debug("Details", exc_info=True)
         why = layout.without_folder(str(explain(error)), paths.of("segmentation"))
@@ -71,7 +70,7 @@ def _read_ct(
     ct, name = volume.read_ct(source.ct, source.series).image, source.ct.name
     if not geometry.same_grid(ct, label_map):
         return None, f"{name} is another scan: it does not lie where the masks do."
-    if layout.sha256(source) != view.input_sha256:
+    if layout.sha256(source) != view.report.input_sha256:
         return ct, f"{name} is not the file that the results were made from, or was changed."
     return ct, ""
 
@@ -92,14 +91,12 @@ def _pictures(
 
 
 def _draw(ct: sitk.Image, view: CaseView, label_map: sitk.Image, path: Path) -> None:
-    vertebrae = Vertebrae({v.label: _vertebra(v) for v in view.vertebrae}, view.numbering)
+    found = {
+        row.label: Vertebra(np.array(row.center_mm), row.peak, row.confidence)
+        for row in view.report.vertebrae
+    }
+    vertebrae = Vertebrae(found, view.report.numbering)
     preview.write(ct, label_map, preview.Shown(view.name, vertebrae, view.flags), path)
-
-
-def _vertebra(shown: VertebraView) -> Vertebra:
-    peak, confidence = (shown.measures.get(key) for key in ("peak", "confidence"))
-    known = [math.nan if value is None else value for value in (peak, confidence)]
-    return Vertebra(np.array(shown.center_mm), *known)
 
 
 def _whole(path: Path) -> str:

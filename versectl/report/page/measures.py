@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from versectl import labels
-from versectl.report.page.case import CaseView
+from versectl.report.measures import Measures, names, or_none, values
+from versectl.report.reading import Report, Row
 
 #: How keys end -> unit, and how many decimals are worth reading.
 UNITS = {"_ml": ("ml", 1), "_mm": ("mm", 1), "_deg": ("°", 1)}
@@ -33,8 +34,8 @@ TITLES = {
     "point_error_mm": "Point error",
 }
 
-#: Shown last: of the finding, not of the bone.
-CERTAINTY = ("confidence", "peak")
+#: What is known of a vertebra: measures of the bone first, then of the finding.
+KEYS = (*names(Measures), "confidence", "peak")
 
 #: Of a comparison with the ground truth: key of a record there.
 ACCURACY = ("dice", "hd_mm", "point_error_mm")
@@ -65,24 +66,22 @@ def written(key: str, value: float | None) -> str:
     return f"{value:.{decimals}f}"
 
 
-def keys(cases: Iterable[CaseView]) -> list[str]:
-    """What is known of the vertebrae of any case, measures of bone first."""
-    found = dict.fromkeys(key for case in cases for v in case.vertebrae for key in v.measures)
-    return [k for k in found if k not in CERTAINTY] + [k for k in CERTAINTY if k in found]
+def numbers(row: Row) -> dict[str, float | None]:
+    """Key -> value; None where it is not known."""
+    found = {**values(row.measures), "confidence": row.confidence, "peak": row.peak}
+    return {key: or_none(value) for key, value in found.items()}
 
 
-def over(cases: Sequence[CaseView]) -> list[Measure]:
+def over(reports: Sequence[Report]) -> list[Measure]:
     """Every measure over all cases."""
+    rows = [
+        (place, row.label, numbers(row), row.at_border)
+        for place, report in enumerate(reports)
+        for row in report.vertebrae
+    ]
     return [
-        _measure(
-            key,
-            (
-                (place, vertebra.label, vertebra.measures.get(key), vertebra.at_border)
-                for place, case in enumerate(cases)
-                for vertebra in case.vertebrae
-            ),
-        )
-        for key in keys(cases)
+        _measure(key, ((place, label, found[key], is_cut) for place, label, found, is_cut in rows))
+        for key in KEYS
     ]
 
 

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from versectl import labels
 from versectl.report import levels
+from versectl.report.measures import or_none, values
 from versectl.report.page import accuracy, correction, measures, viewer
 from versectl.report.page.accuracy import CaseAccuracy
-from versectl.report.page.case import LANDMARKS, SEVERITIES, CaseView
+from versectl.report.page.case import LANDMARKS, SEVERITIES, CaseView, facts
 from versectl.report.page.looks import Looks
 from versectl.report.page.measures import Measure
 from versectl.types import Flag, OtherNumbering
@@ -98,7 +99,7 @@ class CasePage:
 def index(batch: Batch, overview: Overview) -> str:
     """The page of a batch."""
     cases = [entry.case for entry in overview.entries]
-    found = measures.over(cases)
+    found = measures.over([case.report for case in cases])
     content = overview.evaluation
     compared = content and measures.accuracy(
         content["records"], accuracy.places(content, [case.name for case in cases])
@@ -117,7 +118,7 @@ def index(batch: Batch, overview: Overview) -> str:
         data,
         rows=[_row(entry) for entry in overview.entries],
         columns=COLUMNS,
-        counts=Counter(case.status for case in cases).most_common(),
+        counts=Counter(case.report.status for case in cases).most_common(),
         unreadable=overview.unreadable,
         has_measures=any(measure.points for measure in found),
         accuracy=content and accuracy.of_batch(content),
@@ -144,6 +145,7 @@ def case(batch: Batch, page: CasePage) -> str:
         batch,
         data,
         case=shown,
+        report=shown.report,
         links=page.links,
         volumes=volumes,
         made_from=page.made_from,
@@ -154,8 +156,9 @@ def case(batch: Batch, page: CasePage) -> str:
         flags=_flags(shown),
         second=_second(shown),
         evidence=_evidence(shown),
-        measures=[(key, *measures.title(key)) for key in measures.keys([shown])],
+        measures=[(key, *measures.title(key)) for key in measures.KEYS],
         curvature=_curvature(shown),
+        facts=facts(shown.report),
         accuracy=page.accuracy,
     )
 
@@ -197,6 +200,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.globals["color"] = labels.hex_color
+    environment.globals["numbers"] = measures.numbers
     environment.globals["written"] = measures.written
     environment.globals["least"] = levels.LEAST_PROBABILITY
     return environment
@@ -221,8 +226,8 @@ def _figure(found: Sequence[Measure]) -> dict[str, Any]:
 
 def _row(entry: Entry) -> dict[str, Any]:
     """A line of the index's table."""
-    shown = entry.case
-    numbering = shown.numbering
+    shown, report = entry.case, entry.case.report
+    numbering = report.numbering
     counted = Counter((flag.severity, flag.code) for flag in shown.flags)
     ordered = sorted(counted, key=lambda kind: (-SEVERITIES.index(kind[0]), kind[1]))
     second = _second(shown)
@@ -230,14 +235,14 @@ def _row(entry: Entry) -> dict[str, Any]:
         "name": shown.name,
         "link": entry.link,
         "thumbnail": entry.thumbnail,
-        "status": shown.status,
-        "error": shown.error,
+        "status": report.status,
+        "error": report.error,
         "worst": shown.worst,
-        "count": len(shown.vertebrae),
+        "count": len(report.vertebrae),
         "span": shown.span,
         "probability": numbering.probability if numbering else None,
         "second": f"{second['span']} ({second['probability']:.2f})" if second else "",
-        "levels_by": shown.levels_by,
+        "levels_by": report.levels_by,
         "flags": [(severity, code, counted[severity, code]) for severity, code in ordered],
         "gravity": sum(100 ** SEVERITIES.index(kind[0]) * n for kind, n in counted.items()),
         "text": " ".join(_words(shown)).lower(),
@@ -247,13 +252,13 @@ def _row(entry: Entry) -> dict[str, Any]:
 def _words(shown: CaseView) -> list[str]:
     """What a case is found by."""
     codes = [flag.code for flag in shown.flags]
-    return [shown.name, shown.error, *(v.name for v in shown.vertebrae), *codes]
+    return [shown.name, shown.report.error, *(v.name for v in shown.report.vertebrae), *codes]
 
 
 def _vertebrae(shown: CaseView) -> list[dict[str, Any]]:
     return [
         {"label": v.label, "name": v.name, "center_mm": v.center_mm, "rgb": labels.rgb(v.label)}
-        for v in shown.vertebrae
+        for v in shown.report.vertebrae
     ]
 
 
@@ -279,7 +284,8 @@ def _flags(shown: CaseView) -> list[dict[str, Any]]:
 
 def _second(shown: CaseView) -> dict[str, Any] | None:
     """The second numbering beside the first, and in words."""
-    other: OtherNumbering | None = shown.numbering.second if shown.numbering else None
+    numbering = shown.report.numbering
+    other: OtherNumbering | None = numbering.second if numbering else None
     if other is None:
         return None
     names = [labels.NAMES[label] if label else "none" for label in other.labels]
@@ -288,7 +294,7 @@ def _second(shown: CaseView) -> dict[str, Any] | None:
         "span": " to ".join(dict.fromkeys((found[0], found[-1]))) if found else "none",
         "probability": other.probability,
         "shift": _shift(other.shift),
-        "pairs": list(zip((v.name for v in shown.vertebrae), names, strict=False)),
+        "pairs": list(zip((v.name for v in shown.report.vertebrae), names, strict=False)),
     }
 
 
@@ -301,10 +307,11 @@ def _shift(shift: int | None) -> str:
 
 
 def _evidence(shown: CaseView) -> list[str]:
-    return [LANDMARKS[mark] for mark in shown.numbering.evidence] if shown.numbering else []
+    numbering = shown.report.numbering
+    return [LANDMARKS[mark] for mark in numbering.evidence] if numbering else []
 
 
 def _curvature(shown: CaseView) -> list[tuple[str, str, float]]:
     """Angles of the whole spine that are known: name, unit, value."""
-    known = shown.curvature.items()
-    return [(*measures.title(key), value) for key, value in known if value is not None]
+    known = values(shown.report.curvature).items()
+    return [(*measures.title(key), value) for key, value in known if or_none(value) is not None]
