@@ -7,6 +7,7 @@ from pathlib import Path
 from versectl.errors import BadInputError
 from versectl.io import layout
 from versectl.io.layout import Case
+from versectl.text import first_few
 
 
 @dataclass(frozen=True)
@@ -108,5 +109,4 @@ def _by_key(path: Path) -> dict[str, Case]:
 
 
 def _some(named: Mapping[str, Case]) -> str:
-    names = [case.name for case in named.values()]
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") or "no label map"
+    return first_few([case.name for case in named.values()], 3) or "no label map"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from versectl import geometry, labels
 from versectl.errors import BadInputError
+from versectl.text import first_few
 
 #: Largest number a label map may hold; beyond it a file is no label map.
 HIGHEST = 65535
@@ -212,8 +213,6 @@ def _notes(survey: _Survey, name: str) -> tuple[Note, ...]:
     if name != "verse":
         notes.append(Note(f"read in {SCHEMES[name].title}'s numbers"))
     if unknown:
-        shown = ", ".join(map(str, unknown[:NAMED]))
-        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-        title = SCHEMES[name].title
-        notes.append(Note(f"ignored, no label of {title}'s numbering", f"{shown}{more}"))
+        words = f"ignored, no label of {SCHEMES[name].title}'s numbering"
+        notes.append(Note(words, first_few([*map(str, unknown)], NAMED)))
     return tuple(notes)

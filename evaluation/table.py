@@ -7,6 +7,7 @@ from pathlib import Path
 
 from versectl import labels
 from versectl.io import atomic
+from versectl.text import count, first_few, fitting, levels
 
 from . import protocol, published, reading, report
 from .protocol import GROUPS, Figure, Figures
@@ -147,7 +148,7 @@ def mean_sd(figure: Figure, decimals: int) -> str:
 def _headline(shown: Report) -> str:
     return "\n".join(
         [
-            f"{_scans(len(shown.results))}, {len(shown.records)} vertebrae; "
+            f"{count(len(shown.results), 'scan')}, {len(shown.records)} vertebrae; "
             f"scans with every vertebra identified: {_share(report.scans_correct(shown))}",
             f"centroids: {_point_sources(shown)}",
             *_left_out(shown),
@@ -228,7 +229,8 @@ def _published(shown: Report) -> list[str]:
 def _point_sources(shown: Report) -> str:
     sources = Counter(result.points_from for result in shown.results)
     return (
-        ", ".join(f"{POINTS_FROM[source]} in {_scans(n)}" for source, n in sources.items()) or "-"
+        ", ".join(f"{POINTS_FROM[source]} in {count(n, 'scan')}" for source, n in sources.items())
+        or "-"
     )
 
 
@@ -310,18 +312,15 @@ def _vertebra_table(vertebrae: dict[str, Figures]) -> str:
 
 def _first(lines: Sequence[str]) -> list[str]:
     """No more lines than fit below the summary."""
-    if len(lines) <= FEW_REMARKS:
-        return list(lines)
-    left_out = len(lines) - FEW_REMARKS + 1
-    return [*lines[: FEW_REMARKS - 1], f"and {left_out} more remarks; --details shows all"]
+    kept, left = fitting(lines, FEW_REMARKS)
+    return [*kept, *([f"and {left} more remarks; --details shows all"] if left else [])]
 
 
 def _shared(words: str, cases: Sequence[str]) -> list[str]:
     """One line on what is true of all these cases; none without cases."""
     if len(cases) < 2:
         return [f"{case}: {words}" for case in cases]
-    more = f" and {len(cases) - FEW_CASES} more" if len(cases) > FEW_CASES else ""
-    return [f"{words}: {len(cases)} cases ({', '.join(cases[:FEW_CASES])}{more})"]
+    return [f"{words}: {len(cases)} cases ({first_few(cases, FEW_CASES)})"]
 
 
 def _shared_notes(shown: Report, is_failure: bool) -> list[str]:
@@ -342,12 +341,11 @@ def _shifts(shown: Report) -> list[str]:
     """Scans in which all names are off by the same number of levels."""
     lines = []
     for shift, cases in report.level_shifts(shown).items():
-        levels = "one level" if abs(shift) == 1 else f"{abs(shift)} levels"
         named = labels.NAMES.get(labels.L1 + shift)
         example = f" (L1 named {named})" if named else ""
         direction = "low" if shift > 0 else "high"
-        words = f"all labels {levels} too {direction}{example} in {len(cases)} of"
-        lines.append(f"{words} {_scans(len(shown.results))}: {', '.join(cases)}")
+        words = f"all labels {levels(shift)} too {direction}{example} in {len(cases)} of"
+        lines.append(f"{words} {count(len(shown.results), 'scan')}: {', '.join(cases)}")
     return lines
 
 
@@ -374,10 +372,6 @@ def _share(rate: Figure, decimals: int = 2) -> str:
     if rate.mean is None:
         return UNDEFINED
     return f"{round(rate.mean * rate.n)} of {rate.n} ({100 * rate.mean:.{decimals}f} %)"
-
-
-def _scans(count: int) -> str:
-    return f"{count} scan{'' if count == 1 else 's'}"
 
 
 def _fixed(value: float | None, decimals: int) -> str:

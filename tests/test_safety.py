@@ -13,9 +13,10 @@ import SimpleITK as sitk
 from phantoms import draw
 
 from versectl import config
-from versectl.errors import WeightsError, printable
+from versectl.errors import WeightsError
 from versectl.io import atomic, volume
 from versectl.networks import architectures, weights
+from versectl.text import printable
 
 ODD = [
     "=cmd|' call'!A1",

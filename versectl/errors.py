@@ -1,10 +1,8 @@
 """Mistakes a user can fix, each with the exit code the command line ends with."""
 
 import errno
-from collections.abc import Sequence
 
-#: chosen: names that a message lists.
-LISTED = 5
+from versectl.text import first_line
 
 #: No space, no quota, a file longer than is allowed.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -105,36 +103,6 @@ def explain(error: Exception) -> VersectlError:
     explained = _explained(error)
     explained.__cause__ = error
     return explained
-
-
-def printable(text: str) -> str:
-    """The text on one line, without what a terminal would obey: file names can hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def in_words(names: Sequence[str]) -> str:
-    """All names, as a sentence has them.
-
-    >>> in_words(["T11"]), in_words(["T11", "L5"]), in_words(["C7", "T1", "T2"])
-    ('T11', 'T11 and L5', 'C7, T1 and T2')
-    """
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def first_few(names: Sequence[str]) -> str:
-    """The first names of many, and how many more there are.
-
-    >>> first_few(["a", "b"]), first_few("abcdefg")
-    ('a, b', 'a, b, c, d, e and 2 more')
-    """
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an exception's message, without a full stop."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else "no message"
 
 
 def _explained(error: Exception) -> VersectlError:

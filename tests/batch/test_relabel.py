@@ -62,7 +62,7 @@ def test_every_file_of_the_case_has_the_new_labels(run, done):
     volumes = [row["volume_ml"] for row in read(done, "_report.json")["vertebrae"]]
     result = relabel(run, done, "--shift", "+1")
     assert result.exit_code == 0, result.output
-    assert "lumbar: T12..L2 are now L1..L3" in result.stdout
+    assert "lumbar: T12 to L2 are now L1 to L3" in result.stdout
     entries = read(done, "_ctd.json")[1:]
     assert [entry["label"] for entry in entries] == [20, 21, 22]
     assert [entry["X"] for entry in entries] == points
@@ -206,7 +206,7 @@ def test_the_ct_of_another_case_is_refused(run, done, ct, tmp_path):
 
 
 def test_the_only_case_need_not_be_named(run, done):
-    assert "lumbar: T12..L2 are now L1..L3" in run("relabel", done, "--shift", "1").stdout
+    assert "lumbar: T12 to L2 are now L1 to L3" in run("relabel", done, "--shift", "1").stdout
     shutil.copy(done / "lumbar_ctd.json", done / "other_ctd.json")
     result = run("relabel", done, "--shift", "1")
     assert result.exit_code == 3

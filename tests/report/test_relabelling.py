@@ -165,9 +165,9 @@ def test_a_mask_without_centroid_can_be_shifted_but_not_counted():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({19: 20, 20: 21, 21: 22}, "T12..L2 are now L1..L3"),
+        ({19: 20, 20: 21, 21: 22}, "T12 to L2 are now L1 to L3"),
         ({19: 19, 20: 21}, "L1 is now L2"),
-        ({18: 17, 19: 19, 20: 21, 21: 22}, "T11 is now T10, L1..L2 are now L2..L3"),
+        ({18: 17, 19: 19, 20: 21, 21: 22}, "T11 is now T10, L1 to L2 are now L2 to L3"),
         ({20: 21, 21: 20}, "L1 is now L2, L2 is now L1"),
     ],
 )

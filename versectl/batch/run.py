@@ -13,15 +13,10 @@ from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
 from versectl.batch.worker import OnCaseStep, Worker, slots
-from versectl.errors import (
-    BadInputError,
-    FlaggedError,
-    PartialFailureError,
-    VersectlError,
-    first_few,
-)
+from versectl.errors import BadInputError, FlaggedError, PartialFailureError, VersectlError
 from versectl.io import stderr
 from versectl.io.layout import Case
+from versectl.text import count, first_few
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -54,7 +49,7 @@ def list_cases(todo: Sequence[Case], job: Job) -> None:
     """Log what would become of each case, and their number; nothing is computed or written."""
     for case in todo:
         log.info("%s: %s", case.name, case_run.forecast(case, job))
-    log.info("%d case%s", len(todo), "" if len(todo) == 1 else "s")
+    log.info("%s", count(len(todo), "case"))
 
 
 def run_cases(

@@ -27,9 +27,10 @@ import waitress
 from versectl.batch import case_run, outcome
 from versectl.batch.job import Job
 from versectl.challenges.sockets import Sockets
-from versectl.errors import BadInputError, VersectlError, explain, printable
+from versectl.errors import BadInputError, VersectlError, explain
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.layout import Case
+from versectl.text import printable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

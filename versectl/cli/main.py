@@ -23,8 +23,9 @@ from versectl.cli.commands import (
     train,
     weights,
 )
-from versectl.errors import explain, printable
+from versectl.errors import explain
 from versectl.networks import device
+from versectl.text import printable
 from versectl.version import __version__
 
 log = logging.getLogger("versectl")

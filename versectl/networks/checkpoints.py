@@ -16,8 +16,9 @@ import numpy as np
 
 from versectl import config
 from versectl.config import StageConfig
-from versectl.errors import WeightsError, first_line
+from versectl.errors import WeightsError
 from versectl.networks import architectures, weights
+from versectl.text import first_line
 
 #: What checkpoints hold besides networks: state of the optimiser and the loss, and counters.
 BESIDES = re.compile(

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 
 from versectl import labels
-from versectl.errors import in_words
 from versectl.report import levels
 from versectl.report.measures import Measurement, Measures
+from versectl.text import in_words
 from versectl.types import Flag, Severity
 
 #: chosen: beside the mean of its neighbours' masks, a part of a vertebra has less than the one, two

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from versectl import labels
-from versectl.errors import in_words
 from versectl.report import order
 from versectl.stages import spacing
+from versectl.text import in_words, span
 from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 #: chosen on calibration cases (docs/research-log.md): below the one, or with another numbering of
@@ -173,4 +173,4 @@ def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int
 def _described(second: OtherNumbering) -> str:
     """The second numbering in words."""
     names = [labels.NAMES[label] for label in second.labels if label is not None]
-    return f"{names[0]} to {names[-1]} has {second.probability:.2f}"
+    return f"{span(names)} has {second.probability:.2f}"

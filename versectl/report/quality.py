@@ -8,9 +8,9 @@ import SimpleITK as sitk
 
 from versectl import geometry, labels
 from versectl.config import Stage
-from versectl.errors import in_words
 from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
+from versectl.text import count, in_words
 from versectl.types import Flag, Result, Vertebra, Vertebrae
 
 #: chosen: a heatmap's response below this is faint.
@@ -80,8 +80,8 @@ def header_may_be_flipped(vertebrae: Vertebrae, height_mm: float) -> list[Flag]:
     sparse = len(vertebrae) <= SPARSE and height_mm > LONG_MM
     if not (sparse or _are_faint(vertebrae)):
         return []
-    count = f"{len(vertebrae)} vertebra{'e' if len(vertebrae) > 1 else ''}"
-    found = f"Only {count} found in {height_mm:.0f} mm" if sparse else "Most peaks are faint"
+    few = count(len(vertebrae), "vertebra", "vertebrae")
+    found = f"Only {few} found in {height_mm:.0f} mm" if sparse else "Most peaks are faint"
     return [
         Flag(
             "header_may_be_flipped",

@@ -16,6 +16,7 @@ from versectl.errors import BadInputError
 from versectl.report import anatomy, case_report, levels, order, quality, reading
 from versectl.report.measurements import Plates, curvature
 from versectl.report.measures import TO_NEXT, Sheet
+from versectl.text import span
 from versectl.types import Flag, Vertebra
 
 #: Label -> new label, of every vertebra of a case.
@@ -133,7 +134,7 @@ def report(content: Mapping[str, Any], change: Change, files: Mapping[str, Any])
 
 
 def described(change: Change) -> str:
-    """What became of which, head to foot, in words: "T12..L2 are now L1..L3"."""
+    """What became of which, head to foot, in words: "T12 to L2 are now L1 to L3"."""
     runs: list[list[int]] = []
     for label in (label for label in labels.ORDER if label in change):
         if change[label] == label:
@@ -154,7 +155,7 @@ def _described(run: Sequence[int], change: Change) -> str:
     new = [labels.NAMES[change[label]] for label in run]
     if len(run) == 1:
         return f"{old[0]} is now {new[0]}"
-    return f"{old[0]}..{old[-1]} are now {new[0]}..{new[-1]}"
+    return f"{span(old)} are now {span(new)}"
 
 
 def _levels(vertebrae: Mapping[int, Vertebra]) -> list[int]:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from versectl import labels
-from versectl.errors import BadInputError, first_few, printable
+from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.report import levels, reading
 from versectl.report.measures import Curvature, Measures, names, or_none, values
 from versectl.report.reading import Report
+from versectl.text import first_few, fitting, printable
 from versectl.types import Numbering
 
-#: Failures that are shown one by one.
+#: Lines for what has failed, is likely wrong, or was changed since.
 SHOWN = 20
 
 CASES = (
@@ -103,11 +104,10 @@ def text(overview: Overview) -> str:
     no_spine = _with_status(overview, reading.NO_SPINE)
     shown = f", no spine in view {len(no_spine)}" if no_spine else ""
     lines = [f"done {len(done)}{shown}, failed {len(failed)}, working {len(overview.working)}"]
-    lines += [f"  {name} failed: {message}" for name, message in list(failed.items())[:SHOWN]]
-    lines += [f"  and {len(failed) - SHOWN} more failed"] if len(failed) > SHOWN else []
-    doubtful = list(_likely_wrong(overview).items())
-    lines += [f"  {name} is likely wrong: {_doubt(overview, name)}" for name, _ in doubtful[:SHOWN]]
-    lines += [f"  and {len(doubtful) - SHOWN} more are likely wrong"] if doubtful[SHOWN:] else []
+    lines += _first([f"  {name} failed: {message}" for name, message in failed.items()], "failed")
+    doubts = {name: _doubt(overview, name) for name in _likely_wrong(overview)}
+    doubtful = [f"  {name} is likely wrong: {doubt}" for name, doubt in doubts.items()]
+    lines += _first(doubtful, "are likely wrong")
     lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
     lines += outdated(overview)
     if overview.interrupted:
@@ -124,8 +124,12 @@ def outdated(overview: Overview) -> list[str]:
         f"  {name}: {', '.join(files)} changed since the report was written; run run-all again"
         for name, files in overview.changed.items()
     ]
-    more = len(lines) - SHOWN
-    return [*lines[:SHOWN], *([f"  and {more} more changed since"] if more > 0 else [])]
+    return _first(lines, "changed since")
+
+
+def _first(lines: Sequence[str], what: str) -> list[str]:
+    kept, left = fitting(lines, SHOWN)
+    return [*kept, *([f"  and {left} more {what}"] if left else [])]
 
 
 def as_json(overview: Overview) -> str:

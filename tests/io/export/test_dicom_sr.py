@@ -142,7 +142,7 @@ def test_the_formats_that_a_folder_has_are_recognised(findings, tmp_path):
         assert formats.present(folder, "spine").formats == chosen
 
 
-MESSAGE = "Labels may be shifted: the numbering has a probability of 0.41; T11..L4 have 0.38."
+MESSAGE = "Labels may be shifted: the numbering has a probability of 0.41; T11 to L4 has 0.38."
 OTHER = "Centroids lie in the masks of other vertebrae: L1 in T12."
 SHIFTED = Flag("levels_may_be_shifted", "error", None, MESSAGE)
 DOUBTS = (

@@ -21,7 +21,7 @@ from versectl.batch.case_run import exports as case_exports
 from versectl.batch.case_run import reuse
 from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.transaction import Transaction
-from versectl.errors import BadInputError, first_few
+from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
@@ -36,6 +36,7 @@ from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
 from versectl.stages import pipeline
+from versectl.text import first_few
 from versectl.types import Flag, Known, Vertebrae
 
 #: From the vertebrae, and all labels of centroids and masks, to the new ones.

@@ -19,7 +19,7 @@ from versectl.cli.options import (
     exports,
 )
 from versectl.cli.parsing import FILE, InOutCommand, adding, gathered, option
-from versectl.errors import printable
+from versectl.text import printable
 
 if TYPE_CHECKING:
     from versectl.io.export.formats import Exports

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from versectl.errors import BadInputError
 from versectl.io.dicom.headers import SECONDARY_CAPTURE, Series
+from versectl.text import first_few
 
 #: chosen: series that a message lists; `versectl series` lists all.
 LISTED = 4
@@ -54,5 +55,4 @@ def problem(series: Series) -> str | None:
 
 
 def _listed(found: Sequence[Series]) -> str:
-    names = [s.key for s in found[:LISTED]] + ["..."] * (len(found) > LISTED)
-    return ", ".join(names) or "none"
+    return first_few([series.key for series in found], LISTED) or "none"

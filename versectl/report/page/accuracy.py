@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from versectl import labels
+from versectl import labels, text
 from versectl.io import layout
 
 
@@ -43,7 +43,7 @@ def of_case(content: Mapping[str, Any] | None, name: str) -> CaseAccuracy | None
 
 def of_batch(content: Mapping[str, Any]) -> BatchAccuracy:
     """Means over all cases, and what could not be compared."""
-    count, share = len(content["cases"]), content["scans_correct"]["mean"]
+    share = content["scans_correct"]["mean"]
     right = "" if share is None else f"; all vertebrae named right in {share:.0%}"
     rows = content["summaries"]["per_vertebra"]
     notes = [f"{f['case']}: {f['reason']}" for f in content["failures"]]
@@ -51,7 +51,7 @@ def of_batch(content: Mapping[str, Any]) -> BatchAccuracy:
         cases = content[f"cases_{key}"]
         notes += [f"Cases with {said}: {', '.join(cases)}."] if cases else []
     return BatchAccuracy(
-        f"{count} case{'' if count == 1 else 's'} compared{right}.",
+        f"{text.count(len(content['cases']), 'case')} compared{right}.",
         [{"name": name, **_means(figures)} for name, figures in rows.items()],
         notes,
     )
@@ -79,7 +79,8 @@ def _lines(case: Mapping[str, Any] | None) -> list[str]:
         return []
     shift, lines = case["level_shift"], list(case["notes"])
     if shift:
-        lines.insert(0, f"All labels are off by {shift:+d} level{'s' if abs(shift) > 1 else ''}.")
+        direction = "low" if shift > 0 else "high"
+        lines.insert(0, f"All labels are {text.levels(shift)} too {direction}.")
     for key, said in (
         ("missing_landmarks", "Not found"),
         ("missing_masks", "Without mask"),

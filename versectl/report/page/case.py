@@ -13,6 +13,7 @@ from versectl.io.centroids import Centroids
 from versectl.report import quality, reading
 from versectl.report.provenance import USER, Correction, Origin
 from versectl.report.reading import Report
+from versectl.text import span
 from versectl.types import Flag, Severity
 
 #: Severities, the mildest first.
@@ -56,8 +57,7 @@ class CaseView:
     @property
     def span(self) -> str:
         """First and last vertebra, "T9 to L3"."""
-        names = [vertebra.name for vertebra in self.report.vertebrae]
-        return " to ".join(dict.fromkeys((names[0], names[-1]))) if names else ""
+        return span([row.name for row in self.report.vertebrae])
 
 
 def read(out: Path, name: str) -> CaseView:

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from versectl import labels
+from versectl import labels, text
 from versectl.report import levels
 from versectl.report.measures import or_none, values
 from versectl.report.page import accuracy, correction, measures, viewer
@@ -200,6 +200,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.globals["count"] = text.count
     environment.globals["color"] = labels.hex_color
     environment.globals["numbers"] = measures.numbers
     environment.globals["written"] = measures.written
@@ -289,9 +290,8 @@ def _second(shown: CaseView) -> dict[str, Any] | None:
     if other is None:
         return None
     names = [labels.NAMES[label] if label else "none" for label in other.labels]
-    found = [name for name in names if name != "none"]
     return {
-        "span": " to ".join(dict.fromkeys((found[0], found[-1]))) if found else "none",
+        "span": text.span([name for name in names if name != "none"]) or "none",
         "probability": other.probability,
         "shift": _shift(other.shift),
         "pairs": list(zip((v.name for v in shown.report.vertebrae), names, strict=False)),
@@ -300,10 +300,7 @@ def _second(shown: CaseView) -> dict[str, Any] | None:
 
 def _shift(shift: int | None) -> str:
     """How far all levels would move, in words; empty where they do not move alike."""
-    if not shift:
-        return ""
-    count = "one level" if abs(shift) == 1 else f"{abs(shift)} levels"
-    return f"{count} {'lower' if shift > 0 else 'higher'}"
+    return f"{text.levels(shift)} {'lower' if shift > 0 else 'higher'}" if shift else ""
 
 
 def _evidence(shown: CaseView) -> list[str]:

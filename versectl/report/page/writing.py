@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
-from versectl.errors import BadInputError, first_few
+from versectl.errors import BadInputError
 from versectl.io import atomic, layout
 from versectl.io.atomic import replacing
 from versectl.io.case_files import Paths
@@ -20,6 +20,7 @@ from versectl.io.layout import Case
 from versectl.report import reading, summary
 from versectl.report.page import accuracy, case, looks, rendering, viewer
 from versectl.report.page.rendering import Batch, CasePage, Entry, Links, Overview
+from versectl.text import first_few
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -8,6 +8,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.report import levels
+from versectl.text import fitting, span
 from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 #: chosen: the most sentences quoted; a picture is no report.
@@ -106,22 +107,19 @@ def described(vertebrae: Vertebrae | None) -> Line:
     if not vertebrae:
         return Line(f"{ERROR.sign} No spine in view", ERROR.color)
     names = [labels.NAMES[label] for label in vertebrae]
-    span = (
-        f"{names[0]} to {names[-1]}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
-    )
-    return Line("; ".join([span, *_numbering(vertebrae, vertebrae.numbering)]))
+    found = f"{span(names)}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
+    return Line("; ".join([found, *_numbering(vertebrae, vertebrae.numbering)]))
 
 
 def sentences(flags: tuple[Flag, ...]) -> tuple[Line, ...]:
     """What the flags say, the most severe first; the last line tells how many are left out."""
     ordered = [flag for severity in BY_SEVERITY for flag in flags if flag.severity == severity]
-    quoted = ordered if len(ordered) <= MOST_SENTENCES else ordered[: MOST_SENTENCES - 1]
+    quoted, left = fitting(ordered, MOST_SENTENCES)
     lines = [
         Line(f"{mark.sign} {flag.message}", mark.color if mark is not NOTE else PLAIN)
         for flag in quoted
         for mark in [BY_SEVERITY[flag.severity]]
     ]
-    left = len(ordered) - len(quoted)
     return tuple(lines + [Line(f"and {left} more", NOTE.color)] * bool(left))
 
 
@@ -141,7 +139,7 @@ def _other(found: list[int], second: OtherNumbering) -> str:
     names = [labels.NAMES[label] for label in second.labels if label is not None]
     ends = [labels.NAMES[found[0]], labels.NAMES[found[-1]]]
     if names and [names[0], names[-1]] != ends:
-        return f"{names[0]} to {names[-1]}"
+        return span(names)
     differing = [pair for pair in zip(found, second.labels, strict=True) if pair[0] != pair[1]]
     old, new = differing[0]
     return f"{labels.NAMES[new]} for {labels.NAMES[old]}" if new else f"no {labels.NAMES[old]}"
