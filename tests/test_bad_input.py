@@ -281,9 +281,9 @@ def test_output_that_cannot_be_written_is_bad_input(run, ct_file, tmp_path):
 SPINES = {
     "not json": "is not a spine file",
     '{"center": [1, 2, 3]}': "is not a spine file",
-    '{"center_mm": [1, 2]}': "outside the scan",
+    '{"center_mm": [1, 2]}': "center_mm needs three numbers",
     '{"center_mm": [1, 2, 30000]}': "outside the scan",
-    '{"center_mm": [1, 2, NaN]}': "outside the scan",
+    '{"center_mm": [1, 2, NaN]}': "center_mm needs three numbers",
     '{"center_mm": "here"}': "is not a spine file",
     "[]": "is not a spine file",
 }

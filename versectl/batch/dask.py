@@ -84,7 +84,7 @@ def _do(case: Case, plugin: str) -> Outcome:
     """Runs on a worker."""
     ours = distributed.get_worker().plugins[plugin]
     if not isinstance(ours, JobPlugin) or ours.worker is None:
-        raise SetupError("a worker does not know the batch.")
+        raise SetupError("this Dask worker has not received the job; restart the workers.")
     return ours.worker.do(case)
 
 

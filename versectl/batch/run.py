@@ -169,7 +169,7 @@ class Progress:
         if stderr.is_terminal() and log.isEnabledFor(logging.INFO):
             from tqdm import tqdm
 
-            form = "{percentage:3.0f} % {bar:30} {elapsed} gone{desc}"
+            form = "{percentage:3.0f} % {bar:30} {elapsed} elapsed{desc}"
             self.bar = tqdm(total=self.total_cases, bar_format=form, leave=False)
         return self
 

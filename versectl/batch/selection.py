@@ -62,15 +62,16 @@ def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[C
     """The cases in the manifest's order; relative paths count from `folder`.
 
     series : number or UID of the DICOM series to read of each that names none itself.
-    Raises BadInputError when the file is no such table, a name is no file's name or there twice, or
-    a series is asked of what is no DICOM.
+    Raises BadInputError when the file is no such table, a case name is not valid or occurs twice,
+    or a series is asked of what is no DICOM.
     """
     found: dict[str, Case] = {}
     for number, row in enumerate(_rows(path), 2):
         try:
             case = _case(row, folder, row.get("series") or series)
             if case.name in found:
-                raise BadInputError(f"{case.name} is there twice; give it a case.")
+                twice = f"case name {case.name} occurs twice"
+                raise BadInputError(f"{twice}; set another in the column case.")
         except BadInputError as error:
             raise BadInputError(f"{path}, line {number}: {error}") from error
         found[case.name] = case
@@ -89,7 +90,10 @@ def _case(row: Mapping[str, str], folder: Path, series: str | None) -> Case:
     usual = layout.name_of(ct, series)
     name = row.get("case") or usual
     if not is_file_name(name):
-        raise BadInputError(f"{name!r} cannot name files; change it.")
+        raise BadInputError(
+            f'{name!r} is not a valid case name (no / \\ : * ? " < > |, no dot in front, at most '
+            f"{LONGEST_NAME} bytes); set another in the column case."
+        )
     return Case(name, ct=ct, series=series)
 
 

@@ -155,8 +155,8 @@ OVERWRITE = option(
 FAST = option(
     "--fast",
     is_flag=True,
-    help="Faster, slightly less exact: smaller boxes for masks, 8-bit numbers with OpenVINO, no "
-    "second look at doubtful labels.",
+    help="Faster, slightly less exact: smaller network inputs for masks, int8 with OpenVINO, "
+    "no second pass for doubtful labels.",
 )
 
 #: For every command that runs networks on scans; reaches it as `options`.

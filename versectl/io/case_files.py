@@ -131,8 +131,10 @@ def _read_spine(ct: CT, path: Path) -> Spine:
         ) from error
     if center_mm is None:
         return Spine(np.full(3, np.nan), peak)
+    if center_mm.shape != (3,) or not np.isfinite(center_mm).all():
+        raise BadInputError(f"{path}: center_mm needs three numbers, not {center_mm.tolist()}.")
     low_mm, high_mm = geometry.extent(ct.image)
-    if center_mm.shape != (3,) or not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
+    if not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
         raise BadInputError(f"{path} has center_mm {center_mm.tolist()}, outside the scan.")
     return Spine(center_mm, peak)
 

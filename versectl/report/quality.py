@@ -173,12 +173,13 @@ def files_changed(names: Sequence[str]) -> list[Flag]:
     """Files that a report is not of any more; on its page alone, for the report does not know."""
     if not names:
         return []
+    were = "was" if len(names) == 1 else "were"
     return [
         Flag(
             "files_changed",
             "error",
             None,
-            f"What is shown is of former files: {in_words(names)} changed since.",
+            f"This page shows results from before {in_words(names)} {were} changed.",
             "Run run-all again, then report.",
         )
     ]

@@ -69,11 +69,11 @@ def test_a_manifest_names_the_cts_as_it_did_for_run_all(run, ct_file, out):
 
 def test_a_page_says_that_its_files_were_corrected_since(run, ct_file, done):
     assert run("report", done, "--ct", ct_file).exit_code == 0
-    assert "changed since" not in html(done)
+    assert "results from before" not in html(done)
     centroids = done / "lumbar_ctd.json"
     centroids.write_text(centroids.read_text().replace('"label": 20', '"label": 19'))
     assert run("report", done, "--ct", ct_file).exit_code == 0
-    assert "What is shown is of former files: lumbar_ctd.json changed since." in html(done)
+    assert "This page shows results from before lumbar_ctd.json was changed." in html(done)
 
 
 def test_a_page_says_what_made_each_file_and_why_a_measure_is_missing(run, done):

@@ -246,8 +246,8 @@ def _lacks_heatmap(stage: Stage, origin: Origin, job: Job, paths: Paths) -> bool
         return False
     if origin.made_by == USER:
         raise BadInputError(
-            f"{paths.of(stage)} was corrected by hand; a heatmap takes --overwrite, "
-            "which computes both."
+            f"{paths.of(stage)} was corrected by hand; --heatmap needs --overwrite, which "
+            "recomputes the spine as well."
         )
     return True
 
