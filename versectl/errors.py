@@ -87,8 +87,6 @@ class OutOfMemoryError(VersectlError):
 class DivergedError(VersectlError):
     """The loss of a training is no longer a number; the last good checkpoint is kept."""
 
-    exit_code = 1
-
 
 class WeightsError(SetupError):
     """Network weights are missing, damaged, or do not fit the network."""

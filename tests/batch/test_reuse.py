@@ -254,7 +254,7 @@ def test_a_heatmap_of_a_corrected_spine_takes_overwrite(run, ct_file, out):
     run("localize-spine", ct_file, out)
     atomic.write_json({"center_mm": [5.0, 30.0, -80.0]}, out / FILES["spine"])
     done = run("localize-spine", ct_file, out, "--heatmap")
-    assert (done.exit_code, "--overwrite" in done.stderr) == (3, True)
+    assert (done.exit_code, "--heatmap needs --overwrite" in done.stderr) == (3, True)
     assert run("localize-spine", ct_file, out, "--heatmap", "--overwrite").exit_code == 0
     assert (out / "lumbar_spine_heatmap.nii.gz").exists()
 

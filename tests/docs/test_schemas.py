@@ -35,7 +35,7 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_all_files_of_a_case(run, ct_file, out):
+def test_run_all_writes_these_json_files_alone_and_all_follow_their_schemas(run, ct_file, out):
     assert run("run-all", ct_file, out).exit_code == 0
     written = sorted(out.glob("*.json"))
     assert {path.name.removeprefix("lumbar") for path in written} == set(ENDINGS)
@@ -50,7 +50,7 @@ def test_files_saved_from_python_follow_their_schemas(models, ct, tmp_path):
             check(path)
 
 
-def test_files_of_a_case_with_a_correction(run, ct_file, out):
+def test_files_of_a_corrected_case_follow_their_schemas(run, ct_file, out):
     run("localize-spine", ct_file, out)
     run("localize-vertebrae", ct_file, out)
     path = out / "lumbar_ctd.json"
@@ -61,13 +61,13 @@ def test_files_of_a_case_with_a_correction(run, ct_file, out):
         check(written)
 
 
-def test_the_report_of_a_failed_case(run, ct_file, out, monkeypatch):
+def test_the_report_of_a_failed_case_follows_its_schema(run, ct_file, out, monkeypatch):
     monkeypatch.setitem(pipeline.SEGMENTATION, "default", lambda *_: 1 / 0)
     assert run("run-all", ct_file, out).exit_code == 1
     check(out / "lumbar_report.json")
 
 
-def test_what_evaluate_prints(run, out, label_map):
+def test_evaluate_prints_json_that_follows_its_schema(run, out, label_map):
     for name in ("a", "b"):
         volume.write(label_map, out / "gt" / f"{name}_seg.nii.gz")
     volume.write(label_map, out / "pred" / "a_seg.nii.gz")
@@ -79,7 +79,7 @@ def test_what_evaluate_prints(run, out, label_map):
 
 
 @pytest.mark.parametrize("stage", ["spine", "vertebrae", "segmentation"])
-def test_the_description_of_the_default_weights(stage):
+def test_the_files_that_describe_the_default_weights_follow_their_schema(stage):
     path = weights.default_folder() / f"{stage}.json"
     validator("weights").validate(json.loads(path.read_text()))
 

@@ -1,0 +1,1 @@
+"""The protocols of challenges: VerSe and grand-challenge.org."""

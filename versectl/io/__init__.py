@@ -1,0 +1,1 @@
+"""Files in and out: images, DICOM, centroids, folders of cases, atomic writing."""

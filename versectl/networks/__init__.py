@@ -1,0 +1,1 @@
+"""Networks: their architectures, weights and engines, and the memory they take."""

@@ -1,0 +1,1 @@
+"""What is said about a result: flags, measures, the report, pictures and pages."""

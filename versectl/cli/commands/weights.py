@@ -13,8 +13,8 @@ from versectl.cli.parsing import FILE, adding, option
 def weights() -> None:
     """Show, check and import the networks' weights.
 
-    \b
-    Each command takes --weights DIR; without it, the weights that come with versectl are used.
+    path, list and verify take --weights; without it, they look at the weights that come with
+    versectl.
     """
 
 
@@ -28,19 +28,17 @@ def weights_path(weights: Path | None) -> None:
 
 
 @weights.command("list")
-@click.argument("folder", metavar="[DIR]", type=FILE, required=False)
 @adding(WEIGHTS)
-def weights_list(folder: Path | None, weights: Path | None) -> None:
+def weights_list(weights: Path | None) -> None:
     """Print stage, network, protocol, size and SHA-256 of all weights; checks the SHA-256."""
     from versectl.networks import weights as store
 
-    click.echo("\n".join(store.summary(folder or weights)))
+    click.echo("\n".join(store.summary(weights)))
 
 
 @weights.command("verify")
-@click.argument("folder", metavar="[DIR]", type=FILE, required=False)
 @adding(WEIGHTS)
-def weights_verify(folder: Path | None, weights: Path | None) -> None:
+def weights_verify(weights: Path | None) -> None:
     """Load every network; ends with code 6 when a file is missing, damaged or does not fit."""
     from versectl.networks.engines import choice
 
@@ -48,7 +46,7 @@ def weights_verify(folder: Path | None, weights: Path | None) -> None:
     from versectl.networks import weights as store
 
     for stage in config.STAGES:
-        store.load_network(folder or weights, stage)
+        store.load_network(weights, stage)
         click.echo(f"{stage}: complete and undamaged")
 
 
