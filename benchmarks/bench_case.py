@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from engines import cpu_s, memory_gb
 
 from versectl import geometry
-from versectl.config import Ranges
+from versectl.config import Ranges, Stage
 from versectl.geometry import Grid
 
 
@@ -104,18 +104,18 @@ def counted() -> Counter[str]:
     from versectl.types import Model
 
     boxes: Counter[str] = Counter()
-    begun = WatchedModels._begun
+    model_of = WatchedModels.model
 
-    def counting(self: WatchedModels, stage: str, model: Model) -> Model:
-        ready = begun(self, stage, model)
+    def counting(self: WatchedModels, stage: Stage) -> Model:
+        model = model_of(self, stage)
 
         def answer(seen: np.ndarray) -> np.ndarray:
             boxes[stage] += np.prod(seen.shape[:3]) / np.prod(model.config.size_vox)
-            return ready.answer(seen)
+            return model.answer(seen)
 
-        return replace(ready, answer=answer)
+        return replace(model, answer=answer)
 
-    WatchedModels._begun = counting
+    WatchedModels.model = counting
     return boxes
 
 

@@ -72,7 +72,7 @@ def times(engine: str, precision: str) -> dict[str, float]:
     choice.prepare(engine, "cpu", precision)
     clock.lap("import")
     models = Models(engine=engine, device="cpu", precision=precision)
-    loaded = {stage: getattr(models, stage) for stage in STAGES}
+    loaded = {stage: models.model(stage) for stage in STAGES}
     clock.lap("load")
     rng = np.random.default_rng(1)
     for stage, model in loaded.items():

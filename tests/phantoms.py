@@ -129,17 +129,8 @@ class Phantoms(dict):
             segmentation=Model(segmentation_config, pointed_at, "c" * 64),
         )
 
-    @property
-    def spine(self) -> Model:
-        return self["spine"]
-
-    @property
-    def vertebrae(self) -> Model:
-        return self["vertebrae"]
-
-    @property
-    def segmentation(self) -> Model:
-        return self["segmentation"]
+    def model(self, stage: str) -> Model:
+        return self[stage]
 
     def __reduce__(self) -> tuple:
         return type(self), ()

@@ -172,7 +172,7 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         numbering=found.vertebrae.numbering,
         curvature=measured.curvature,
         flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
-        engine=models.spine.engine,
+        engine=models.model("spine").engine,
     )
 
 

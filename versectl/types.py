@@ -79,17 +79,8 @@ class Identity:
 class Models(Protocol):
     """A model per stage; each may be loaded when it is first used."""
 
-    @property
-    def spine(self) -> Model:
-        """Finds the spine."""
-
-    @property
-    def vertebrae(self) -> Model:
-        """Finds and labels the vertebrae."""
-
-    @property
-    def segmentation(self) -> Model:
-        """Finds the voxels of each vertebra."""
+    def model(self, stage: Stage) -> Model:
+        """What finds the spine, finds and labels the vertebrae, or finds the voxels of each."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def draw_preview() -> None:
 
 def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:
     """Stage 1: the whole scan at 8 mm, the heatmap, its centre of mass; the centre (3,) in mm."""
-    model = models.spine
+    model = models.model("spine")
     grid = spine.frame(ct, model.config)
     seen = spine.box(ct, grid, model.config)[..., 0]
     found = spine.predict(ct, model)
@@ -96,7 +96,7 @@ def draw_spine(ct: sitk.Image, models: Models) -> NDArray[np.float64]:
 
 def draw_vertebrae(ct: sitk.Image, center_mm: NDArray[np.float64], models: Models) -> None:
     """Stage 2: a tile round the spine at 2 mm, a heatmap per label, the vertebrae found."""
-    model = models.vertebrae
+    model = models.model("vertebrae")
     grid = vertebrae.frame(center_mm, 0.0, model.config)
     seen = vertebrae.box(ct, grid, model.config)
     heat = np.exp(model.answer(seen))
@@ -122,7 +122,7 @@ def draw_segmentation(
     ct: sitk.Image, centers_mm: Mapping[int, NDArray[np.float64]], models: Models
 ) -> None:
     """Stage 3: a box round one vertebra at 1 mm, its pointer, its mask."""
-    model = models.segmentation
+    model = models.model("segmentation")
     label = sorted(centers_mm)[len(centers_mm) // 2]
     center_mm = np.asarray(centers_mm[label])
     grid = segmentation.frame(center_mm, model.config)

@@ -62,14 +62,12 @@ class Trouble:
     """The phantom's models, one of which does harm when it sees the third scan."""
 
     harm: str
-    spine, segmentation = Phantoms().spine, Phantoms().segmentation
     identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
     fast, on_gpu = Phantoms().fast, Phantoms().on_gpu
 
-    @property
-    def vertebrae(self) -> Model:
-        model = Phantoms().vertebrae
-        return replace(model, answer=self.answering(model))
+    def model(self, stage) -> Model:
+        model = Phantoms().model(stage)
+        return replace(model, answer=self.answering(model)) if stage == "vertebrae" else model
 
     def answering(self, model):
         def answer(seen):
@@ -241,17 +239,8 @@ class Faults:
         for place, name in STEPS:
             setattr(place, name, failing(getattr(place, name), chance))
 
-    @property
-    def spine(self) -> Model:
-        return Phantoms().spine
-
-    @property
-    def vertebrae(self) -> Model:
-        return Phantoms().vertebrae
-
-    @property
-    def segmentation(self) -> Model:
-        return Phantoms().segmentation
+    def model(self, stage) -> Model:
+        return Phantoms().model(stage)
 
     identity, load_ahead = Phantoms().identity, Phantoms().load_ahead
     fast, on_gpu = Phantoms().fast, Phantoms().on_gpu

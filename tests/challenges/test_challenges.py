@@ -146,7 +146,7 @@ def test_while_a_scan_is_in_work_health_answers_and_a_second_call_is_refused(soc
     def slow(seen):
         begun.set()
         assert go_on.wait(60)
-        return Phantoms().spine.answer(seen)
+        return Phantoms().model("spine").answer(seen)
 
     models["spine"] = replace(models["spine"], answer=slow)
     app = grand_challenge.application(sockets, Job(Path(), RUN_ALL, models))

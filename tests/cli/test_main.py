@@ -255,7 +255,7 @@ def slow(voxels, forms, path, extension=None):
 class Fake:
     def __init__(self, *_): pass
     fast = False
-    spine = Model(config.DEFAULT["spine"], None)
+    def model(self, stage): return Model(config.DEFAULT[stage], None)
     def identity(self, stage): return Identity("", "")
     def load_ahead(self, stages): pass
 

@@ -152,12 +152,12 @@ def test_fast_models_are_fast_in_another_process_and_find_the_spine_as_ever(fold
 
 def test_models_are_loaded_once_and_freed_with_their_provider(folder):
     models = loading.Models(folder, device="cpu", precision="float32")
-    assert models.spine is models.spine
+    assert models.model("spine") is models.model("spine")
     copy = pickle.loads(pickle.dumps(models))
     assert copy == models
-    assert copy.spine is not models.spine  # another process loads its own
-    held = weakref.ref(models.spine.answer)
-    models.spine.answer(np.zeros((8, 8, 8, 1), np.float32))
+    assert copy.model("spine") is not models.model("spine")  # another process loads its own
+    held = weakref.ref(models.model("spine").answer)
+    models.model("spine").answer(np.zeros((8, 8, 8, 1), np.float32))
     del models
     gc.collect()
     assert held() is None
@@ -174,7 +174,7 @@ def test_a_lack_of_memory_while_loading_ahead_is_raised_at_use_alone(folder, mon
     for thread in set(threading.enumerate()) - before:
         thread.join()
     with pytest.raises(MemoryError):
-        _ = models.spine
+        models.model("spine")
 
 
 def test_models_load_ahead_in_another_thread_and_errors_are_raised_at_use(folder, monkeypatch):
@@ -191,7 +191,7 @@ def test_models_load_ahead_in_another_thread_and_errors_are_raised_at_use(folder
     for thread in set(threading.enumerate()) - before:
         thread.join()
     assert loaded == [("spine", False), ("vertebrae", False)]
-    assert models.spine.config == TINY
+    assert models.model("spine").config == TINY
     assert len(loaded) == 2
     with pytest.raises(WeightsError, match="missing"):
-        _ = models.vertebrae
+        models.model("vertebrae")

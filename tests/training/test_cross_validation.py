@@ -214,7 +214,7 @@ def test_the_networks_of_a_fold_are_freed_with_it(data, tmp_path, monkeypatch, u
     def noted(_case, _options, models, prefix):
         gc.collect()
         assert [fold for fold, answer in held if answer() is not None and fold != prefix] == []
-        held.append((prefix, weakref.ref(models.spine.answer)))
+        held.append((prefix, weakref.ref(models.model("spine").answer)))
 
     monkeypatch.setattr(cross_validation, "test", noted)
     command(data, tmp_path)

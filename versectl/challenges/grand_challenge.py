@@ -27,6 +27,7 @@ import waitress
 from versectl.batch import case_run, outcome
 from versectl.batch.job import Job
 from versectl.challenges.sockets import Sockets
+from versectl.config import STAGES
 from versectl.errors import BadInputError, VersectlError, explain
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.layout import Case
@@ -43,7 +44,8 @@ Reply = tuple[HTTPStatus, dict[str, object]]
 
 def serve(sockets: Sockets, job: Job, host: str, port: int) -> None:
     """Load the models, then answer until terminated."""
-    _ = job.models.spine, job.models.vertebrae, job.models.segmentation
+    for stage in STAGES:
+        job.models.model(stage)
     # More than one thread: health must answer while a scan is in work.
     server = waitress.create_server(application(sockets, job), host=host, port=port, threads=4)
     log.info("ready on port %d", port)

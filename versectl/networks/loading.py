@@ -39,20 +39,12 @@ class Models:
         compare=False,
     )
 
-    @property
-    def spine(self) -> Model:
-        """Finds the spine."""
-        return self._get("spine")
-
-    @property
-    def vertebrae(self) -> Model:
-        """Finds and labels the vertebrae."""
-        return self._get("vertebrae")
-
-    @property
-    def segmentation(self) -> Model:
-        """Finds the voxels of each vertebra."""
-        return self._get("segmentation")
+    def model(self, stage: Stage) -> Model:
+        """The stage's model, loaded when it is first asked for."""
+        with self._locks[stage]:
+            if stage not in self._loaded:
+                self._loaded[stage] = self._load(stage)
+            return self._loaded[stage]
 
     @property
     def on_gpu(self) -> bool:
@@ -90,14 +82,8 @@ class Models:
         with uncollected():
             with suppress(Exception):  # whoever uses the model meets it, and can explain it
                 for stage in stages:
-                    self._get(stage)
+                    self.model(stage)
             gc.freeze()  # what is loaded stays, and need not be looked through again and again
-
-    def _get(self, stage: Stage) -> Model:
-        with self._locks[stage]:
-            if stage not in self._loaded:
-                self._loaded[stage] = self._load(stage)
-            return self._loaded[stage]
 
     def _load(self, stage: Stage) -> Model:
         from versectl.networks import weights

@@ -37,7 +37,7 @@ def run(ct: sitk.Image, models: Models, known: Known | None = None) -> Result:
 
 def find_spine(ct: sitk.Image, models: Models) -> Spine:
     """The spine of a scan; without a centre when nothing in it looks like one."""
-    model = models.spine
+    model = models.model("spine")
     found = SPINE[model.config.protocol](ct, model)
     center_mm = np.round(found.center_mm, PLACE_DECIMALS)
     return replace(found, center_mm=center_mm, peak=round(found.peak, SHARE_DECIMALS))
@@ -47,7 +47,7 @@ def find_vertebrae(ct: sitk.Image, spine: Spine, models: Models) -> Vertebrae:
     """The vertebrae and their numbering; none where no spine is in view."""
     if not spine.is_in_view:
         return Vertebrae({})
-    model = models.vertebrae
+    model = models.model("vertebrae")
     found = VERTEBRAE[model.config.protocol](ct, spine.center_mm, model)
     rounded = {label: _rounded(ct, found[label]) for label in labels.ORDER if label in found}
     return Vertebrae(rounded, found.numbering and _rounded_numbering(found.numbering))
@@ -57,7 +57,7 @@ def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], models: Models) -
     """The label map of these vertebrae, uint8, on the scan's grid."""
     if not vertebrae:
         return geometry.from_array(np.zeros(ct.GetSize()[::-1], np.uint8), ct)
-    model = models.segmentation
+    model = models.model("segmentation")
     return SEGMENTATION[model.config.protocol](ct, centers_mm(vertebrae), model)
 
 

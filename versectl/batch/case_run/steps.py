@@ -78,30 +78,10 @@ class WatchedModels:
         self._fitting: dict[Stage, Fitting] = {}
         self.engines: dict[Stage, Engine] = {}
 
-    @property
-    def spine(self) -> Model:
-        """Finds the spine."""
+    def model(self, stage: Stage) -> Model:
+        """The stage's model; from here on the stage is in work."""
         self._steps.begin(LOAD)
-        return self._begun("spine", self._models.spine)
-
-    @property
-    def vertebrae(self) -> Model:
-        """Finds and labels the vertebrae."""
-        self._steps.begin(LOAD)
-        return self._begun("vertebrae", self._models.vertebrae)
-
-    @property
-    def segmentation(self) -> Model:
-        """Finds the voxels of each vertebra."""
-        self._steps.begin(LOAD)
-        return self._begun("segmentation", self._models.segmentation)
-
-    @property
-    def parts(self) -> dict[Stage, int]:
-        """In how many parts a network was run, where memory did not allow one."""
-        return {stage: fit.parts for stage, fit in self._fitting.items() if fit.parts > 1}
-
-    def _begun(self, stage: Stage, model: Model) -> Model:
+        model = self._models.model(stage)
         self._steps.begin(stage)
         answer = calling.in_turn(model.answer, self._turn)
         fitting = Fitting(answer, model.config.network.divisor, self.halvings)
@@ -109,3 +89,8 @@ class WatchedModels:
         if model.engine is not None:
             self.engines[stage] = model.engine
         return replace(model, answer=fitting)
+
+    @property
+    def parts(self) -> dict[Stage, int]:
+        """In how many parts a network was run, where memory did not allow one."""
+        return {stage: fit.parts for stage, fit in self._fitting.items() if fit.parts > 1}
