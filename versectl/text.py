@@ -58,6 +58,15 @@ def span(names: Sequence[str]) -> str:
     return " to ".join(dict.fromkeys((names[0], names[-1]))) if names else ""
 
 
+def counted(names: Sequence[str]) -> str:
+    """Which vertebrae, and how many.
+
+    >>> counted(["T9", "T10", "T11"]), counted(["L1"])
+    ('T9 to T11, 3 vertebrae', 'L1 alone')
+    """
+    return f"{span(names)}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """How many there are. many : their word, if it is not that of one with an s.
 

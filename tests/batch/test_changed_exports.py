@@ -62,7 +62,7 @@ def test_a_correction_that_a_run_would_remove_is_refused_before_anything_is_comp
     kept = {n: data for n, data in before.items() if n != "lumbar_report.json"}
     assert {n: (done / n).read_bytes() for n in kept} == kept
     (done / name).rename(done.parent / name)
-    assert "T12..L1, 2 vertebrae" in run("run-all", ct_file, done).stdout
+    assert "T12 to L1, 2 vertebrae" in run("run-all", ct_file, done).stdout
 
 
 def test_overwrite_replaces_a_changed_export(run, ct_file, done):

@@ -51,7 +51,7 @@ def test_every_command_goes_on_from_corrected_markups(run, ct_file, done, comman
     rename(done, {"T12": "L4", "L2": None})
     result = run(command, ct_file, done)
     assert result.exit_code == 0, result.output
-    assert "L1..L4, 2 vertebrae" in result.stdout
+    assert "L1 to L4, 2 vertebrae" in result.stdout
     assert labels_of(done) == [20, 23]
     masks = sitk.GetArrayFromImage(sitk.ReadImage(str(done / SEG)))
     assert set(np.unique(masks)) == {0, 20, 23}
@@ -77,7 +77,7 @@ def test_markups_can_be_corrected_again_and_again(run, ct_file, done):
     rename(done, {"L2": "L3"})
     run("segment", ct_file, done)
     rename(done, {"L3": "L4"})
-    assert "T12..L4" in run("segment", ct_file, done).stdout
+    assert "T12 to L4" in run("segment", ct_file, done).stdout
 
 
 def test_markups_that_were_only_saved_again_change_nothing(run, ct_file, done):
@@ -164,7 +164,7 @@ def test_overwrite_recomputes_the_centroids_all_the_same(run, ct_file, done):
 
 def test_overwriting_the_masks_uses_the_correction(run, ct_file, done):
     rename(done, {"L2": "L3"})
-    assert "T12..L3" in run("segment", ct_file, done, "--overwrite").stdout
+    assert "T12 to L3" in run("segment", ct_file, done, "--overwrite").stdout
 
 
 def test_a_dry_run_tells_of_the_correction_and_does_not_take_it(run, ct_file, done):
@@ -190,13 +190,13 @@ def test_markups_can_be_given_by_file_and_by_folder(run, ct_file, done, tmp_path
     for given in (mine, mine / MARKUPS):
         fresh = tmp_path / f"out-{given.name}"
         result = run("segment", ct_file, fresh, "--centroids", given)
-        assert "T11..L2, 3 vertebrae" in result.stdout, result.output
+        assert "T11 to L2, 3 vertebrae" in result.stdout, result.output
 
 
 def test_of_a_folder_with_both_files_the_corrected_one_is_given(run, ct_file, done, tmp_path):
     rename(done, {"T12": "T11"})
     result = run("segment", ct_file, tmp_path / "a", "--centroids", done)
-    assert "T11..L2" in result.stdout
+    assert "T11 to L2" in result.stdout
     edit(done, 19, 18)
     result = run("segment", ct_file, tmp_path / "b", "--centroids", done)
     assert result.exit_code == 3

@@ -118,7 +118,7 @@ def test_other_weights_segment_the_relabelled_centroids_again(
     relabel(run, done, "--shift", "+1")
     for stage in ("vertebrae", "segmentation"):
         monkeypatch.setitem(models, stage, replace(models[stage], sha256="e" * 64))
-    assert "L1..L3, 3 vertebrae" in run("run-all", ct_file, done).stdout
+    assert "L1 to L3, 3 vertebrae" in run("run-all", ct_file, done).stdout
     assert read(done, "_report.json")["kept"] == ["spine", "vertebrae"]
     assert set(np.unique(voxels(done / "lumbar_seg.nii.gz"))) == {0, 20, 21, 22}
 
@@ -231,7 +231,7 @@ def test_before_there_are_masks_the_ct_tells_where_the_voxels_lie(run, ct_file, 
     refused = relabel(run, out, "--shift", "1")
     assert (refused.exit_code, "give its CT as well (--ct)" in refused.stderr) == (3, True)
     assert relabel(run, out, "--shift", "1", "--ct", ct_file).exit_code == 0
-    assert "L1..L3, 3 vertebrae" in run("segment", ct_file, out).stdout
+    assert "L1 to L3, 3 vertebrae" in run("segment", ct_file, out).stdout
     assert set(np.unique(voxels(out / "lumbar_seg.nii.gz"))) == {0, 20, 21, 22}
 
 
@@ -254,7 +254,7 @@ def test_masks_that_are_older_than_the_centroids_are_still_computed_again(run, d
     atomic.write_json(entries, done / "lumbar_ctd.json")
     assert relabel(run, done, "--shift", "+1").exit_code == 0
     assert not (done / "lumbar_report.json").exists()
-    assert "L1..L3" in run("run-all", ct_file, done).stdout
+    assert "L1 to L3" in run("run-all", ct_file, done).stdout
     assert read(done, "_report.json")["kept"] == ["spine", "vertebrae"]
 
 

@@ -105,7 +105,7 @@ def test_masks_of_corrected_centroids_are_computed_again_by_every_command(
     for step in ("localize-spine", "localize-vertebrae", "segment"):
         run(step, ct_file, out)
     correct(out)
-    assert "T12..L1, 2 vertebrae" in run(command, ct_file, out).stdout
+    assert "T12 to L1, 2 vertebrae" in run(command, ct_file, out).stdout
     entries = json.loads((out / "lumbar_provenance.json").read_text())["files"]
     made_from = entries[FILES["masks"]]["made_from_sha256"]
     assert made_from == atomic.sha256(out / FILES["vertebrae"])

@@ -69,7 +69,7 @@ def test_a_tree_of_scans_becomes_a_flat_folder_of_results(run, tmp_path):
     out = tmp_path / "results"
     done = run("run-all", tmp_path, out)
     assert done.exit_code == 4
-    assert "[1/3] sub-a: T12..L2" in done.stdout
+    assert "[1/3] sub-a: T12 to L2" in done.stdout
     assert "[3/3] sub-c failed: sub-c_ct.nii.gz is damaged" in done.stderr
     assert "1 of 3 cases failed: sub-c; the rest is done" in done.stderr
     status = {
@@ -182,7 +182,7 @@ def test_a_correction_stays_and_what_follows_from_it_is_computed_again(run, ct_f
     path = out / "lumbar_ctd.json"
     corrected = [entry for entry in json.loads(path.read_text()) if entry.get("label") != 21]
     atomic.write_json(corrected, path)
-    assert "T12..L1, 2 vertebrae" in run("run-all", ct_file, out).stdout
+    assert "T12 to L1, 2 vertebrae" in run("run-all", ct_file, out).stdout
     found = json.loads((out / "lumbar_report.json").read_text())
     assert (found["kept"], len(found["vertebrae"])) == (["spine", "vertebrae"], 2)
     assert "kept" in run("run-all", ct_file, out).stdout
@@ -283,7 +283,7 @@ def test_a_foreign_or_damaged_report_costs_that_case_only(run, scans, out):
     assert "2 cases" in run("collect", out).stdout
     again = run("run-all", scans, out)
     assert again.exit_code == 4
-    assert "a: T12..L2" in again.stdout
+    assert "a: T12 to L2" in again.stdout
     assert json.loads(run("status", out, "--json").stdout)["unreadable"] == ["other"]
 
 

@@ -29,7 +29,7 @@ def names(folder):
 def test_run_all_writes_every_result_and_says_what_it_found(run, ct_file, out, ct, label_map):
     done = run("run-all", ct_file, out)
     assert done.exit_code == 0, done.output
-    assert "lumbar: T12..L2, 3 vertebrae" in done.stdout
+    assert "lumbar: T12 to L2, 3 vertebrae" in done.stdout
     assert names(out) == [
         "lumbar_ctd.json",
         "lumbar_provenance.json",

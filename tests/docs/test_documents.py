@@ -129,7 +129,7 @@ def test_the_last_correction_of_the_quick_start_is_what_is_segmented(run, reader
         text = text.replace(f'"label": {old}', f'"label": {new}')
     path.write_text(text)
     told = run("run-all", "scan_ct.nii.gz", "results", "--preview")
-    assert "L1..L3" in told.output
+    assert "L1 to L3" in told.output
 
 
 def examples() -> Iterator[tuple[str, str]]:

@@ -243,7 +243,7 @@ def test_run_all_goes_the_published_way_with_such_weights(ct_file, out, tmp_path
     words = ["run-all", ct_file, out, "--weights", tmp_path / "w", "--precision", "float32"]
     done = CliRunner().invoke(cli.main, [str(word) for word in words])
     assert done.exit_code == 0, done.output
-    assert "C1..L6, 25 vertebrae" in done.stdout
+    assert "C1 to L6, 25 vertebrae" in done.stdout
     label_map = volume.read_labels(out / "lumbar_seg.nii.gz")
     assert geometry.same_grid(label_map, volume.read_ct(ct_file).image)
 

@@ -1,11 +1,10 @@
 """What becomes of a case: decide what is left to do, compute it, have it written."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 
-from versectl import labels
+from versectl import labels, text
 from versectl.batch import outcome, transaction
 from versectl.batch.case_run import exports, failures, reuse
 from versectl.batch.case_run.results import Results, Written
@@ -188,18 +187,11 @@ class CaseRun:
         """What was done, in one line."""
         seconds = f", {sum(self.steps.seconds.values()):.1f} s" if self.job.command.reports else ""
         if known.vertebrae is not None:
-            return _summary(known.vertebrae) + seconds
+            names = [labels.NAMES[label] for label in known.vertebrae]
+            return (text.counted(names) if names else "no spine in view") + seconds
         if known.spine is None:
             return "done"
         if not known.spine.is_in_view:
             return f"no spine in view, peak {known.spine.peak:.2f}"
         x, y, z = known.spine.center_mm
         return f"spine at {x:.0f}, {y:.0f}, {z:.0f} mm, peak {known.spine.peak:.2f}"
-
-
-def _summary(found: Mapping[int, object]) -> str:
-    """Which vertebrae, in words: T9..L3, 7 vertebrae."""
-    if not found:
-        return "no spine in view"
-    names = [labels.NAMES[label] for label in found]
-    return f"{names[0]}..{names[-1]}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"

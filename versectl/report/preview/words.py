@@ -8,7 +8,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.report import levels
-from versectl.text import fitting, span
+from versectl.text import counted, fitting, span
 from versectl.types import Flag, Numbering, OtherNumbering, Vertebra, Vertebrae
 
 #: chosen: the most sentences quoted; a picture is no report.
@@ -107,8 +107,7 @@ def described(vertebrae: Vertebrae | None) -> Line:
     if not vertebrae:
         return Line(f"{ERROR.sign} No spine in view", ERROR.color)
     names = [labels.NAMES[label] for label in vertebrae]
-    found = f"{span(names)}, {len(names)} vertebrae" if names[1:] else f"{names[0]} alone"
-    return Line("; ".join([found, *_numbering(vertebrae, vertebrae.numbering)]))
+    return Line("; ".join([counted(names), *_numbering(vertebrae, vertebrae.numbering)]))
 
 
 def sentences(flags: tuple[Flag, ...]) -> tuple[Line, ...]:
