@@ -1,15 +1,12 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from versectl.geometry import Grid
 from versectl.labels import NUMBERS
-from versectl.synth.bodies import anatomy, bridges, posture, skeleton, soft
+from versectl.synth.bodies import anatomy, posture
 from versectl.synth.bodies.body import KINDS
-from versectl.synth.bodies.shapes import Canvas
 from versectl.synth.bodies.structures import NUMBER
+from versectl.synth.bodies.vertebra import bridges
 
 SPACING_MM = 3.0
 THORACIC = (*range(8, 20), 28)
@@ -122,83 +119,6 @@ def test_first_ribs_and_tops_of_lungs_differ_between_people(spine):
 
     assert np.ptp([top_mm(body) for body in made]) > 8
     assert np.ptp([first_rib_ml(body) for body in made]) > 1
-
-
-def test_lifted_ribs_leave_their_vertebrae_as_before_and_rise_to_the_side(spine):
-    build = replace(skeleton.sample_build(np.random.default_rng(1)), rib_lift=(0.0, 0.0))
-    usual, lifted = (
-        skeleton.rib_curves(spine, one, np.random.default_rng(2))
-        for one in (build, replace(build, rib_lift=(0.25, 0.0)))
-    )
-    for which, points in usual.items():
-        assert lifted[which][0] == pytest.approx(points[0], abs=0.1)
-        sides = [np.abs(course[:, 0] - points[0, 0]).argmax() for course in (points, lifted[which])]
-        assert lifted[which][sides[1], 2] > points[sides[0], 2] + 1, which
-
-
-def test_ribs_of_the_neck_and_stunted_first_ribs_are_short_and_on_their_side(spine):
-    c7, t1 = NUMBERS["C7"], NUMBERS["T1"]
-    usual = replace(
-        skeleton.sample_build(np.random.default_rng(1)), neck_ribs=(0.0, 0.0), first_ribs=(1.0, 1.0)
-    )
-    one = replace(usual, neck_ribs=(0.4, 0.0), first_ribs=(1.0, 0.5))
-    before, after = (
-        skeleton.rib_curves(spine, build, np.random.default_rng(2)) for build in (usual, one)
-    )
-    assert set(after) - set(before) == {(c7, 1)}
-    assert len(after[c7, 1]) < 0.7 * len(after[t1, 1])
-    assert len(after[t1, -1]) < 0.75 * len(after[t1, 1])
-    root_mm = spine.centers_mm[spine.labels.index(c7)]
-    assert after[c7, 1][0, 0] > root_mm[0]
-    assert np.linalg.norm(after[c7, 1][0] - root_mm) < 35
-
-
-def test_rare_ribs_and_arms_have_about_their_share():
-    builds = [skeleton.sample_build(np.random.default_rng(seed)) for seed in range(500)]
-    assert np.mean([max(b.neck_ribs) > 0 for b in builds]) == pytest.approx(0.04, abs=0.03)
-    assert np.mean([min(b.first_ribs) < 1 for b in builds]) == pytest.approx(0.05, abs=0.03)
-    assert np.mean([b.arms_up[0] != b.arms_up[1] for b in builds]) == pytest.approx(0.1, abs=0.04)
-
-
-def test_an_arm_is_raised_on_its_own_side(spine):
-    build = replace(skeleton.sample_build(np.random.default_rng(1)), arms_up=(True, False))
-    grid = Grid.centered(spine.centers_mm[8], (130, 80, 120), (4.0,) * 3)
-    canvas = Canvas(np.zeros(grid.shape, np.uint8), grid)
-    skeleton.paint_shoulders(canvas, spine, build)
-    left, right = (
-        grid.to_mm(np.argwhere(canvas.structures == NUMBER[name])[:, ::-1])
-        for name in ("humerus_left", "humerus_right")
-    )
-    assert left[:, 0].mean() > spine.centers_mm[8][0] > right[:, 0].mean()
-    assert left[:, 2].mean() > right[:, 2].mean() + 100
-
-
-def test_ribs_begin_where_their_persons_processes_and_bodies_have_them(spine):
-    sampled = skeleton.sample_build(np.random.default_rng(1))
-    build, moved = (
-        replace(sampled, person=replace(sampled.person, wing_tilt=tilt), head_height=height)
-        for tilt, height in (((0.0, 0.0), 0.0), ((0.0, 0.25), 0.1))
-    )
-    for label in (NUMBERS["T1"], NUMBERS["T6"]):
-        up = spine.rotations[spine.labels.index(label)][:, 2]
-        (head, neck), others = (
-            skeleton.rib_root(spine, one, label, side=1) for one in (build, moved)
-        )
-        assert 1 < (others[0] - head) @ up < 4
-        assert 2 < (others[1] - neck) @ up < 8
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_clothes_lie_over_the_skin_and_hide_nothing_of_the_body(seed):
-    body = np.zeros((50, 30, 40), np.uint8)
-    body[:, 10:22, 12:30] = NUMBER["muscle"]
-    canvas = Canvas(body.copy(), Grid((40, 30, 50), (3.0,) * 3, (0.0,) * 3))
-    soft.paint_clothing(canvas, np.random.default_rng(seed))
-    clothes = canvas.structures == NUMBER["clothing"]
-    assert clothes.any()
-    assert np.array_equal(canvas.structures[~clothes], body[~clothes])
-    away_mm = 3 * ndimage.distance_transform_edt(body == 0)[clothes]
-    assert 3 < away_mm.min() <= away_mm.max() <= 3 + soft.LOOSEST_MM + 3
 
 
 def test_the_sacrum_lies_below_the_last_lumbar_vertebra_and_the_skull_above_the_first(body, spine):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from versectl.synth.drawing import implants
+from versectl.synth.drawing.texture import Sampling
 
 SPACING_MM = np.array([1.0, 1.5, 3.0])
 SHAPE = (20, 60, 80)
@@ -28,7 +29,7 @@ def test_metal_is_bright_streaks_fade_and_slices_without_metal_keep_their_values
     changed = 0
     for seed in range(5):
         hounsfield = np.zeros(SHAPE, np.float32)
-        implants.add(hounsfield, bone, SPACING_MM, np.random.default_rng(seed))
+        implants.add(hounsfield, bone, Sampling(SPACING_MM, np.random.default_rng(seed)))
         metal = hounsfield >= implants.METAL_HU[0]
         assert metal[bone].any()
         untouched = ~metal.any(axis=(1, 2))
@@ -41,7 +42,7 @@ def test_cement_stays_inside_the_bone(bone, monkeypatch):
     monkeypatch.setattr(implants, "METAL", 0.0)
     monkeypatch.setattr(implants, "CEMENT", 1.0)
     hounsfield = np.zeros(SHAPE, np.float32)
-    implants.add(hounsfield, bone, SPACING_MM, np.random.default_rng(3))
+    implants.add(hounsfield, bone, Sampling(SPACING_MM, np.random.default_rng(3)))
     assert np.all(hounsfield[~bone] == 0)
     assert hounsfield[bone].max() >= implants.CEMENT_HU[0]
 
@@ -50,5 +51,5 @@ def test_nothing_is_drawn_where_no_vertebra_is(monkeypatch):
     monkeypatch.setattr(implants, "METAL", 1.0)
     monkeypatch.setattr(implants, "CEMENT", 1.0)
     hounsfield = np.zeros(SHAPE, np.float32)
-    implants.add(hounsfield, np.zeros(SHAPE, bool), SPACING_MM, np.random.default_rng(0))
+    implants.add(hounsfield, np.zeros(SHAPE, bool), Sampling(SPACING_MM, np.random.default_rng(0)))
     assert not hounsfield.any()

@@ -15,9 +15,10 @@ import numpy as np
 
 from versectl.geometry import Grid
 from versectl.io.atomic import replacing, sha256, write_json
-from versectl.synth.bodies import anatomy, cast, labelmaps, posture
+from versectl.synth.bodies import anatomy, labelmaps, posture
 from versectl.synth.bodies.body import Body
-from versectl.synth.bodies.cast import Cast
+from versectl.synth.bodies.vertebra import cast
+from versectl.synth.bodies.vertebra.cast import Cast
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from versectl.geometry import CORNERS, Grid, Vector
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 Distance = Callable[[Points], np.ndarray]
 
-#: Points (3,) given in a frame that a caller fixed -> the world, (n, 3).
+#: Points (3,), each an argument, given in a frame -> the world, (n, 3).
 World = Callable[..., np.ndarray]
 
 
@@ -37,6 +37,15 @@ class Frame:
     def moved(self, local_mm: Vector) -> "Frame":
         """The same axes about another point, given in this frame."""
         return Frame(self.to_world(local_mm), self.rotation)
+
+
+def scaled_world(frame: Frame, factors: np.ndarray) -> World:
+    """From points in a frame to the world, each first times the factors (3,), which may mirror."""
+
+    def world(*points_mm: Sequence[float]) -> np.ndarray:
+        return frame.to_world(np.array(points_mm, float) * factors)
+
+    return world
 
 
 @dataclass(frozen=True)

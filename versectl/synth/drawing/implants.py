@@ -6,6 +6,8 @@ World axes; sizes are those of common pedicle screws, rods and cement fillings.
 import numpy as np
 from scipy import ndimage
 
+from versectl.synth.drawing.texture import Sampling
+
 #: chosen: share of scans with metal, and with cement.
 METAL, CEMENT = 0.05, 0.03
 
@@ -18,35 +20,29 @@ CEMENT_MM = (5.0, 12.0)
 STREAK_HU, STREAK_MM = 500.0, 40.0
 
 
-def add(
-    hounsfield: np.ndarray,
-    is_vertebra: np.ndarray,
-    spacing_mm: np.ndarray,
-    rng: np.random.Generator,
-) -> None:
+def add(hounsfield: np.ndarray, is_vertebra: np.ndarray, sampling: Sampling) -> None:
     """Draw implants, in some scans, into Hounsfield units (z, y, x) in place.
 
     is_vertebra : where vertebrae are (z, y, x).
-    spacing_mm : x, y, z.
     """
+    spacing_mm, rng = sampling
     if rng.random() < METAL and is_vertebra.any():
-        metal = _screws(is_vertebra, spacing_mm, rng)
+        metal = _screws(is_vertebra, sampling)
         hounsfield[metal] = rng.uniform(*METAL_HU)
-        hounsfield += _streaks(metal, spacing_mm, rng)
+        hounsfield += _streaks(metal, sampling)
     if rng.random() < CEMENT and is_vertebra.any():
-        middle_mm = _somewhere(is_vertebra, spacing_mm, rng)
+        middle_mm = _somewhere(is_vertebra, sampling)
         ends_mm = (middle_mm, middle_mm + rng.normal(0, 5, 3))
         filling = _rod(is_vertebra.shape, ends_mm, rng.uniform(*CEMENT_MM), spacing_mm)
         hounsfield[filling & is_vertebra] = rng.uniform(*CEMENT_HU)
 
 
-def _screws(
-    is_vertebra: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _screws(is_vertebra: np.ndarray, sampling: Sampling) -> np.ndarray:
     """Where screws are: one or two pairs of them, and at times a rod along their heads."""
+    spacing_mm, rng = sampling
     metal = np.zeros(is_vertebra.shape, bool)
     for _ in range(rng.integers(2, 6)):
-        tip_mm = _somewhere(is_vertebra, spacing_mm, rng)
+        tip_mm = _somewhere(is_vertebra, sampling)
         along = np.array([rng.uniform(-0.5, 0.5), 1.0, rng.uniform(-0.3, 0.3)])  # to the back
         head_mm = tip_mm + along * rng.uniform(*SCREW_LENGTH_MM)
         metal |= _rod(metal.shape, (tip_mm, head_mm), rng.uniform(*SCREW_RADIUS_MM), spacing_mm)
@@ -56,8 +52,9 @@ def _screws(
     return metal
 
 
-def _somewhere(mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _somewhere(mask: np.ndarray, sampling: Sampling) -> np.ndarray:
     """A random point of a mask in mm from the first voxel, x, y, z."""
+    spacing_mm, rng = sampling
     chosen = rng.integers(np.count_nonzero(mask))
     zyx = np.unravel_index(np.flatnonzero(mask)[chosen], mask.shape)
     return np.array(zyx[::-1]) * spacing_mm
@@ -82,8 +79,9 @@ def _rod(
     return squares < radius_mm**2
 
 
-def _streaks(metal: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _streaks(metal: np.ndarray, sampling: Sampling) -> np.ndarray:
     """Bright and dark rays from the metal's middle within every slice that shows metal."""
+    spacing_mm, rng = sampling
     streaks = np.zeros(metal.shape, np.float32)
     strength_hu = rng.uniform(0, STREAK_HU)
     for z in np.flatnonzero(metal.any(axis=(1, 2))):

@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from versectl import labels
 from versectl.geometry import Grid
-from versectl.synth.bodies import vertebra
 from versectl.synth.bodies.body import Body
 from versectl.synth.bodies.shapes import Frame, Points
+from versectl.synth.bodies.vertebra.person import alike
 
 #: chosen: spacing of a cast, and room round the vertebra, in mm.
 SPACING_MM, MARGIN_MM = 1.0, 5.0
@@ -99,7 +99,7 @@ def blend(people: Sequence[Mapping[int, Cast]], rng: np.random.Generator) -> dic
     blended = {}
     for label in sorted(set().union(*people)):
         having = [person for person in shuffled if label in person]
-        like = vertebra.alike(label, shift)
+        like = alike(label, shift)
         those = [person.get(like, person[label]) for person in having]
         blended[label] = Mixture(those[0], those[min(1, len(those) - 1)], share)
     return blended

@@ -5,9 +5,10 @@ import pytest
 
 from versectl.geometry import Grid
 from versectl.labels import NUMBERS
-from versectl.synth.bodies import bridges, vertebra
+from versectl.synth.bodies import vertebra
 from versectl.synth.bodies.shapes import Canvas, Frame
 from versectl.synth.bodies.structures import NUMBER
+from versectl.synth.bodies.vertebra import bridges
 
 T8, T9, T10, T11, L1 = (NUMBERS[name] for name in ("T8", "T9", "T10", "T11", "L1"))
 LABELS = (T8, T9, T10, T11)

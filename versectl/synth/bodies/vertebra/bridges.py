@@ -7,7 +7,7 @@ import numpy as np
 from versectl.labels import NUMBERS
 from versectl.synth.bodies.shapes import Balls, Canvas, Frame, box_corners, stamp, tube
 from versectl.synth.bodies.structures import KIND, NUMBER
-from versectl.synth.bodies.vertebra import Look
+from versectl.synth.bodies.vertebra.look import Look
 
 #: chosen: shares of people with bridging osteophytes, and with vertebrae that have grown together.
 BRIDGED, GROWN_TOGETHER = 0.08, 0.04

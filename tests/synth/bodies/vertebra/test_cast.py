@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from versectl.geometry import Grid
-from versectl.synth.bodies import anatomy, cast, posture
+from versectl.synth.bodies import anatomy, posture
 from versectl.synth.bodies.body import Body
+from versectl.synth.bodies.vertebra import cast
 
 LEVEL = (1.0, 1.0, 1.0)
 
