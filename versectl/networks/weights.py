@@ -65,13 +65,14 @@ def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model
         mixed = engine.precision if library.MIXED else "float32"
         network = _filled(verified(described), mixed, library.LAYOUT)
     at_once = AT_ONCE if (stage, described.config.protocol) == SEVERAL else 1
-    how = (network, engine.precision, ready.place, at_once)
     if ready.int8 and described.activations:
         rounding = cast("RoundingLibrary", library)
-        answer = rounding.answering_in_int8(*how, described.activations)
+        answer = rounding.answering_in_int8(
+            network, engine.precision, ready.place, at_once, described.activations
+        )
         engine = replace(engine, precision="int8")
     else:
-        answer = library.answering(*how)
+        answer = library.answering(network, engine.precision, ready.place, at_once)
     return Model(described.config, answer, described.sha256, engine, at_once)
 
 

@@ -44,15 +44,16 @@ def write_each(findings: Findings, folder: Path) -> list[Path]:
 
     <case>_seg-L1_msk.nii.gz and <case>_seg-L1-body_msk.nii.gz, as far as bodies are known.
     """
-    written = _write_masks(findings, findings.label_map, (folder, ""))
+    written = _write_masks(findings, findings.label_map, folder)
     if findings.bodies is not None:
-        written += _write_masks(findings, findings.bodies, (folder, BODY))
+        written += _write_masks(findings, findings.bodies, folder, BODY)
     return written
 
 
-def _write_masks(findings: Findings, label_map: sitk.Image, to: tuple[Path, str]) -> list[Path]:
-    """Write a mask for every label; to : the folder, and what follows the vertebra's name."""
-    folder, part = to
+def _write_masks(
+    findings: Findings, label_map: sitk.Image, folder: Path, part: str = ""
+) -> list[Path]:
+    """Write a mask for every label; part : what follows the vertebra's name in the file's."""
     voxels = sitk.GetArrayViewFromImage(label_map)
     written = []
     for label in present(label_map):

@@ -24,9 +24,10 @@ from versectl.synth.bodies.shapes import (
     Distance,
     Frame,
     Points,
+    Solid,
     box_corners,
     curve,
-    paint,
+    fill,
     stamp,
 )
 from versectl.synth.bodies.skeleton import head, pelvis, ribs, sacrum, shoulders, sternum
@@ -43,6 +44,7 @@ from versectl.synth.bodies.soft import (
 )
 from versectl.synth.bodies.structures import KIND, NUMBER, VERTEBRAE
 from versectl.synth.bodies.vertebra import Look, Person, bridges, cast, fit
+from versectl.synth.bodies.vertebra.bridges import Disc
 from versectl.synth.bodies.vertebra.cast import Cast, Mixture
 
 C1, T1 = NUMBERS["C1"], NUMBERS["T1"]
@@ -78,10 +80,10 @@ def build(
     for label in spine.labels:
         distance = partial(vertebra.distance, looks[label], fit.of(spine, looks, joints, label))
         _paint_vertebra(canvas, spine, label, shapes.get(label, distance))
-    discs = {
-        label: (fit.middle_of_disc(spine, looks, index), below)
-        for index, (label, below) in enumerate(itertools.pairwise(spine.labels))
-    }
+    discs = [
+        Disc(upper, fit.middle_of_disc(spine, looks, index), lower)
+        for index, (upper, lower) in enumerate(itertools.pairwise(spine.labels))
+    ]
     bridges.paint(canvas, discs, looks, rng)
     _keep_largest(canvas.structures, spine.labels)
     centroids_mm = {n: at.copy() for n, at in zip(spine.labels, spine.centers_mm, strict=True)}
@@ -138,7 +140,7 @@ def _paint_discs(canvas: Canvas, spine: Spine, looks: Mapping[int, Look]) -> Non
     for index, label in enumerate(spine.labels[1:], start=1):
         look, frame = looks[label], fit.middle_of_disc(spine, looks, index)
         half = np.array([look.width / 2 + 0.5, look.depth / 2 + 0.5, 0.3 * look.height + 2])
-        paint(canvas, NUMBER["disc"], frame, half, partial(_cylinder, half=half))
+        fill(canvas, NUMBER["disc"], Solid(frame, half, partial(_cylinder, half=half)))
 
 
 def _cylinder(p: Points, half: np.ndarray) -> np.ndarray:
@@ -173,7 +175,7 @@ def _paint_canal_at(canvas: Canvas, frame: Frame, look: Look) -> None:
     """The canal within one vertebra's arch: an upright elliptic column."""
     half = np.array([look.canal[0] / 2 + 1, look.canal[1] / 2 + 1, 0.55 * look.height])
     column = frame.moved((0, vertebra.canal_center(look), 0))
-    paint(canvas, NUMBER["canal"], column, half, lambda p: _cylinder(p, half))
+    fill(canvas, NUMBER["canal"], Solid(column, half, partial(_cylinder, half=half)))
 
 
 def _cast_shapes(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,13 @@ class Plan:
     label_folder: Path | None = None
 
 
+class Wanted(NamedTuple):
+    """A body that is no label map: its kind, "parametric" or "posed", and its number."""
+
+    kind: str
+    number: int
+
+
 def prepare(folder: Path, plan: Plan, each: Callable[..., Iterable[Path]] = map) -> list[Path]:
     """A file per body; bodies that are there already are kept.
 
@@ -45,7 +53,7 @@ def prepare(folder: Path, plan: Plan, each: Callable[..., Iterable[Path]] = map)
     maps = labelmaps.find(plan.label_folder) if plan.label_folder else []
     mapped = tuple(each(partial(_from_map, folder), maps))
     kinds = ("parametric", "posed") if maps else ("parametric",)
-    wanted = [(kind, number) for kind in kinds for number in range(plan.count)]
+    wanted = [Wanted(kind, number) for kind in kinds for number in range(plan.count)]
     return [*mapped, *each(partial(_built, folder, plan, mapped), wanted)]
 
 
@@ -55,9 +63,9 @@ def _from_map(folder: Path, path: Path) -> Path:
     return _kept(folder, name, partial(labelmaps.read, path))
 
 
-def _built(folder: Path, plan: Plan, mapped: tuple[Path, ...], which: tuple[str, int]) -> Path:
+def _built(folder: Path, plan: Plan, mapped: tuple[Path, ...], wanted: Wanted) -> Path:
     """File of a parametric body, which may have casts of the vertebrae of label maps."""
-    kind, number = which
+    kind, number = wanted
 
     def build() -> Body:
         rng = np.random.default_rng([plan.seed, number, kind == "posed"])

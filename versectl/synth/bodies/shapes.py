@@ -6,6 +6,7 @@ of what is painted.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -88,27 +89,29 @@ def box_corners(frame: Frame, low_mm: Vector, high_mm: Vector) -> np.ndarray:
     return frame.to_world(np.where(CORNERS == 1, high, low))
 
 
-def paint(canvas: Canvas, number: int, frame: Frame, half_mm: Vector, distance: Distance) -> None:
-    """Give the number to every voxel of the box that lies inside the shape."""
-    half = np.asarray(half_mm, float)
-    window = canvas.window(box_corners(frame, -half, half))
-    part = canvas.structures[window]
-    if part.size:
-        part[distance(canvas.points(window, frame)) < 0] = number
+class Solid(NamedTuple):
+    """A shape in a frame, and half of the box (3,) round the frame's centre that holds it."""
+
+    frame: Frame
+    half_mm: Vector
+    distance: Distance
 
 
-def paint_over(
-    canvas: Canvas, number: int, over: Sequence[int], solid: tuple[Frame, Vector, Distance]
-) -> None:
-    """Like paint, but only where one of the structures `over` is."""
-    frame, half_mm, distance = solid
-    half = np.asarray(half_mm, float)
-    window = canvas.window(box_corners(frame, -half, half))
+def fill(canvas: Canvas, number: int, solid: Solid, over: Sequence[int] | None = None) -> None:
+    """Paint a solid; with `over`, only where one of those structures is."""
+    half = np.asarray(solid.half_mm, float)
+    window = canvas.window(box_corners(solid.frame, -half, half))
     part = canvas.structures[window]
     if part.size:
-        lookup = np.zeros(256, bool)
-        lookup[list(over)] = True
-        part[(distance(canvas.points(window, frame)) < 0) & lookup[part]] = number
+        inside = solid.distance(canvas.points(window, solid.frame)) < 0
+        part[inside if over is None else inside & _listed(over)[part]] = number
+
+
+def _listed(structures: Sequence[int]) -> np.ndarray:
+    """Whether each of 256 numbers is one of these."""
+    listed = np.zeros(256, bool)
+    listed[list(structures)] = True
+    return listed
 
 
 def ellipsoid(p: Points, center: Vector, radii: Vector) -> np.ndarray:
@@ -189,10 +192,7 @@ def stamp(canvas: Canvas, number: int, balls: Balls, over: Sequence[int] | None 
     # A rod thinner than a voxel still paints the voxels it passes through.
     thinnest = 0.6 * canvas.grid.spacing_mm[0] * balls.flat
     radii = np.maximum(np.broadcast_to(balls.radii_mm, len(points)), thinnest)
-    allowed = np.ones(256, bool)
-    if over is not None:
-        allowed[:] = False
-        allowed[list(over)] = True
+    allowed = None if over is None else _listed(over)
     for i, (point, radius) in enumerate(zip(points, radii, strict=True)):
         window = canvas.window(np.stack([point - radius, point + radius]))
         part = canvas.structures[window]
@@ -200,7 +200,7 @@ def stamp(canvas: Canvas, number: int, balls: Balls, over: Sequence[int] | None 
             away = canvas.offsets(window, point)
             normal = None if balls.normals is None else balls.normals[i]
             hit = _length2(away, normal, balls.flat) < radius**2
-            part[hit if over is None else hit & allowed[part]] = number
+            part[hit if allowed is None else hit & allowed[part]] = number
 
 
 def _length2(away: Sequence[np.ndarray], normal: np.ndarray | None, flat: float) -> np.ndarray:

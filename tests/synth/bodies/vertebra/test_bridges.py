@@ -9,6 +9,7 @@ from versectl.synth.bodies import vertebra
 from versectl.synth.bodies.shapes import Canvas, Frame
 from versectl.synth.bodies.structures import NUMBER
 from versectl.synth.bodies.vertebra import bridges
+from versectl.synth.bodies.vertebra.bridges import Disc
 
 T8, T9, T10, T11, L1 = (NUMBERS[name] for name in ("T8", "T9", "T10", "T11", "L1"))
 LABELS = (T8, T9, T10, T11)
@@ -35,10 +36,10 @@ def looks():
     return {label: vertebra.sample(label, 1.0, 1.0, person, rng) for label in LABELS}
 
 
-DISCS = {
-    label: (Frame(np.array([0.0, 0.0, -12.5 - 25 * index]), np.eye(3)), below)
-    for index, (label, below) in enumerate(itertools.pairwise(LABELS))
-}
+DISCS = [
+    Disc(upper, Frame(np.array([0.0, 0.0, -12.5 - 25 * index]), np.eye(3)), lower)
+    for index, (upper, lower) in enumerate(itertools.pairwise(LABELS))
+]
 
 
 def touching(structures, upper, lower):

@@ -16,15 +16,16 @@ from versectl.synth.bodies.shapes import (
     Canvas,
     Frame,
     Points,
+    Solid,
     World,
     bar,
     curve,
     ellipsoid,
+    fill,
     scaled_world,
     stamp,
     tube,
 )
-from versectl.synth.bodies.shapes import paint as paint_shape
 from versectl.synth.bodies.structures import NUMBER
 
 #: chosen: size of heads, beside others of people as tall.
@@ -84,7 +85,7 @@ def paint(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
         _paint_face(canvas, world, frame, k)
     palate = Frame(frame.to_world(np.array(PALATE) * k), frame.rotation)
     shape = partial(ellipsoid, center=(0, 0, 0), radii=PALATE_MM)
-    paint_shape(canvas, NUMBER["skull"], palate, PALATE_BOX_MM, shape)
+    fill(canvas, NUMBER["skull"], Solid(palate, PALATE_BOX_MM, shape))
 
 
 def _paint_vault(canvas: Canvas, frame: Frame, k: float) -> None:
@@ -93,9 +94,9 @@ def _paint_vault(canvas: Canvas, frame: Frame, k: float) -> None:
     half, inner = np.array(VAULT_BOX_MM) * k, np.array(BRAIN_MM) * k
     outer = partial(ellipsoid, center=(0, 0, 0), radii=[half_mm * k for half_mm in VAULT_MM])
     brain = partial(ellipsoid, center=(0, 0, BRAIN_ABOVE_MM * k), radii=inner - 1)
-    paint_shape(canvas, NUMBER["skull"], vault, half, outer)
-    paint_shape(canvas, NUMBER["brain"], vault, inner, brain)
-    paint_shape(canvas, NUMBER["skull"], vault, half, partial(_base, k=k))
+    fill(canvas, NUMBER["skull"], Solid(vault, half, outer))
+    fill(canvas, NUMBER["brain"], Solid(vault, inner, brain))
+    fill(canvas, NUMBER["skull"], Solid(vault, half, partial(_base, k=k)))
 
 
 def _base(p: Points, k: float) -> np.ndarray:
@@ -120,7 +121,7 @@ def _paint_joint(canvas: Canvas, atlas: Frame, k: float) -> None:
     """Foramen magnum and condyles."""
     hole = Frame(atlas.to_world(np.array(FORAMEN) * k), atlas.rotation)
     shape = partial(ellipsoid, center=(0, 0, 0), radii=FORAMEN_MM)
-    paint_shape(canvas, NUMBER["canal"], hole, FORAMEN_BOX_MM, shape)
+    fill(canvas, NUMBER["canal"], Solid(hole, FORAMEN_BOX_MM, shape))
     for side in (1, -1):
         condyle = scaled_world(atlas, np.array([side, 1, 1]) * k)(*CONDYLE)
         stamp(canvas, NUMBER["skull"], tube(condyle, CONDYLE_MM))

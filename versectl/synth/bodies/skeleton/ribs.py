@@ -110,16 +110,12 @@ def curves(
                 continue
             wobble = both * np.clip(rng.normal(1, SIDE_SD, 3), *SIDE_RANGE)
             course = _course(label, build.rib_shift) * stretch * wobble
-            found[label, side] = _curve(spine, build, (label, side), _lifted(course, lift))
+            found[label, side] = _curve(spine, build, label, side, _lifted(course, lift))
     return found
 
 
-def _curve(spine: Spine, build: Build, rib: tuple[int, int], course: np.ndarray) -> np.ndarray:
-    """A rib in the world, (n, 3), from its head on.
-
-    rib : vertebra and side; course : (m, 3), as in `RIBS`.
-    """
-    label, side = rib
+def _curve(spine: Spine, build: Build, label: int, side: int, course: np.ndarray) -> np.ndarray:
+    """A rib in the world, (n, 3), from its head on; course : (m, 3), as in `RIBS`."""
     frame = landmarks.trunk(spine, label)
     flip = np.array([side, 1, 1])
     away = course * spine.scale

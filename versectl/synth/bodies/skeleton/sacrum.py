@@ -12,13 +12,13 @@ from versectl.synth.bodies.shapes import (
     Canvas,
     Frame,
     Points,
+    Solid,
     bar,
-    paint_over,
+    fill,
     soft_union,
     stamp,
     tube,
 )
-from versectl.synth.bodies.shapes import paint as paint_shape
 from versectl.synth.bodies.structures import NUMBER
 from versectl.synth.bodies.vertebra import Joint
 
@@ -78,7 +78,8 @@ def paint(canvas: Canvas, spine: Spine, bodies: Sequence[Frame], joints: Sequenc
     for i, (frame, row) in enumerate(zip(bodies, SACRAL, strict=True)):
         number = NUMBER["sacrum" if i < FUSED else "coccyx"]
         half = np.array(SEGMENT_BOX_MM) * size
-        paint_shape(canvas, number, frame, half, partial(_segment, index=i, row=row, size=size))
+        shape = partial(_segment, index=i, row=row, size=size)
+        fill(canvas, number, Solid(frame, half, shape))
     _paint_processes(canvas, bodies[0], joints, size)
     _paint_foramina(canvas, bodies, size)
 
@@ -98,8 +99,8 @@ def _paint_foramina(canvas: Canvas, bodies: Sequence[Frame], size: float) -> Non
     for (upper, lower), row in zip(itertools.pairwise(fused), SACRAL, strict=False):
         between = Frame((upper.center_mm + lower.center_mm) / 2, lower.rotation)
         x = (row[2] / 2 - FORAMEN_WITHIN_MM) * size
-        hole = (between, FORAMEN_BOX_MM, partial(_foramen, x=x, size=size))
-        paint_over(canvas, NUMBER["tissue"], (NUMBER["sacrum"],), hole)
+        hole = Solid(between, FORAMEN_BOX_MM, partial(_foramen, x=x, size=size))
+        fill(canvas, NUMBER["tissue"], hole, (NUMBER["sacrum"],))
 
 
 def _segment(p: Points, index: int, row: Sequence[float], size: float) -> np.ndarray:

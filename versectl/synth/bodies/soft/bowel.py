@@ -8,8 +8,8 @@ import numpy as np
 from versectl.labels import NUMBERS
 from versectl.synth.bodies.landmarks import trunk
 from versectl.synth.bodies.posture import Spine
-from versectl.synth.bodies.shapes import Canvas, Frame, Points, ellipsoid, paint_over, stamp, tube
-from versectl.synth.bodies.soft.organs import paint_blob
+from versectl.synth.bodies.shapes import Canvas, Frame, Points, Solid, ellipsoid, fill, stamp, tube
+from versectl.synth.bodies.soft.organs import Ellipsoid, paint_blob
 from versectl.synth.bodies.structures import NUMBER
 
 L2, L5 = NUMBERS["L2"], NUMBERS["L5"]
@@ -61,7 +61,7 @@ def _paint_loop(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
     offset = [rng.uniform(*range_mm) for range_mm in (LOOP_X_MM, LOOP_Y_MM, LOOP_Z_MM)]
     at = level.moved(np.array(offset) * spine.scale)
     half = rng.uniform(*LOOP_MM, 3)
-    paint_blob(canvas, "bowel", ("viscera",), (at, half), rng)
+    paint_blob(canvas, "bowel", ("viscera",), Ellipsoid(at, half), rng)
     if rng.random() < GASSY:
         _paint_gas(canvas, "bowel", at.center_mm, half.min() * LOOP_GAS, rng)
 
@@ -85,4 +85,4 @@ def _paint_gas(
     def distance(p: Points) -> np.ndarray:
         return np.maximum(ellipsoid(p, (0, 0, 0), half), p[1] - np.float32(level))
 
-    paint_over(canvas, NUMBER["bowel_gas"], (NUMBER[within],), (frame, half, distance))
+    fill(canvas, NUMBER["bowel_gas"], Solid(frame, half, distance), (NUMBER[within],))

@@ -12,7 +12,7 @@ from versectl.labels import NUMBERS
 from versectl.synth.bodies.build import Build
 from versectl.synth.bodies.landmarks import head, pelvis, trunk
 from versectl.synth.bodies.posture import Spine
-from versectl.synth.bodies.shapes import Canvas, Frame, ellipsoid, paint_over, stamp, tube
+from versectl.synth.bodies.shapes import Canvas, Frame, Solid, ellipsoid, fill, stamp, tube
 from versectl.synth.bodies.structures import NUMBER
 
 FAT, MUSCLE = NUMBER["fat"], NUMBER["muscle"]
@@ -45,7 +45,7 @@ def paint(canvas: Canvas, spine: Spine, build: Build) -> None:
         at = frame.moved(np.array(middle) * k + (0, 0, above_mm))
         half = np.array(half_axes) * k
         shape = partial(ellipsoid, center=(0, 0, 0), radii=half)
-        paint_over(canvas, number, (0, FAT), (at, half, shape))
+        fill(canvas, number, Solid(at, half, shape), (0, FAT))
     _paint_limbs(canvas, spine, build)
 
 

@@ -11,7 +11,7 @@ from versectl.labels import NUMBERS
 from versectl.synth.bodies.build import Build
 from versectl.synth.bodies.landmarks import pelvis, trunk
 from versectl.synth.bodies.posture import Spine
-from versectl.synth.bodies.shapes import Canvas, ellipsoid, paint_over, stamp, tube
+from versectl.synth.bodies.shapes import Canvas, Solid, ellipsoid, fill, stamp, tube
 from versectl.synth.bodies.structures import NUMBER
 
 #: chosen: course of the psoas beside vertebrae, x and y there, then from the first sacral body;
@@ -47,6 +47,6 @@ def _paint_buttock(canvas: Canvas, spine: Spine, name: str, side: float) -> None
     x, y, z = BUTTOCK
     buttock = pelvis(spine).moved(np.array([x * side, y, z]) * spine.scale)
     half = np.array(BUTTOCK_MM) * spine.scale
-    solid = (buttock, half, partial(ellipsoid, center=(0, 0, 0), radii=half))
+    solid = Solid(buttock, half, partial(ellipsoid, center=(0, 0, 0), radii=half))
     over = [NUMBER[n] for n in ("viscera", "muscle", "fat")]
-    paint_over(canvas, NUMBER[f"gluteal_{name}"], over, solid)
+    fill(canvas, NUMBER[f"gluteal_{name}"], solid, over)

@@ -4,13 +4,14 @@ Offsets and half axes are in mm of an average adult: x left, y posterior, z supe
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from versectl.labels import NUMBERS
 from versectl.synth.bodies.landmarks import pelvis, trunk
 from versectl.synth.bodies.posture import Spine
-from versectl.synth.bodies.shapes import Canvas, Frame, Points, ellipsoid, paint_over
+from versectl.synth.bodies.shapes import Canvas, Frame, Points, Solid, ellipsoid, fill
 from versectl.synth.bodies.structures import NUMBER
 
 #: Organ -> level, offset from the body there (x, y, z) and half axes in mm; painted in this order.
@@ -41,6 +42,13 @@ BLADDER, BLADDER_MM = (0, -50, -92), (20, 42)
 WAVES, WAVE_SD, WAVE_REACH = 3, 2.2, 0.06
 
 
+class Ellipsoid(NamedTuple):
+    """Where an ellipsoid stands, and its half axes (3,)."""
+
+    frame: Frame
+    half_mm: np.ndarray
+
+
 def paint(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
     """Kidneys, liver, spleen, stomach and heart."""
     k = spine.scale
@@ -48,28 +56,28 @@ def paint(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
         at = np.array(offset) * k + rng.normal(0, ORGANS_SD_MM)
         frame = trunk(spine, NUMBERS[level]).moved(at)
         half_mm = np.array(half) * k * rng.uniform(*ORGAN_SIZES, 3)
-        paint_blob(canvas, name, ("viscera",), (frame, half_mm), rng)
+        paint_blob(canvas, name, ("viscera",), Ellipsoid(frame, half_mm), rng)
     heart = trunk(spine, NUMBERS[HEART_LEVEL]).moved(np.array(HEART) * k)
     over = ("viscera", "lung_left", "lung_right")
-    paint_blob(canvas, "heart", over, (heart, np.array(HEART_MM) * k), rng)
+    paint_blob(canvas, "heart", over, Ellipsoid(heart, np.array(HEART_MM) * k), rng)
 
 
 def paint_bladder(canvas: Canvas, spine: Spine, rng: np.random.Generator) -> None:
     """The bladder, more or less full."""
     bladder = pelvis(spine).moved(np.array(BLADDER) * spine.scale)
     half_mm = np.full(3, rng.uniform(*BLADDER_MM))
-    paint_blob(canvas, "bladder", ("viscera", "muscle"), (bladder, half_mm), rng)
+    paint_blob(canvas, "bladder", ("viscera", "muscle"), Ellipsoid(bladder, half_mm), rng)
 
 
 def paint_blob(
     canvas: Canvas,
     name: str,
     over: Sequence[str],
-    ellipse: tuple[Frame, np.ndarray],
+    shape: Ellipsoid,
     rng: np.random.Generator,
 ) -> None:
     """An ellipsoid with a softly uneven surface; over : the structures it may replace."""
-    frame, half = ellipse
+    frame, half = shape
     waves = rng.normal(0, 1, (WAVES, 3)) * WAVE_SD
     phases = rng.uniform(0, 2 * np.pi, WAVES)
 
@@ -82,4 +90,5 @@ def paint_blob(
         )
         return ellipsoid(p, (0, 0, 0), half) + np.float32(WAVE_REACH * half.min()) * bumps
 
-    paint_over(canvas, NUMBER[name], [NUMBER[n] for n in over], (frame, half * 1.2, distance))
+    solid = Solid(frame, half * 1.2, distance)
+    fill(canvas, NUMBER[name], solid, [NUMBER[n] for n in over])

@@ -1,6 +1,7 @@
 """Bone that joins vertebrae: bridges in front of discs (DISH), and discs turned to bone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,38 +22,49 @@ FIRST, LAST = NUMBERS["T4"], NUMBERS["L3"]
 #: A bridge never replaces bone or what lies outside the body.
 SOFT = tuple(number for number, kind in KIND.items() if kind not in ("vertebra", "bone", "air"))
 
-Discs = Mapping[int, tuple[Frame, int]]  # upper vertebra -> frame of its disc, the vertebra below
+
+class Disc(NamedTuple):
+    """A disc: its frame, and the vertebrae above and below it."""
+
+    upper: int
+    frame: Frame
+    lower: int
 
 
 def paint(
-    canvas: Canvas, discs: Discs, looks: Mapping[int, Look], rng: np.random.Generator
+    canvas: Canvas, discs: Sequence[Disc], looks: Mapping[int, Look], rng: np.random.Generator
 ) -> None:
     """Join some people's vertebrae; the upper half of a bridge belongs to the upper vertebra."""
     if rng.random() < BRIDGED:
         angle = rng.uniform(-0.4, 1.3)  # from the front to the right
-        for label in _row(discs, rng, int(rng.integers(*IN_A_ROW)), (FIRST, LAST)):
-            _paint_bridge(canvas, (label, *discs[label]), looks, (angle, rng))
+        for disc in _row(discs, rng, int(rng.integers(*IN_A_ROW)), (FIRST, LAST)):
+            _paint_bridge(canvas, disc, looks, angle, rng)
     if rng.random() < GROWN_TOGETHER:
-        for label in _row(discs, rng, int(rng.integers(1, 4)), (NUMBERS["C2"], NUMBERS["L5"])):
-            _fill(canvas, (label, *discs[label]), looks[label])
+        for disc in _row(discs, rng, int(rng.integers(1, 4)), (NUMBERS["C2"], NUMBERS["L5"])):
+            _turn_to_bone(canvas, disc, looks[disc.upper])
 
 
-def _row(discs: Discs, rng: np.random.Generator, count: int, ends: tuple[int, int]) -> list[int]:
-    """Upper vertebrae of so many discs in a row."""
-    able = [label for label, (_, below) in discs.items() if ends[0] <= label <= below <= ends[1]]
+def _row(
+    discs: Sequence[Disc], rng: np.random.Generator, count: int, ends: tuple[int, int]
+) -> list[Disc]:
+    """So many discs in a row, between two vertebrae."""
+    able = [disc for disc in discs if ends[0] <= disc.upper <= disc.lower <= ends[1]]
     first = int(rng.integers(max(len(able) - count, 0) + 1))
     return able[first : first + count]
 
 
 def _paint_bridge(
     canvas: Canvas,
-    disc: tuple[int, Frame, int],
+    disc: Disc,
     looks: Mapping[int, Look],
-    how: tuple[float, np.random.Generator],
+    angle: float,
+    rng: np.random.Generator,
 ) -> None:
-    """Strands of bone from the rim of one body over the disc to the next body's."""
+    """Strands of bone from the rim of one body over the disc to the next body's.
+
+    angle : where they are, in radians from the front to the right.
+    """
     label, frame, below = disc
-    angle, rng = how
     look, bulge_mm = looks[label], rng.uniform(*BULGE_MM)
     for turn in (-0.35, 0.0, 0.35):
         x, y = -np.sin(angle + turn) * look.width / 2, -np.cos(angle + turn) * look.depth / 2
@@ -66,7 +78,7 @@ def _paint_bridge(
             stamp(canvas, number, Balls(strand.points_mm[part], radii_mm[part]), SOFT)
 
 
-def _fill(canvas: Canvas, disc: tuple[int, Frame, int], look: Look) -> None:
+def _turn_to_bone(canvas: Canvas, disc: Disc, look: Look) -> None:
     """Turn a disc to bone, half of it each vertebra's."""
     label, frame, below = disc
     reach = np.array([look.width / 2, look.depth / 2, 8.0])

@@ -78,7 +78,7 @@ def take(body: Body) -> dict[int, Cast]:
             continue
         chord_mm = points_mm[above] - points_mm[below]
         pitch_mm = float(np.linalg.norm(chord_mm)) / (below - above)
-        taken[label] = _taken(body, (label, windows[label - 1]), chord_mm, pitch_mm)
+        taken[label] = _taken(body, label, windows[label - 1], chord_mm, pitch_mm)
     return taken
 
 
@@ -110,9 +110,9 @@ def _neighbours(index: int, count: int) -> tuple[int, int]:
 
 
 def _taken(
-    body: Body, found: tuple[int, tuple[slice, ...]], up_mm: np.ndarray, pitch_mm: float
+    body: Body, label: int, window: tuple[slice, ...], up_mm: np.ndarray, pitch_mm: float
 ) -> Cast:
-    label, window = found
+    """Cast of the vertebra within a window of the body's array; up_mm : (3,), along the spine."""
     mask = np.pad(body.structures[window] == label, 1)
     corner_vox = np.array([part.start - 1 for part in window])[::-1]
     points_mm = body.grid.to_mm(np.argwhere(mask)[:, ::-1] + corner_vox)
