@@ -35,6 +35,7 @@ from versectl.io.layout import Case
 from versectl.networks import device
 
 #: Cases in the process at a time, with the networks on the CPU or on a GPU.
+#: chosen: on a CPU one case is computed while another is read or written.
 SLOTS = 2
 #: chosen: a GPU waits for what cores do before and after the networks; see benchmarks/bench_gpu.py.
 GPU_SLOTS = 4

@@ -8,6 +8,12 @@ from scipy import ndimage
 from versectl import geometry
 from versectl.geometry import Grid
 
+#: chosen: what counts for the centre of mass exceeds this share of the maximum.
+STRONG = 0.5
+
+#: chosen: smaller responses, and negative ones, count as this, so that they have a logarithm.
+LEAST = 1e-6
+
 
 def gaussian(
     point_mm: np.ndarray, sigma_mm: float, grid: Grid, truncate_sigma: float = 0.0
@@ -33,7 +39,7 @@ def gaussian(
 
 def center_of_mass(heat: np.ndarray, grid: Grid) -> np.ndarray:
     """World centre (3,) of what exceeds half the maximum: noise far off does not pull."""
-    strong = np.where(heat > 0.5 * heat.max(), heat, 0.0)
+    strong = np.where(heat > STRONG * heat.max(), heat, 0.0)
     return grid.to_mm(ndimage.center_of_mass(strong)[::-1])
 
 
@@ -60,7 +66,7 @@ def _peaks(heat: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(values, 1e-6))
+    return np.log(np.maximum(values, LEAST))
 
 
 def refine(

@@ -20,6 +20,9 @@ from versectl.types import Model
 #: processes looks like the soft tissue around them.
 CLOSING_VOX = 2
 
+#: chosen: how far above the threshold filled gaps are.
+BARELY = 0.01
+
 
 #: Voxels kept round a mask: so far closing looks beyond it, and linear interpolation one more.
 MARGIN_VOX = 2 * CLOSING_VOX + 1
@@ -154,7 +157,7 @@ def closed(response: np.ndarray, threshold: float) -> np.ndarray:
     mask = response > threshold
     ball = np.sum(np.square(np.indices((2 * CLOSING_VOX + 1,) * 3) - CLOSING_VOX), axis=0)
     filled = ndimage.binary_closing(mask, ball <= CLOSING_VOX**2) & ~mask
-    barely = np.float32(threshold + 0.01)
+    barely = np.float32(threshold + BARELY)
     return np.where(filled, np.maximum(response, barely), response)
 
 

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 #: chosen: rows of the index stay low; about 2 kB a case, so that 1000 cases load at once.
 THUMBNAIL_PX = (150, 84)
 
+#: chosen.
+THUMBNAIL_QUALITY = 60
+
 #: chosen: no artefact is seen, at a fifth of the PNG's size.
 QUALITY = 82
 
@@ -110,7 +113,7 @@ def _thumbnail(path: Path) -> str:
     with Image.open(path) as picture:
         small = picture.convert("RGB")
     small.thumbnail(THUMBNAIL_PX)
-    return _address(small, 60)
+    return _address(small, THUMBNAIL_QUALITY)
 
 
 def _address(picture: Image.Image, quality: int) -> str:

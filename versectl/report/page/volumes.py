@@ -20,6 +20,9 @@ SPACING_MM = 1.5
 #: chosen: 5 million voxels are about 3 MB in a page; larger scans are shown coarser.
 MOST_VOX = 5_000_000
 
+#: chosen: the CT is smoothed by a Gaussian whose width is so many times less than a voxel's.
+NARROWER = 3
+
 #: What is shown around the outermost centres, x, y, z: ribs and transverse processes, the muscles
 #: of the back, one more vertebra.
 MARGIN_MM = np.array([65.0, 75.0, 45.0])
@@ -76,7 +79,7 @@ def shown_grid(image: sitk.Image, centers_mm: Sequence[Sequence[float]]) -> Grid
 
 def _in_8_bits(ct: sitk.Image, grid: Grid) -> NDArray[np.uint8]:
     """The CT on the grid (z, y, x), 0 and 255 at the ends of the range."""
-    hounsfield = geometry.network_input(ct, grid, grid.spacing_mm[0] / 3) * geometry.UNIT_HU
+    hounsfield = geometry.network_input(ct, grid, grid.spacing_mm[0] / NARROWER) * geometry.UNIT_HU
     low, high = RANGE_HU
     return np.rint(np.clip((hounsfield - low) / (high - low), 0, 1) * 255).astype(np.uint8)
 
