@@ -72,16 +72,16 @@ heldout heldout-people: $(READY)
 	  --count $(COUNT_HELDOUT) --seed 1000
 
 bench: $(READY)
-	$(BIN)/python -W ignore benchmarks/bench.py $(if $(SHORT),--short)
+	$(BIN)/python -W ignore -m benchmarks.speed.bench $(if $(SHORT),--short)
 
 bench-gpu: $(READY)
-	$(BIN)/python -W ignore benchmarks/bench_gpu.py $(if $(SHORT),--short)
+	$(BIN)/python -W ignore -m benchmarks.gpu.bench_gpu $(if $(SHORT),--short)
 
 # In an environment of its own: the libraries compared with are large, torch among them.
 bench-metrics:
 	test -x build/bench/bin/python || $(PYTHON) -m venv build/bench
 	build/bench/bin/python -m pip install --quiet --requirement benchmarks/requirements-bench.txt
-	PYTHONPATH=. build/bench/bin/python -W ignore benchmarks/bench_metrics.py
+	PYTHONPATH=. build/bench/bin/python -W ignore -m benchmarks.speed.bench_metrics
 
 # In an environment of its own: versectl itself does not need it.
 docs:

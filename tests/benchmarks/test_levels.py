@@ -1,9 +1,9 @@
 """How the benchmarks decide whether levels are right."""
 
-import levels
 import numpy as np
 import pytest
 
+from benchmarks.accuracy import levels
 from versectl import geometry
 from versectl.geometry import Grid
 from versectl.labels import NUMBERS

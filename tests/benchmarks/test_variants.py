@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import variants
 
+from benchmarks.accuracy import variants
 from versectl import geometry
 from versectl.geometry import Grid
 

@@ -37,7 +37,8 @@ from versectl.networks import device
 #: Cases in the process at a time, with the networks on the CPU or on a GPU.
 #: chosen: on a CPU one case is computed while another is read or written.
 SLOTS = 2
-#: chosen: a GPU waits for what cores do before and after the networks; see benchmarks/bench_gpu.py.
+#: chosen: a GPU waits for what cores do before and after the networks; see
+#: benchmarks/gpu/bench_gpu.py.
 GPU_SLOTS = 4
 
 #: Called with each step of each case as it begins.

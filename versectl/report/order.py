@@ -15,7 +15,7 @@ from versectl.types import Vertebra
 
 #: chosen: another order counts if the way along the spine is shorter by this much. In none of 2105
 #: real scans it is shorter at all, and neighbours that change places are found in all but one of
-#: 16 913 (benchmarks/keypoint_order.py). The rest is for centres that are off.
+#: 16 913 (benchmarks/priors/keypoint_order.py). The rest is for centres that are off.
 SHORTER_MM = 5.0
 
 #: chosen: of two centres, one lies above the other if this share of their distance is upright. A

@@ -15,8 +15,8 @@ from versectl import labels
 
 #: Mean distance to the next vertebra in mm, and its standard deviation within a person as a share.
 #: C3 to L6: keypoints of the ImFusion VID data set, CC BY-SA 4.0, 1153 people
-#: (benchmarks/keypoint_spacing.py). C1 and C2, where those lie elsewhere than our centres: 39 of
-#: 193 VerSe volumes, the spread between people taken out.
+#: (benchmarks/priors/keypoint_spacing.py). C1 and C2, where those lie elsewhere than our centres:
+#: 39 of 193 VerSe volumes, the spread between people taken out.
 DISTANCES = {
     labels.NUMBERS[name]: figures
     for name, figures in {

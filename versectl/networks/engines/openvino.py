@@ -85,7 +85,7 @@ def answering_in_int8(
         if len(kernels) != len(activations):
             raise WeightsError(
                 f"The weights have {len(kernels)} convolutions but ranges for {len(activations)} "
-                "(activations in their .json): measure them again with benchmarks/int8.py."
+                "(activations in their .json): measure them again with benchmarks/weights/int8.py."
             )
         return int8.rounded(exact, activations, kernels)
 

@@ -2,8 +2,8 @@
 
 The model is a factor analysis of the ImFusion VID keypoints (Bürgin, Prevost, Stollenga; CC BY-SA
 4.0): body centre and pedicles of 19 000 vertebrae of about 1 290 people. `postures.json`, which
-`benchmarks/fit_postures.py` makes, holds its numbers and no data of anybody; CC BY-SA 4.0, too.
-Most scans show a part of a spine; factors tell what goes together, so a neck suits its loins.
+`benchmarks/priors/fit_postures.py` makes, holds its numbers and no data of anybody; CC BY-SA 4.0,
+too. Most scans show a part of a spine; factors tell what goes together, so a neck suits its loins.
 """
 
 import json

@@ -1,6 +1,8 @@
 """Draws the worst tenth of masks on real CT beside the truth, by what is found behind the body.
 
-usage: python benchmarks/worst_masks.py SCANS PICTURE [--weights FOLDER]    CT with human masks
+usage: python -m benchmarks.accuracy.worst_masks SCANS PICTURE [--weights FOLDER]
+
+SCANS are CT with human masks.
 
 A row per vertebra, two planes of each kind through what lies behind its body: axial, sagittal,
 coronal. Green: the true mask; red: the mask that was made; where they agree, red covers green.
@@ -12,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
-import masks
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.accuracy import masks
 from versectl import geometry, labels
 from versectl.io import layout, volume
 from versectl.io.layout import Case

@@ -1,6 +1,6 @@
 """Weights of a stage that are the mean of two trainings of the same network.
 
-usage: python benchmarks/mean_weights.py STAGE ONE OTHER OUT    folders of weights
+usage: python -m benchmarks.weights.mean_weights STAGE ONE OTHER OUT    folders of weights
 
 OUT gets OTHER's configuration. A mean is of use where one training went on from the other.
 """

@@ -1,6 +1,6 @@
 """How high bones and organs lie beside the spine: parametric bodies against real label maps.
 
-    python benchmarks/compare_heights.py LABELMAPS [COUNT]
+    python -m benchmarks.priors.compare_heights LABELMAPS [COUNT]
 
 LABELMAPS has label maps with TotalSegmentator's names in a JSON beside them; COUNT bodies are
 drawn. Prints, in mm above the centre of a vertebra, mean and standard deviation between people.
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from benchmarks import markdown
 from versectl import geometry, labels
 from versectl.geometry import Grid
 from versectl.io import volume
@@ -57,15 +58,15 @@ def main(folder: Path, count: int) -> None:
     """Print a row per structure."""
     real = [of_map(path) for path in labelmaps.find(folder) if _names(path)]
     drawn = [of_drawn(number) for number in range(count)]
-    print("| structure | against | people | label maps | drawn | difference |")
-    print("|---" * 6 + "|")
+    head = ("structure", "against", "people", "label maps", "drawn", "difference")
+    print(*markdown.head(head), sep="\n")
     for name, _, edge, level in ROWS:
         known, made = ([h[name, edge] for h in each if (name, edge) in h] for each in (real, drawn))
         if known and made:
             off = np.mean(made) - np.mean(known)
             cells = (f"{np.mean(each):+.0f} ± {np.std(each):.0f}" for each in (known, made))
-            line = " | ".join([f"{name}, {EDGES[edge]}", level, str(len(known)), *cells])
-            print(f"| {line} | {off:+.0f} |")
+            what = f"{name}, {EDGES[edge]}"
+            print(markdown.row([what, level, len(known), *cells, f"{off:+.0f}"]))
 
 
 def of_map(path: Path) -> Heights:

@@ -1,6 +1,8 @@
 """Masks end to end, body and back part apart, by default and with --fast; writes masks.md.
 
-usage: python benchmarks/masks.py SCANS CASES    CT with human masks; cases `versectl synth` made
+usage: python -m benchmarks.accuracy.masks SCANS CASES
+
+SCANS are CT with human masks, CASES those that `versectl synth` made.
 
 The back part of a vertebra is what lies behind its body: behind the hindmost place where a ball of
 0.6 times the body's largest inner radius fits into the mask (the true one). All is measured on a
@@ -20,6 +22,7 @@ from click.testing import CliRunner
 from scipy import ndimage
 from versectl.evaluation import protocol, report
 
+from benchmarks import markdown
 from versectl import geometry, labels
 from versectl.cli import main as cli
 from versectl.errors import PartialFailureError
@@ -28,7 +31,7 @@ from versectl.io import layout, volume
 from versectl.io.layout import Case
 from versectl.networks.engines import choice
 
-RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
+RESULTS = Path(__file__).parents[2] / "evaluation" / "results"
 
 #: chosen: radius of the ball that fits into the body alone, of the body's largest inner radius.
 BALL = 0.6
@@ -62,7 +65,8 @@ class Run(NamedTuple):
 def main(scans: Path, cases: Path) -> None:
     """Measure and write."""
     lines = ["# Masks, body and back part, and what --fast costs\n"]
-    lines.append("```sh\npython benchmarks/masks.py ../shared/data/ct build/heldout\n```\n")
+    command = "python -m benchmarks.accuracy.masks ../shared/data/ct build/heldout"
+    lines.append(f"```sh\n{command}\n```\n")
     lines.append(f"Engine (`KERAS_BACKEND`): {choice.TITLES[choice.chosen(None)]}.\n")
     for title, source in (("Real CT with human masks", scans), ("Synthetic cases", cases)):
         runs = {name: measured(source, words) for name, words in MODES.items()}
@@ -173,39 +177,40 @@ def scores(true: np.ndarray, made: np.ndarray) -> tuple[float, float]:
 
 def overview(runs: dict[str, Run]) -> list[str]:
     """A table of the ways of running."""
-    lines = ["| | vertebrae | ID rate | Dice | behind the body found | Dice | CPU s |"]
-    lines.append("|---" * 7 + "|")
+    head = ("", "vertebrae", "ID rate", "Dice", "behind the body found", "Dice", "CPU s")
+    lines = markdown.head(head)
     for name, run in runs.items():
         pooled = protocol.pooled(run.found.records)
         back_found, back_dice = np.nanmean([[p.back_found, p.back_dice] for p in run.parts], axis=0)
-        lines.append(
-            f"| {name} | {len(run.found.records)} | {pooled['id_rate'].mean:.3f} "
-            f"| {pooled['dice'].mean:.4f} | {back_found:.3f} | {back_dice:.3f} | {run.cpu_s:.0f} |"
-        )
+        whole = (f"{pooled['id_rate'].mean:.3f}", f"{pooled['dice'].mean:.4f}")
+        back = (f"{back_found:.3f}", f"{back_dice:.3f}")
+        cells = (name, len(run.found.records), *whole, *back, f"{run.cpu_s:.0f}")
+        lines.append(markdown.row(cells))
     return lines
 
 
 def per_case(runs: dict[str, Run]) -> list[str]:
     """A table of the cases: Dice, and the share found behind the body."""
-    lines = ["| case | " + " | ".join(f"Dice, {n} | behind found, {n}" for n in runs) + " |"]
-    lines.append("|---" * (1 + 2 * len(runs)) + "|")
+    columns = [f"{what}, {name}" for name in runs for what in ("Dice", "behind found")]
+    lines = markdown.head(["case", *columns])
     for name in dict.fromkeys(part.case for part in runs["default"].parts):
         cells = []
         for run in runs.values():
             dice = [r.dice for r in run.found.records if r.case == name and r.dice is not None]
             back = [part.back_found for part in run.parts if part.case == name]
             cells += [f"{np.mean(dice):.3f}", f"{np.nanmean(back):.3f}"]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(markdown.row([name, *cells]))
     return lines
 
 
 def per_vertebra(parts: list[Parts]) -> list[str]:
     """A table of the vertebrae."""
-    lines = ["| case | | body found | Dice | behind found | Dice |", "|---|---|---|---|---|---|"]
-    for part in parts:
-        cells = " | ".join(f"{value:.3f}" for value in part[2:])
-        lines.append(f"| {part.case} | {labels.NAMES[part.label]} | {cells} |")
-    return lines
+    head = ("case", "", "body found", "Dice", "behind found", "Dice")
+    rows = [
+        (part.case, labels.NAMES[part.label], *(f"{value:.3f}" for value in part[2:]))
+        for part in parts
+    ]
+    return markdown.table(head, rows)
 
 
 if __name__ == "__main__":

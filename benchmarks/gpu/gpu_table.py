@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks import markdown
+
 Part = Mapping[str, Any]
 
 #: Bounds of float32 beside the CPU: Dice of each label, and centres in mm.
@@ -136,9 +138,8 @@ def failures(parts: Sequence[Part]) -> str:
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown."""
-    lines = [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    """A table with its title."""
+    return "\n".join([f"## {title}", "", *markdown.table(head, rows)])
 
 
 TABLES = {

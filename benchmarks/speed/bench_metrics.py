@@ -1,6 +1,6 @@
 """Dice and Hausdorff distance of whole spines: ours beside the libraries people use.
 
-    python benchmarks/bench_metrics.py [--quick] [--limit-s 70]
+    python -m benchmarks.speed.bench_metrics [--quick] [--limit-s 70]
 
 Prints, for each drawn pair of label maps and each library, seconds (wall and CPU time, least of up
 to three runs), extra memory, and the largest difference from ours, then the ratios in a table that
@@ -10,7 +10,6 @@ skipped with a note; `pip install -r benchmarks/requirements-bench.txt` has them
 
 import argparse
 import multiprocessing
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from versectl.evaluation import metrics
+
+from benchmarks import markdown
+from benchmarks.clock import Clock, memory_kb
 
 Scores = dict[int, tuple[float, float | None]]  # label -> Dice, distance in mm
 Measure = Callable[[np.ndarray, np.ndarray, tuple[float, float, float]], Scores]
@@ -369,19 +371,12 @@ def measure(library: Library, pair: Pair) -> Timing:
 def _measure_into(sender: object, library: Library, pair: Pair) -> None:
     run = library.load()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of what was before
-    before_mb = _memory_mb("VmRSS")
-    walls, cpus = [], []
-    while len(walls) < 3 and sum(walls) < 6:
-        wall, cpu = time.perf_counter(), time.process_time()
-        scores = run(pair.gt, pair.predicted, pair.spacing_mm)
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    sender.send(Timing(min(walls), min(cpus), _memory_mb("VmHWM") - before_mb, scores))
-
-
-def _memory_mb(field: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+    before_mb = memory_kb("VmRSS") / 1024
+    clock = Clock()
+    while clock.count("run") < 3 and clock.total("run").wall_s < 6:
+        with clock.running("run"):
+            scores = run(pair.gt, pair.predicted, pair.spacing_mm)
+    sender.send(Timing(*clock.least("run"), memory_kb() / 1024 - before_mb, scores))
 
 
 def largest_difference(one: Scores, other: Scores) -> tuple[float, float]:
@@ -419,8 +414,8 @@ def main() -> None:
     for package, found in versions.items():
         print(f"{package} {found or 'is not installed: skipped'}")
     print("V voxel sets, S border voxels, F surface elements; differences from ours in Dice / mm\n")
-    print("| pair | library | def. | wall s | CPU s | MB | difference |")
-    print("|---|---|---|---|---|---|---|")
+    head = ("pair", "library", "def.", "wall s", "CPU s", "MB", "difference")
+    print(*markdown.head(head), sep="\n")
     timings: dict[str, dict[str, Timing]] = {}
     rates: dict[str, float] = {}
     for pair in pairs(options.quick):
@@ -429,7 +424,8 @@ def main() -> None:
             if library.package and versions[library.package] is None:
                 continue
             if rates.get(library.name, 0) * pair.mvox > options.limit_s:
-                print(f"| {pair.name} | {library.name} | {library.definition} | too slow | | | |")
+                slow = (pair.name, library.name, library.definition, "too slow", "", "", "")
+                print(markdown.row(slow))
                 continue
             row[library.name] = timing = measure(library, pair)
             rates[library.name] = timing.wall_s / pair.mvox
@@ -465,13 +461,12 @@ def _print_ratios(timings: dict[str, dict[str, Timing]]) -> None:
         "V: SimpleITK cropped by hand": ("V", ["SimpleITK, cropped by hand"]),
         "S: fastest off the shelf": ("S", published["S"]),
     }
-    print("| times faster than | clock | " + " | ".join(timings) + " | median |")
-    print("|---|---|" + "---|" * (len(timings) + 1))
+    print(*markdown.head(["times faster than", "clock", *timings, "median"]), sep="\n")
     for title, (definition, rivals) in contests.items():
         for clock in ("wall_s", "cpu_s"):
             ratios = [_ratio(row, OURS[definition], rivals, clock) for row in timings.values()]
-            cells = " | ".join("-" if np.isnan(ratio) else f"{ratio:.1f}" for ratio in ratios)
-            print(f"| {title} | {clock[:-2]} | {cells} | {np.nanmedian(ratios):.1f} |")
+            cells = ["-" if np.isnan(ratio) else f"{ratio:.1f}" for ratio in ratios]
+            print(markdown.row([title, clock[:-2], *cells, f"{np.nanmedian(ratios):.1f}"]))
 
 
 def _ratio(row: dict[str, Timing], ours: str, rivals: list[str], clock: str) -> float:

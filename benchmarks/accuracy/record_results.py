@@ -1,10 +1,12 @@
 """Measures the default weights on real and synthetic CT and writes evaluation/results/*.md.
 
-usage: python benchmarks/record_results.py real SCANS        a folder of CT, some with masks
-       python benchmarks/record_results.py synthetic CASES   a folder `versectl synth` made
-       python benchmarks/record_results.py robust SCANS      a folder of CT, some with masks
-       python benchmarks/record_results.py levels SCANS      the same, and all pieces of them
-       python benchmarks/record_results.py levels-synthetic CASES   and two pieces of each
+usage: python -m benchmarks.accuracy.record_results KIND FOLDER
+
+    real SCANS                 a folder of CT, some with masks
+    synthetic CASES            a folder `versectl synth` made
+    robust SCANS               a folder of CT, some with masks
+    levels SCANS               the same, and all pieces of them
+    levels-synthetic CASES     and two pieces of each
 
 synthetic-people and levels-synthetic-people do the same for the second set of synthetic cases.
 """
@@ -15,13 +17,13 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import levels
 import numpy as np
 import SimpleITK as sitk
-import variants
 from click.testing import CliRunner
 from versectl.evaluation import protocol, report
 
+from benchmarks import markdown
+from benchmarks.accuracy import levels, variants
 from versectl import geometry, labels
 from versectl.cli import main as cli
 from versectl.errors import PartialFailureError
@@ -31,7 +33,7 @@ from versectl.io.layout import Case
 from versectl.report import case_report as report_file
 from versectl.synth.bodies import labelmaps
 
-RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
+RESULTS = Path(__file__).parents[2] / "evaluation" / "results"
 
 #: A scan in which nothing was found counts as one that has nothing.
 COUNTED = report.Options(count_missing_cases=True)
@@ -92,7 +94,7 @@ def real(source: Path, out: Path) -> str:
         "\n".join(
             [
                 "# Real CT\n",
-                "```sh\npython benchmarks/record_results.py real ../shared/data/ct\n```\n",
+                "```sh\npython -m benchmarks.accuracy.record_results real ../shared/data/ct\n```\n",
                 "## What was found, end to end\n",
                 *per_case(source, out / "all"),
                 "\n## Scans with human masks, end to end\n",
@@ -120,17 +122,19 @@ def robust(source: Path, out: Path) -> str:
     localize(out / "in", out / "out")
     if not any((out / "out").glob("*_ctd.json")):
         raise SystemExit("no variant was done: nothing was measured")
-    lines = ["| variant | vertebrae | named right | all |", "|---|---|---|---|"]
+    rows = []
     for name, variant in made.items():
         right = named_right(variant, out / "out" / f"{name}_ctd.json")
         verdict = "yes" if right == len(variant.centers_mm) else "no"
-        lines.append(f"| {name} | {len(variant.centers_mm)} | {right} | {verdict} |")
-    kept = sum(line.endswith("| yes |") for line in lines)
+        rows.append((name, len(variant.centers_mm), right, verdict))
+    lines = markdown.table(("variant", "vertebrae", "named right", "all"), rows)
+    kept = sum(verdict == "yes" for *_, verdict in rows)
+    command = "python -m benchmarks.accuracy.record_results robust ../shared/data/ct"
     return (
         "\n".join(
             [
                 "# Real CT, altered\n",
-                "```sh\npython benchmarks/record_results.py robust ../shared/data/ct\n```\n",
+                f"```sh\n{command}\n```\n",
                 f"All vertebrae named right in {kept} of {len(made)} variants.\n",
                 *lines,
             ]
@@ -141,7 +145,7 @@ def robust(source: Path, out: Path) -> str:
 
 def real_levels(source: Path, out: Path) -> str:
     """Levels of real scans whose vertebrae are known, and of all pieces of them."""
-    command = "python benchmarks/record_results.py levels ../shared/data/ct"
+    command = "python -m benchmarks.accuracy.record_results levels ../shared/data/ct"
     return levels_of("Levels in real CT, whole and in pieces", command, source, out)
 
 
@@ -158,7 +162,7 @@ def made(kind: str, cases: str, source: Path) -> str:
     kind = kind if cases == FIRST else f"{kind}-people"
     return (
         f"make {cases} COUNT={len(layout.with_labels(source))}"
-        f"\npython benchmarks/record_results.py {kind} build/{cases}"
+        f"\npython -m benchmarks.accuracy.record_results {kind} build/{cases}"
     )
 
 
@@ -234,15 +238,12 @@ def body_centers_mm(case: Case) -> dict[int, np.ndarray]:
 def scores(found: report.Report) -> list[str]:
     """A table over all vertebrae, and Dice of each."""
     pooled = protocol.pooled(found.records)
-    lines = [
-        "| vertebrae | " + " | ".join(name for _, name in SHOWN) + " |",
-        "|---" * (len(SHOWN) + 1) + "|",
-    ]
+    lines = markdown.head(["vertebrae", *(name for _, name in SHOWN)])
     cells = [
         f"{pooled[key].mean:.3f} ± {pooled[key].sd:.3f}" if pooled[key].n else "-"
         for key, _ in SHOWN
     ]
-    lines.append(f"| {len(found.records)} | " + " | ".join(cells) + " |")
+    lines.append(markdown.row([len(found.records), *cells]))
     for result in found.results:
         each = ", ".join(
             f"{labels.NAMES[r.label]} {r.dice:.2f}" for r in result.records if r.dice is not None
@@ -253,23 +254,20 @@ def scores(found: report.Report) -> list[str]:
 
 def per_level(found: report.Report) -> list[str]:
     """A table of the scores of each vertebra."""
-    lines = ["| | vertebrae | " + " | ".join(name for _, name in SHOWN) + " |"]
-    lines.append("|---" * (len(SHOWN) + 2) + "|")
+    lines = markdown.head(["", "vertebrae", *(name for _, name in SHOWN)])
     for label in labels.ORDER:
         records = [record for record in found.records if record.label == label]
         if records:
             pooled = protocol.pooled(records)
             cells = [f"{pooled[key].mean:.3f}" if pooled[key].n else "-" for key, _ in SHOWN]
-            lines.append(f"| {labels.NAMES[label]} | {len(records)} | " + " | ".join(cells) + " |")
+            lines.append(markdown.row([labels.NAMES[label], len(records), *cells]))
     return lines
 
 
 def per_case(source: Path, out: Path) -> list[str]:
     """A table of the reports: vertebrae, seconds per stage, memory."""
-    lines = [
-        "| case | vertebrae found | spine s | vertebrae s | segmentation s | all s | peak MB |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    steps = ("spine s", "vertebrae s", "segmentation s", "all s")
+    lines = markdown.head(["case", "vertebrae found", *steps, "peak MB"])
     for case in layout.with_ct(source):
         content = json.loads((out / f"{case.name}_report.json").read_text())
         if content["status"] != report_file.DONE:
@@ -278,15 +276,14 @@ def per_case(source: Path, out: Path) -> list[str]:
                 if "error" in content
                 else "no spine in view"
             )
-            lines.append(f"| {case.name} | {reason} | | | | | |")
+            lines.append(markdown.row([case.name, reason, *[""] * 5]))
             continue
         seconds = content["seconds"]
         names = " ".join(row["name"] for row in content["vertebrae"])
-        stages = " | ".join(f"{seconds[s]:.1f}" for s in ("spine", "vertebrae", "segmentation"))
+        parts = [seconds[stage] for stage in ("spine", "vertebrae", "segmentation")]
+        times = [f"{each:.1f}" for each in (*parts, sum(seconds.values()))]
         memory = f"{content['peak_memory_mb']:.0f}"
-        lines.append(
-            f"| {case.name} | {names} | {stages} | {sum(seconds.values()):.1f} | {memory} |"
-        )
+        lines.append(markdown.row([case.name, names, *times, memory]))
     return lines
 
 

@@ -1,6 +1,6 @@
 """Trains a stage for so many minutes on whatever GPU is at hand, and fills them.
 
-usage: python benchmarks/train_on_gpu.py OUT --labels LABELS --from weights --minutes 25
+usage: python -m benchmarks.weights.train_on_gpu OUT --labels LABELS --from weights --minutes 25
 
 The Keras backend is the first that sees a GPU: JAX, PyTorch, TensorFlow; KERAS_BACKEND overrules.
 All cores build bodies, then make samples. How long a step and a sample take is measured first; from

@@ -3,54 +3,41 @@
 import gc
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
+
+from benchmarks.clock import Clock
 
 #: chosen: how often the whole card is asked how busy it is, ms.
 SAMPLED_MS = 100
 
 
-@dataclass
-class Clock:
-    """Seconds and number of the networks' calls; where two overlap, both count."""
+#: The part of a clock that networks' calls are; where two overlap, both count.
+NETWORK = "network"
 
-    network_s: float = 0.0
-    calls: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def measure(self, library: object) -> None:
-        """Have the networks that an engine's file will build run this clock."""
-        original = library.answering
+def measure(library: object, clock: Clock) -> None:
+    """Have the networks that an engine's file will build run the clock."""
+    original = library.answering
 
-        def answering(*given: object) -> Callable[[np.ndarray], np.ndarray]:
-            answer = original(*given)
+    def answering(*given: object) -> Callable[[np.ndarray], np.ndarray]:
+        return clock.timed(NETWORK, original(*given))
 
-            def measured(seen: np.ndarray) -> np.ndarray:
-                start = perf_counter()
-                answered = answer(seen)
-                with self.lock:
-                    self.network_s += perf_counter() - start
-                    self.calls += 1
-                return answered
+    library.answering = answering
 
-            return measured
 
-        library.answering = answering
-
-    @contextmanager
-    def running(self) -> Iterator[dict[str, float]]:
-        """Filled at the end of a block: wall seconds, and those of its network calls."""
-        taken: dict[str, float] = {}
-        start, network_s, calls = perf_counter(), self.network_s, self.calls
-        yield taken
-        taken["wall s"] = perf_counter() - start
-        taken["network s"] = self.network_s - network_s
-        taken["calls"] = self.calls - calls
+@contextmanager
+def spending(clock: Clock) -> Iterator[dict[str, float]]:
+    """Filled at the end of a block: wall seconds, and those of its network calls."""
+    taken: dict[str, float] = {}
+    start, network_s, calls = perf_counter(), clock.total(NETWORK).wall_s, clock.count(NETWORK)
+    yield taken
+    taken["wall s"] = perf_counter() - start
+    taken["network s"] = clock.total(NETWORK).wall_s - network_s
+    taken["calls"] = clock.count(NETWORK) - calls
 
 
 @contextmanager

@@ -27,18 +27,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import bench_case
 import click
-import gpu_table
-from bench_case import Size
-from engines import cpu_model
-from gpu_engine import Asked
 
+from benchmarks.gpu import gpu_table
+from benchmarks.gpu.gpu_engine import Asked
+from benchmarks.speed import bench_case
+from benchmarks.speed.bench_case import Size
+from benchmarks.speed.engines import cpu_model
 from versectl.networks import device
 from versectl.networks.engines import choice
 
-ROOT = Path(__file__).parent.parent
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 #: Engines that use an NVIDIA GPU, in the order in which they are measured: JAX, which compiles for
 #: 15 s in each precision, leaves no time for what comes after it.
@@ -222,15 +221,10 @@ def drawn(bench: Bench, size: Size) -> None:
         return
     partial = path.with_name(f"part-{path.name}")
     program = (
-        f"from pathlib import Path; import bench_case; "
+        "from pathlib import Path; from benchmarks.speed import bench_case; "
         f"bench_case.draw(bench_case.Size({size.size_vox}, {size.view_mm}), Path({str(partial)!r}))"
     )
-    path_of_modules = os.pathsep.join([str(HERE), *sys.path])
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        check=True,
-        env=os.environ | {"PYTHONPATH": path_of_modules},
-    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
     partial.rename(path)
 
 
@@ -291,7 +285,7 @@ class Child:
     """A process of gpu_engine.py."""
 
     def __init__(self, bench: Bench, asked: Asked, until: float) -> None:
-        command = [sys.executable, "-W", "ignore", str(HERE / "gpu_engine.py")]
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu.gpu_engine"]
         self._until = until
         self._log = bench.work / f"{uuid.uuid4().hex}.log"
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()

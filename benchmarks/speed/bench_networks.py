@@ -1,6 +1,6 @@
 """GFLOP of networks, and GFLOP per second beside what a large convolution reaches here.
 
-    python benchmarks/bench_networks.py ENGINE PRECISION [--short]
+    python -m benchmarks.speed.bench_networks ENGINE PRECISION [--short]
 
 CPU seconds count all cores: the share of the ceiling hardly depends on what else the machine does.
 """
@@ -8,13 +8,12 @@ CPU seconds count all cores: the share of the ceiling hardly depends on what els
 import json
 import sys
 from collections.abc import Callable
-from time import perf_counter
 
 import keras
 import numpy as np
-from engines import cpu_s
 from keras import layers
 
+from benchmarks.clock import Clock
 from versectl import config
 from versectl.networks import architectures, joining
 from versectl.networks.engines import choice
@@ -70,12 +69,10 @@ def timed(
     answer = library.answering(network, precision, ready.place)
     seen = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     answer(seen)
-    laps = []
+    clock = Clock()
     for _ in range(CALLS):
-        wall, cpu = perf_counter(), cpu_s()
-        answer(seen)
-        laps.append((cpu_s() - cpu, perf_counter() - wall))
-    cpu, wall = min(laps)
+        clock.timed("call", answer)(seen)
+    wall, cpu = clock.least("call")
     return {"GFLOP": gflop(network, shape), "cpu": cpu, "wall": wall}
 
 

@@ -1,6 +1,6 @@
 """Sets synthetic postures beside those of the keypoints: a table, and docs/pictures/postures.png.
 
-usage: python benchmarks/compare_postures.py KEYPOINTS    vid_keypoints.csv.gz
+usage: python -m benchmarks.priors.compare_postures KEYPOINTS    vid_keypoints.csv.gz
 
 Per feature and level: mean and standard deviation of the people measured (mistakes of marking left
 out, as in fit_postures.py) and of 2 000 synthetic people without the rare ones.
@@ -9,18 +9,17 @@ out, as in fit_postures.py) and of 2 000 synthetic people without the rare ones.
 import sys
 from pathlib import Path
 
-import fit_postures
-import keypoints
 import matplotlib
 import numpy as np
 
+from benchmarks.priors import fit_postures, keypoints
 from versectl import labels
 from versectl.synth.bodies import population
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-OUT = Path(__file__).parents[1] / "docs" / "pictures" / "postures.png"
+OUT = Path(__file__).parents[2] / "docs" / "pictures" / "postures.png"
 
 COUNT = 2000
 

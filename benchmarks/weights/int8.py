@@ -1,7 +1,8 @@
 """Measure the range of the numbers into each convolution, which --fast needs to round them.
 
-usage: python benchmarks/int8.py CASES    cases that `versectl synth` made; writes the default
-                                          weights' segmentation.json
+usage: python -m benchmarks.weights.int8 CASES    cases that `versectl synth` made
+
+Writes the default weights' segmentation.json.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Fits the model of postures that synthetic spines are sampled from.
 
-usage: python benchmarks/fit_postures.py KEYPOINTS    vid_keypoints.csv.gz
+usage: python -m benchmarks.priors.fit_postures KEYPOINTS    vid_keypoints.csv.gz
 
 Writes versectl/synth/bodies/postures.json: means, factors and remaining standard deviations of what
 `keypoints.measured` gives. Most scans show a part of the spine, so factors are found by
@@ -13,10 +13,11 @@ import json
 import sys
 from pathlib import Path
 
-import keypoints
 import numpy as np
 
-OUT = Path(__file__).parents[1] / "versectl" / "synth" / "bodies" / "postures.json"
+from benchmarks.priors import keypoints
+
+OUT = Path(__file__).parents[2] / "versectl" / "synth" / "bodies" / "postures.json"
 
 #: Group -> its features and number of factors; chosen: more change the comparison little.
 GROUPS = {
@@ -50,7 +51,7 @@ def main(source: Path) -> None:
         "source": "ImFusion VID keypoints (Bürgin, Prevost, Stollenga), statistics of "
         f"{len(scans)} annotated scans",
         "licence": "CC BY-SA 4.0",
-        "made_by": "benchmarks/fit_postures.py",
+        "made_by": "benchmarks/priors/fit_postures.py",
         "frequencies": {n: round(f, 4) for n, f in keypoints.frequencies(scans).items()},
         "groups": groups,
     }

@@ -18,18 +18,17 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
-import bench_case
 import click
-import engines
-from bench_case import Size
 
+from benchmarks import markdown
+from benchmarks.speed import bench_case, engines
+from benchmarks.speed.bench_case import Size
 from versectl.config import STAGES
 from versectl.networks import device
 from versectl.networks.engines import choice
 from versectl.report import case_report
 
-ROOT = Path(__file__).parent.parent
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 #: chosen: the most memory that a case may take with the default networks.
 BYTES_PER_VOXEL, BASE_GB = 2, 1.5
@@ -73,7 +72,7 @@ def main(engine: str, short: bool, scans: Path, out: Path) -> None:
 
 def in_a_process(engine: str, module: str, *words: str) -> dict:
     """The JSON that a module of this folder prints last."""
-    command = [sys.executable, "-W", "ignore", str(HERE / f"{module}.py"), *words]
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.speed.{module}", *words]
     environment = os.environ | {"KERAS_BACKEND": engine}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])
@@ -120,18 +119,14 @@ def machine(engine: str, short: bool) -> str:
 
 def ceilings(networks: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """A row per network and precision: GFLOP, speed, share of the ceiling."""
-    rows = [
-        "## Networks",
-        "",
-        "| Precision | Network | GFLOP | CPU s | GFLOP per CPU s | share of the ceiling |",
-    ]
-    rows.append("|---|---|---|---|---|---|")
+    head = ("Precision", "Network", "GFLOP", "CPU s", "GFLOP per CPU s", "share of the ceiling")
+    rows = ["## Networks", "", *markdown.head(head)]
     for precision, found in networks.items():
         speeds = {name: one["GFLOP"] / one["cpu"] for name, one in found.items()}
         for name, one in found.items():
             share = f"{speeds[name] / speeds['ceiling']:.2f}"
             cells = [f"{one['GFLOP']:.0f}", f"{one['cpu']:.2f}", f"{speeds[name]:.0f}", share]
-            rows.append(f"| {precision} | {name} | " + " | ".join(cells) + " |")
+            rows.append(markdown.row([precision, name, *cells]))
     slow, *fast = networks
     if fast:
         quicker = {
@@ -174,7 +169,7 @@ def costs(cases: Mapping[Size, dict], precision: str) -> str:
         "vertebrae in work at the same time.",
         "",
     ]
-    rows += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rows += markdown.head(head)
     for size, found in cases.items():
         steps = [found["stages"].get(step, 0.0) for step in ("load", *STAGES)]
         split = [found["parts"].get(part, 0.0) for part in parts]
@@ -184,7 +179,7 @@ def costs(cases: Mapping[Size, dict], precision: str) -> str:
         cells += [f"{1 - found['networks'] / found['one more']:.2f}"]
         cells += [f"{value:.1f}" for value in (*steps, *split)]
         cells += [f"{found['memory GB']:.2f}", f"{bound_gb(size):.2f}"]
-        rows.append("| " + " | ".join(cells) + " |")
+        rows.append(markdown.row(cells))
     return "\n".join(rows)
 
 

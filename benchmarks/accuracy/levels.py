@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from versectl.evaluation.identification import IDENTIFIED_MM
 
+from benchmarks import markdown
 from versectl import geometry, labels
 from versectl.io import centroids, layout, volume
 from versectl.report import levels, provenance
@@ -42,6 +43,18 @@ BINS = 10
 
 Centers = dict[int, np.ndarray]  # label -> centre of the body in the world (3,), head to foot
 FromMask = Callable[[layout.Case], Centers]
+
+#: Columns of the table of runs.
+COLUMNS = (
+    "",
+    "runs",
+    "all right",
+    "wrong without a flag",
+    "flagged though right",
+    "vertebrae right",
+    "mean confidence",
+    "calibration error",
+)
 
 
 @dataclass(frozen=True)
@@ -130,11 +143,7 @@ def reliability(runs: Sequence[Run]) -> float:
 
 def table(groups: dict[str, Sequence[Run]]) -> list[str]:
     """A row per group of runs, and the names of those that are wrong without a flag."""
-    lines = [
-        "| | runs | all right | wrong without a flag | flagged though right | vertebrae right "
-        "| mean confidence | calibration error |",
-        "|---" * 8 + "|",
-    ]
+    lines = markdown.head(COLUMNS)
     silent = []
     for name, runs in groups.items():
         if not runs:
@@ -144,12 +153,10 @@ def table(groups: dict[str, Sequence[Run]]) -> list[str]:
         right = np.mean(np.concatenate([run.right for run in runs]))
         mean = np.mean(np.concatenate([run.confidence for run in runs]))
         silent += [each for each in wrong if each not in silent]
-        lines.append(
-            f"| {name} | {len(runs)} | {sum(run.all_right for run in runs)} "
-            f"| {len(wrong)} ({len(wrong) / len(runs):.1%}) "
-            f"| {doubted} ({doubted / len(runs):.1%}) "
-            f"| {right:.3f} | {mean:.3f} | {reliability(runs):.3f} |"
-        )
+        counts = (f"{count} ({count / len(runs):.1%})" for count in (len(wrong), doubted))
+        shares = (f"{share:.3f}" for share in (right, mean, reliability(runs)))
+        all_right = sum(run.all_right for run in runs)
+        lines.append(markdown.row([name, len(runs), all_right, *counts, *shares]))
     return [*lines, "\nWrong without a flag: " + (", ".join(silent) or "none") + "."]
 
 

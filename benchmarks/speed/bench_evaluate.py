@@ -1,6 +1,6 @@
 """What comparing many cases costs, part by part: `versectl evaluate` of links to a few real ones.
 
-    python benchmarks/bench_evaluate.py PREDICTIONS GROUND_TRUTH [--count 100]
+    python -m benchmarks.speed.bench_evaluate PREDICTIONS GROUND_TRUTH [--count 100]
 
 CPU seconds are those of all threads (user and system). The parts are timed one case after another;
 what a part's own parts take is theirs alone. The whole is the command in a process of its own.
@@ -9,19 +9,18 @@ what a part's own parts take is theirs alone. The whole is the command in a proc
 import subprocess
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable
-from functools import wraps
 from itertools import cycle, islice
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import click
 import versectl.evaluation
 from versectl.evaluation import matching, protocol, reading, report
 
+from benchmarks import markdown
+from benchmarks.clock import Clock
 from versectl.io import challenge_centroids, layout, volume
 from versectl.io.layout import Case
 
@@ -35,30 +34,6 @@ PARTS: dict[str, tuple[Any, str]] = {
 }
 
 
-class Clock:
-    """CPU seconds per part, without those of parts inside it."""
-
-    def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
-        self._inside = [0.0]
-
-    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, whose time is counted."""
-
-        @wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            begun = process_time()
-            self._inside.append(0.0)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                spent = process_time() - begun
-                self.seconds[part] += spent - self._inside.pop()
-                self._inside[-1] += spent
-
-        return call
-
-
 @click.command()
 @click.argument("predictions", type=click.Path(exists=True, path_type=Path))
 @click.argument("truth", type=click.Path(exists=True, path_type=Path))
@@ -69,12 +44,10 @@ def main(predictions: Path, truth: Path, count: int) -> None:
         sides = linked(predictions, truth, count, Path(folder))
         whole_s, wall_s = command(*sides)
         parts_s = parts(*sides)
-    click.echo("| part | CPU s | share |\n|---|---|---|")
-    for part, seconds in {**parts_s, "start, imports, tables": whole_s - parts_s.total()}.items():
-        click.echo(f"| {part} | {seconds:.1f} | {seconds / whole_s:.0%} |")
-    click.echo(
-        f"| all of `versectl evaluate`, {count} cases | {whole_s:.1f} | {wall_s:.1f} s wall |"
-    )
+    parts_s["start, imports, tables"] = whole_s - sum(parts_s.values())
+    rows = [(part, f"{s:.1f}", f"{s / whole_s:.0%}") for part, s in parts_s.items()]
+    whole = (f"all of `versectl evaluate`, {count} cases", f"{whole_s:.1f}", f"{wall_s:.1f} s wall")
+    click.echo("\n".join(markdown.table(("part", "CPU s", "share"), [*rows, whole])))
 
 
 def linked(predictions: Path, truth: Path, count: int, folder: Path) -> tuple[Path, Path]:
@@ -101,13 +74,13 @@ def command(predictions: Path, truth: Path) -> tuple[float, float]:
     return cpu_s, perf_counter() - begun
 
 
-def parts(predictions: Path, truth: Path) -> Counter[str]:
+def parts(predictions: Path, truth: Path) -> dict[str, float]:
     """Part -> CPU seconds, one case at a time."""
     clock = Clock()
     for part, (module, name) in PARTS.items():
         setattr(module, name, clock.timed(part, getattr(module, name)))
     report.evaluate(predictions, truth, versectl.evaluation.Options(jobs=1))
-    return clock.seconds
+    return {part: clock.total(part).cpu_s for part in clock.parts}
 
 
 def _link(case: Case, folder: Path, name: str) -> None:

@@ -1,7 +1,7 @@
 """What a training costs on this machine: each stage of a preset, at its full size.
 
-    python benchmarks/bench_training.py paper --data VERSE [--precision float32] [--steps 3]
-    python benchmarks/bench_training.py default --steps 20
+    python -m benchmarks.speed.bench_training paper --data VERSE [--precision float32] [--steps 3]
+    python -m benchmarks.speed.bench_training default --steps 20
 
 Each stage takes so many steps, after two that prepare them, in a process of its own, with samples
 as `versectl train` makes them: of the scans in VERSE (CT, masks and centroids, as for `train
@@ -20,8 +20,9 @@ from time import perf_counter, process_time
 
 import click
 import numpy as np
-from engines import memory_gb
 
+from benchmarks import markdown
+from benchmarks.clock import memory_kb
 from versectl.config import PRESETS, STAGES, StageConfig, TrainingOptions
 
 #: Steps that are not counted: TensorFlow traces the first, and takes memory in the second.
@@ -29,6 +30,9 @@ BEFORE = 2
 
 #: Samples whose making is timed.
 SAMPLES = 6
+
+#: What runs this file in a process of its own.
+MODULE = (sys.executable, "-W", "ignore", "-m", "benchmarks.speed.bench_training")
 
 COLUMNS = {
     "GB": "{memory_gb:.1f}",
@@ -60,15 +64,15 @@ def main(
             options = training_options(preset, Path(out), **chosen)
             click.echo(json.dumps(measured(stages[0], options, precision, steps)))
         return
-    click.echo(f"| {preset} | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
+    click.echo("\n".join(markdown.head([preset, *COLUMNS])))
     for stage in stages or STAGES:
-        command = [sys.executable, "-W", "ignore", *sys.argv, "--one", "--stage", stage]
+        command = [*MODULE, *sys.argv[1:], "--one", "--stage", stage]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise click.ClickException(done.stderr)
         found = json.loads(done.stdout.splitlines()[-1])
         cells = [column.format(**found) for column in COLUMNS.values()]
-        click.echo(f"| {stage}, {found['precision']} | " + " | ".join(cells) + " |")
+        click.echo(markdown.row([f"{stage}, {found['precision']}", *cells]))
 
 
 def training_options(preset: str, out: Path, **chosen: object) -> TrainingOptions:
@@ -94,7 +98,7 @@ def measured(stage: str, options: TrainingOptions, precision: str, steps: int) -
         "precision": engine.precision,
         "sample_s": sample_s,
         "per_minute": 60 * config.training.batch / paces["wall_s"],
-        "memory_gb": memory_gb(),
+        "memory_gb": memory_kb() / 1e6,
         "steps": config.training.steps,
         "days": config.training.steps * per_step_s / (os.cpu_count() or 1) / 86400,
     }

@@ -1,6 +1,6 @@
 """How surely labels out of order along the spine are found, for versectl/report/order.py.
 
-usage: python benchmarks/keypoint_order.py vid_keypoints.csv.gz
+usage: python -m benchmarks.priors.keypoint_order vid_keypoints.csv.gz
 
 The file is that of the ImFusion VID data set (CC BY-SA 4.0): a row per vertebra with scan, VerSe
 label and body centre in mm. Every scan is looked at as it is, and with any two neighbours swapped.

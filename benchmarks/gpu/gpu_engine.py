@@ -3,7 +3,7 @@
 bench_gpu.py starts it, for each engine in a process of its own. It prints a line of JSON for each
 part as soon as that is measured.
 
-    python benchmarks/gpu_engine.py '{"engine": "torch", "device": "gpu", ...}'
+    python -m benchmarks.gpu.gpu_engine '{"engine": "torch", "device": "gpu", ...}'
 """
 
 import itertools
@@ -18,9 +18,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import gpu_clock
 import numpy as np
-from gpu_clock import Clock
+
+from benchmarks.clock import Clock
+from benchmarks.gpu import gpu_clock
 
 #: chosen: boxes that a network is given at once, to see whether that keeps a GPU busier.
 BOXES_AT_ONCE = (1, 2, 4)
@@ -83,7 +84,7 @@ def main(asked: Asked) -> None:
     started = {"import s": perf_counter() - start, **asdict(ready.engine)}
     print_part("start", asked, started)
     clock = Clock()
-    clock.measure(ready.library)
+    gpu_clock.measure(ready.library, clock)
     for name in asked.parts:
         PARTS[name](asked, clock)
 
@@ -112,7 +113,7 @@ def case(asked: Asked, clock: Clock) -> None:
         models = models_of(asked, precision)
         gpu_clock.forget_peak(asked.engine)
         for state in ("cold", "warm"):
-            with gpu_clock.card() as card, clock.running() as spent:
+            with gpu_clock.card() as card, gpu_clock.spending(clock) as spent:
                 stages, found = run(asked.scan, models)
             measured[state] = {**spent, **card, "stages": stages}
         first = first or found
@@ -170,7 +171,7 @@ def batch(asked: Asked, clock: Clock) -> None:
         if asked.is_over:
             return
         end = time.time() + (asked.until - time.time()) / (len(asked.ways) - number)
-        with gpu_clock.card() as card, clock.running() as spent:
+        with gpu_clock.card() as card, gpu_clock.spending(clock) as spent:
             done = scans_done(asked, models, slots, end)
         print_part("batch", asked, {"slots": slots, "scans": done, **spent, **card})
 

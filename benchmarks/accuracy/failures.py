@@ -1,7 +1,7 @@
 """Draws known failures: what the default weights find in a piece of a scan, beside the truth.
 
-    python benchmarks/failures.py ../shared/data/ct                   every picture of FAILURES
-    python benchmarks/failures.py ../shared/data/ct NAME=CASE-T1-8    another piece, as NAME.png
+    python -m benchmarks.accuracy.failures ../shared/data/ct               all pictures of FAILURES
+    python -m benchmarks.accuracy.failures ../shared/data/ct NAME=CASE-T1-8  another one, NAME.png
 
 A piece is a case of the folder, the first level and the number of vertebrae, as
 evaluation/results/levels.md names them. Pictures are written to docs/pictures.
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import levels
 import SimpleITK as sitk
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from record_results import body_centers_mm, localize
 
+from benchmarks.accuracy import levels
+from benchmarks.accuracy.record_results import body_centers_mm, localize
 from versectl import labels
 from versectl.io import volume
 from versectl.networks.loading import Models
@@ -28,7 +28,7 @@ from versectl.report.preview.planes import Box, Pane
 from versectl.stages import pipeline
 from versectl.types import Flag, Vertebrae
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 #: Picture -> the piece that it shows.
 FAILURES = {"thorax_one_level_off": "ACRIN-FLT-Breast_013-T2-8"}

@@ -1,6 +1,6 @@
 """Which flags are raised on right and on wrong results, and how well measures agree with the truth?
 
-    python benchmarks/flags.py ../shared/data/ct=results/real build/heldout=results/heldout
+    python -m benchmarks.accuracy.flags ../shared/data/ct=results/real build/heldout=results/heldout
 
 Each argument is a folder of CT with its truth, and the OUT that `versectl run-all` made of it.
 Nothing is run again: flags and measures are what the present code makes of these results. Writes
@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import levels
 import numpy as np
-from record_results import body_centers_mm
 
+from benchmarks import markdown
+from benchmarks.accuracy import levels
+from benchmarks.accuracy.record_results import body_centers_mm
 from versectl.io import case_files, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
@@ -26,13 +27,25 @@ from versectl.report.measurements import Measured, Measures
 from versectl.report.measures import names, values
 from versectl.types import Flag, Result, Spine, Vertebra, Vertebrae
 
-RESULTS = Path(__file__).parents[1] / "evaluation" / "results"
+RESULTS = Path(__file__).parents[2] / "evaluation" / "results"
 
 #: Flags that the true masks raise as well, if they are so.
 OF_MASKS = ("taken_for_two", "two_taken_for_one", "collapse_likely", "fusion_likely")
 
 #: Voxels up to this long are fine, others coarse: measures are given for each.
 FINE_MM = 2.0
+
+#: Columns of the table of measures.
+MEASURED = (
+    "measure",
+    "scans",
+    "vertebrae",
+    "mean of truth",
+    "mean difference",
+    "median absolute difference",
+    "95 % within",
+    "not measured, though the true mask is",
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Judged:
 
 def main(*folders: str) -> None:
     """Judge all results and write both tables."""
-    command = "python benchmarks/flags.py " + " ".join(folders)
+    command = "python -m benchmarks.accuracy.flags " + " ".join(folders)
     groups = {}
     for folder in folders:
         source, out = map(Path, folder.split("="))
@@ -130,17 +143,14 @@ def flag_table(groups: dict[str, Sequence[Judged]]) -> list[str]:
         for word, is_right in (("right", True), ("wrong", False))
     ]
     known = [one for one in everything if one.is_right and one.true_flags is not None]
-    head = "".join(f" {name} ({len(group)}) |" for name, group in columns)
-    rows = [
-        f"| flag |{head} vertebrae in right results | of these, the true mask raises it, too |",
-        "|---" * (len(columns) + 3) + "|",
-    ]
+    groups_named = [f"{name} ({len(group)})" for name, group in columns]
+    of_masks = ("vertebrae in right results", "of these, the true mask raises it, too")
+    rows = markdown.head(["flag", *groups_named, *of_masks])
     for code in codes:
         counts = (
             sum(any(f.code == code for f in one.flags) for one in group) for _, group in columns
         )
-        agreed = f" {' | '.join(map(str, _agreed(code, known)))} |"
-        rows.append(f"| `{code}` |" + "".join(f" {count} |" for count in counts) + agreed)
+        rows.append(markdown.row([f"`{code}`", *counts, *_agreed(code, known)]))
     wrong = ", ".join(one.name for one in everything if not one.is_right) or "none"
     return ["Flags on right and on wrong results", *rows, f"\nWrong: {wrong}."]
 
@@ -157,11 +167,7 @@ def _agreed(code: str, known: Sequence[Judged]) -> tuple[object, object]:
 
 def measure_table(groups: dict[str, Sequence[Judged]]) -> list[str]:
     """A row per measure: difference between our masks' and the true masks' measures."""
-    rows = [
-        "| measure | scans | vertebrae | mean of truth | mean difference "
-        "| median absolute difference | 95 % within | not measured, though the true mask is |",
-        "|---" * 8 + "|",
-    ]
+    rows = markdown.head(MEASURED)
     for measure in names(Measures):
         for name, group in groups.items():
             for word, is_fine in ((f"up to {FINE_MM:g} mm", True), ("coarser", False)):
@@ -178,10 +184,10 @@ def _measure_row(measure: str, name: str, pairs: Sequence[tuple[Measures, Measur
     if not len(ours):
         return []
     off = ours - true
-    return [
-        f"| `{measure}` | {name} | {len(off)} | {true.mean():.2f} | {off.mean():+.2f} "
-        f"| {np.median(abs(off)):.2f} | {np.percentile(abs(off), 95):.2f} | {missing} |"
-    ]
+    figures = (true.mean(), np.median(abs(off)), np.percentile(abs(off), 95))
+    mean, median, most = (f"{figure:.2f}" for figure in figures)
+    cells = (f"`{measure}`", name, len(off), mean, f"{off.mean():+.2f}", median, most, missing)
+    return [markdown.row(cells)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How far vertebrae lie apart in real people: the numbers in versectl/stages/spacing.py.
 
-usage: python benchmarks/keypoint_spacing.py vid_keypoints.csv.gz
+usage: python -m benchmarks.priors.keypoint_spacing vid_keypoints.csv.gz
 
 The file is that of the ImFusion VID data set (CC BY-SA 4.0): a row per vertebra with scan, VerSe
 label and body centre in mm. The logarithm of a distance is the sum of a level's mean, a person's
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks import markdown
 from versectl import labels
 
 #: Rounds of the fit; after half of them nothing changes in the third decimal.
@@ -52,12 +53,14 @@ def main(path: Path) -> None:
     fit = fitted(distances)
     people = len(np.unique(distances.person))
     print(f"{people} people, SD between people {fit.people_sd:.3f}\n")
-    print("| from | pairs | people | mean mm | SD in a person |\n|---|---|---|---|---|")
+    rows = []
     for label, log_mm in fit.log_mm.items():
         here = distances.label == label
         who = len(np.unique(distances.person[here]))
         mean_mm, sd = np.exp(log_mm), fit.sd[label]
-        print(f"| {labels.NAMES[label]} | {here.sum()} | {who} | {mean_mm:.1f} | {sd:.3f} |")
+        rows.append((labels.NAMES[label], here.sum(), who, f"{mean_mm:.1f}", f"{sd:.3f}"))
+    head = ("from", "pairs", "people", "mean mm", "SD in a person")
+    print(*markdown.table(head, rows), sep="\n")
 
 
 def neighbours(rows: Iterable[dict[str, str]]) -> Distances:

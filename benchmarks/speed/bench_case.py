@@ -1,23 +1,20 @@
 """One synthetic scan drawn, and one case run in a process of its own with the time of its parts.
 
-python benchmarks/bench_case.py SCAN ENGINE PRECISION COUNT
+python -m benchmarks.speed.bench_case SCAN ENGINE PRECISION COUNT
 """
 
-import functools
 import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
-from engines import cpu_s, memory_gb
 
+from benchmarks.clock import Clock, memory_kb
 from versectl import geometry
 from versectl.config import Ranges, Stage
 from versectl.geometry import Grid
@@ -60,15 +57,14 @@ def draw(size: Size, path: Path) -> None:
     sitk.WriteImage(sitk.Cast(fine, sitk.sitkInt16), str(path), True, 1)
 
 
-def timed() -> dict[str, float]:
-    """Seconds that parts of a case take, filled while they run; those of threads are added up."""
+def time_parts(clock: Clock) -> list[str]:
+    """Have parts of a case run the clock; their names."""
     from versectl.batch import transaction
     from versectl.io import case_files, volume
     from versectl.networks.split_inference import Fitting
     from versectl.report import case_report
     from versectl.stages import numbering, segmentation
 
-    seconds: dict[str, float] = {}
     parts = {
         "read": [(volume, "read_ct")],
         "resample": [(geometry, "network_input")],
@@ -80,22 +76,8 @@ def timed() -> dict[str, float]:
     }
     for part, functions in parts.items():
         for owner, name in functions:
-            setattr(owner, name, adding(getattr(owner, name), seconds, part))
-    return seconds
-
-
-def adding(function: Callable, seconds: dict[str, float], part: str) -> Callable:
-    """The function, whose time is added to a part's."""
-
-    @functools.wraps(function)
-    def wrapper(*given: object, **named: object) -> object:
-        start = perf_counter()
-        try:
-            return function(*given, **named)
-        finally:
-            seconds[part] = seconds.get(part, 0.0) + perf_counter() - start
-
-    return wrapper
+            setattr(owner, name, clock.timed(part, getattr(owner, name)))
+    return [*parts]
 
 
 def counted() -> Counter[str]:
@@ -126,9 +108,9 @@ def run(scan: str, engine: str, precision: str, count: str) -> dict[str, object]
     """
     from versectl.cli.main import main
 
-    start, cpu = perf_counter(), cpu_s()
-    boxes, parts = counted(), timed()
-    with tempfile.TemporaryDirectory() as folder:
+    whole, clock = Clock(), Clock()
+    boxes, parts = counted(), time_parts(clock)
+    with whole.running("run"), tempfile.TemporaryDirectory() as folder:
         scans, out = Path(folder) / "scans", Path(folder) / "out"
         scans.mkdir()
         for number in range(int(count)):
@@ -137,12 +119,12 @@ def run(scan: str, engine: str, precision: str, count: str) -> dict[str, object]
         main(["run-all", str(scans), str(out), *options], standalone_mode=False)
         report = json.loads(next(out.glob("*_report.json")).read_text())
     return {
-        "total": perf_counter() - start,
-        "cpu": cpu_s() - cpu,
-        "memory GB": memory_gb(),
+        "total": whole.total("run").wall_s,
+        "cpu": whole.total("run").cpu_s,
+        "memory GB": memory_kb() / 1e6,
         "vertebrae": len(report["vertebrae"]),
         "stages": report["seconds"],
-        "parts": parts,
+        "parts": {part: clock.total(part).wall_s for part in parts if clock.count(part)},
         "boxes": boxes,
     }
 

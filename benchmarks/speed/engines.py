@@ -1,6 +1,6 @@
 """Seconds that each installed engine needs to start and to answer, each in a process of its own.
 
-    python benchmarks/engines.py [--rounds 2] [--precision float32]
+    python -m benchmarks.speed.engines [--rounds 2] [--precision float32]
 
 The default networks on one box of their usual size, on the CPU. CPU seconds are those of all
 threads (user and system): they hardly depend on what else the machine does, wall seconds do. Rounds
@@ -9,15 +9,15 @@ keeps TensorFlow from using what a CPU has beyond AVX2; whether OpenVINO obeys i
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import click
 import numpy as np
 
+from benchmarks import markdown
+from benchmarks.clock import Clock, memory_kb
 from versectl.config import STAGES
 
 #: chosen: what is timed after the first call, the least of so many.
@@ -55,7 +55,16 @@ def installed(wanted: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def in_a_process(engine: str, precision: str) -> dict[str, float]:
     """What times() gives, measured in a new process."""
-    command = [sys.executable, "-W", "ignore", __file__, "--one", engine, precision]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.speed.engines",
+        "--one",
+        engine,
+        precision,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -67,50 +76,24 @@ def times(engine: str, precision: str) -> dict[str, float]:
 
     device.set_environment()
     clock = Clock()
-    from versectl.networks.engines import choice
+    with clock.running("import"):
+        from versectl.networks.engines import choice
 
-    choice.prepare(engine, "cpu", precision)
-    clock.lap("import")
-    models = Models(engine=engine, device="cpu", precision=precision)
-    loaded = {stage: models.model(stage) for stage in STAGES}
-    clock.lap("load")
+        choice.prepare(engine, "cpu", precision)
+    with clock.running("load"):
+        models = Models(engine=engine, device="cpu", precision=precision)
+        loaded = {stage: models.model(stage) for stage in STAGES}
     rng = np.random.default_rng(1)
     for stage, model in loaded.items():
         shape = (*model.config.size_vox[::-1], model.config.network.inputs)
         seen = rng.normal(size=shape).astype(np.float32)
-        model.answer(seen)
-        clock.lap(f"{stage} first")
+        clock.timed(f"{stage} first", model.answer)(seen)
         for _ in range(CALLS):
-            model.answer(seen)
-            clock.lap(stage)
-    return {**clock.seconds, "memory GB": memory_gb()}
-
-
-class Clock:
-    """Wall and CPU seconds of the laps of this process; of laps of one name the shortest."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._wall, self._cpu = perf_counter(), cpu_s()
-
-    def lap(self, name: str) -> None:
-        """A lap ends, the next begins."""
-        wall, cpu = perf_counter(), cpu_s()
-        for key, spent in ((f"{name} wall", wall - self._wall), (f"{name} cpu", cpu - self._cpu)):
-            self.seconds[key] = min(spent, self.seconds.get(key, spent))
-        self._wall, self._cpu = wall, cpu
-
-
-def cpu_s() -> float:
-    """CPU seconds of this process so far, all threads, user and system."""
-    times = os.times()
-    return times.user + times.system
-
-
-def memory_gb() -> float:
-    """The most memory this process has held."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e6
+            clock.timed(stage, model.answer)(seen)
+    spent = {part: clock.least(part) for part in clock.parts}
+    walls = {f"{part} wall": each.wall_s for part, each in spent.items()}
+    cpus = {f"{part} cpu": each.cpu_s for part, each in spent.items()}
+    return walls | cpus | {"memory GB": memory_kb() / 1e6}
 
 
 def cpu_model() -> str:
@@ -122,17 +105,13 @@ def cpu_model() -> str:
 def table(rows: dict[tuple[str, str], dict[str, float]]) -> str:
     """The rows as Markdown: CPU seconds, wall seconds in brackets."""
     columns = ("import", "load", "first calls", "spine", "vertebrae", "segmentation")
-    lines = [
-        "| Engine | Precision | " + " | ".join(columns) + " | Memory GB |",
-        "|" + "---|" * (len(columns) + 3),
-    ]
+    lines = markdown.head(["Engine", "Precision", *columns, "Memory GB"])
     for (engine, precision), found in rows.items():
         for clock in ("cpu", "wall"):
             extra = (found[f"{s} first {clock}"] - found[f"{s} {clock}"] for s in STAGES)
             found[f"first calls {clock}"] = sum(extra)
         cells = [f"{found[f'{c} cpu']:.2f} ({found[f'{c} wall']:.2f})" for c in columns]
-        row = " | ".join([engine, precision, *cells, f"{found['memory GB']:.1f}"])
-        lines.append(f"| {row} |")
+        lines.append(markdown.row([engine, precision, *cells, f"{found['memory GB']:.1f}"]))
     return "\n".join(lines)
 
 
