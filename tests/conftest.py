@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 from click.testing import CliRunner, Result
-from phantoms import PIR, Phantoms, draw
+from phantoms import LPS, PIR, Phantoms, draw, oblique
 
 from versectl.io import volume
+
+DIRECTIONS = {"as the world": LPS, "sagittal slices": PIR, "oblique": oblique(PIR, 23.0)}
+
+
+@pytest.fixture(params=DIRECTIONS.values(), ids=DIRECTIONS)
+def scan(request: pytest.FixtureRequest) -> sitk.Image:
+    """A lopsided CT, its axes along the world's, in VerSe's order, and along none."""
+    return draw((3.1, 1.9, 2.3), request.param)[0]
 
 
 @pytest.fixture(scope="session")

@@ -8,49 +8,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from nibabel import Nifti1Image, load
-from phantoms import LPS, PIR, draw, oblique
 
 from versectl import geometry
 from versectl.errors import BadInputError
 from versectl.io import volume
-
-DIRECTIONS = {"as the world": LPS, "sagittal slices": PIR, "oblique": oblique(PIR, 23.0)}
-
-
-@pytest.fixture(params=DIRECTIONS.values(), ids=DIRECTIONS)
-def scan(request) -> sitk.Image:
-    return draw((3.1, 1.9, 2.3), request.param)[0]
-
-
-def test_voxels_and_world_agree_with_itk(scan):
-    at_vox = [2.25, 7.5, 3.0]
-    at_mm = scan.TransformContinuousIndexToPhysicalPoint(at_vox)
-    assert geometry.to_mm(scan, np.array(at_vox)) == pytest.approx(at_mm)
-    assert geometry.to_vox(scan, np.array(at_mm)) == pytest.approx(at_vox)
-
-
-def test_many_points_at_once_keep_their_shape(scan):
-    points_mm = np.arange(24.0).reshape(2, 4, 3)
-    back = geometry.to_mm(scan, geometry.to_vox(scan, points_mm))
-    assert back == pytest.approx(points_mm)
-
-
-def test_the_extent_is_that_of_the_eight_corners(scan):
-    low_mm, high_mm = geometry.extent(scan)
-    x, y, z = (n - 1 for n in scan.GetSize())
-    corners = [(0, 0, 0), (x, 0, 0), (0, y, z), (x, y, z), (0, 0, z), (x, 0, z)]
-    for corner in corners:
-        at_mm = np.array(scan.TransformIndexToPhysicalPoint(corner))
-        assert np.all(at_mm >= low_mm - 1e-6)
-        assert np.all(at_mm <= high_mm + 1e-6)
-
-
-def test_a_scan_holds_its_voxels_to_their_borders_and_not_all_of_its_extent(scan):
-    x, y, z = scan.GetSize()
-    inside = [(0, 0, 0), (x - 1, y - 1, z - 1), (-0.49, y / 2, z - 0.51)]
-    outside = [(-0.51, y / 2, z / 2), (x / 2, y - 0.49, z / 2), (x / 2, y / 2, z + 3)]
-    assert all(geometry.contains(scan, geometry.to_mm(scan, at_vox)) for at_vox in inside)
-    assert not any(geometry.contains(scan, geometry.to_mm(scan, at_vox)) for at_vox in outside)
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"])
@@ -123,95 +84,6 @@ def test_a_label_map_holds_whole_numbers_up_to_255(label_map, value, tmp_path):
     sitk.WriteImage(geometry.from_array(array, label_map), str(tmp_path / "map.nii.gz"))
     with pytest.raises(BadInputError, match=r"whole numbers in 0\.\.255"):
         volume.read_labels(tmp_path / "map.nii.gz")
-
-
-def test_axis_letters_say_where_the_axes_point():
-    assert geometry.axis_letters(draw(direction=PIR)[0]) == ("P", "I", "R")
-    assert geometry.axis_letters(draw(direction=oblique(PIR))[0]) == ("P", "I", "R")
-    assert geometry.axis_letters(draw(direction=LPS)[0]) == ("L", "P", "S")
-
-
-def test_a_resampled_value_stays_at_its_place_in_the_world(scan):
-    grid = geometry.Grid.centered(geometry.center(scan), (20, 24, 28), (2.0, 1.5, 2.5))
-    there = geometry.to_array(geometry.resample(scan, grid))
-    assert there.shape == grid.shape
-    at_mm = grid.to_mm(np.array([10, 12, 14]))
-    before = geometry.to_vox(scan, at_mm)
-    assert there[14, 12, 10] == pytest.approx(
-        sitk.GetArrayFromImage(scan)[tuple(np.rint(before[::-1]).astype(int))], abs=1100
-    )
-
-
-def test_resampling_to_the_own_grid_changes_nothing():
-    scan, _ = draw((2.0, 1.5, 2.5))
-    grid = geometry.Grid(scan.GetSize(), scan.GetSpacing(), scan.GetOrigin())
-    there = geometry.to_array(geometry.resample(scan, grid)).astype(int)
-    assert there == pytest.approx(geometry.to_array(scan).astype(int), abs=1)  # ITK truncates
-
-
-def test_beyond_the_scan_there_is_air():
-    scan, _ = draw()
-    beyond_mm = geometry.extent(scan)[1] + 50
-    grid = geometry.Grid.centered(beyond_mm, (3, 4, 5), (1.0, 1.0, 1.0))
-    assert np.all(geometry.to_array(geometry.resample(scan, grid)) == geometry.AIR_HU)
-
-
-def test_a_crop_covers_its_box_and_stays_in_the_world(scan):
-    middle_mm = geometry.center(scan)
-    low_mm, high_mm = middle_mm - np.array([9, 8, 7]), middle_mm + np.array([5, 6, 4])
-    part = geometry.crop(scan, low_mm, high_mm)
-    found_low_mm, found_high_mm = geometry.extent(part)
-    assert np.all(found_low_mm <= low_mm)
-    assert np.all(found_high_mm >= high_mm)
-    start = np.rint(geometry.to_vox(scan, np.array(part.GetOrigin()))).astype(int).tolist()
-    assert part[0, 0, 0] == scan[start]
-
-
-def test_a_crop_beyond_the_scan_is_never_empty(scan):
-    far_mm = geometry.extent(scan)[1] + 500
-    assert min(geometry.crop(scan, far_mm, far_mm + 10).GetSize()) >= 1
-
-
-def test_smoothing_is_in_millimetres_along_every_axis():
-    image = sitk.Image((41, 31, 21), sitk.sitkInt16)
-    image.SetSpacing((0.5, 1.0, 2.0))
-    image[20, 15, 10] = 10_000
-    smooth = geometry.to_array(geometry.smooth(image, 3.0))
-    falls = [smooth[10, 15, 26], smooth[10, 18, 20], (smooth[11, 15, 20] + smooth[12, 15, 20]) / 2]
-    assert falls[0] == pytest.approx(falls[1], rel=0.05)
-    assert falls[2] == pytest.approx(falls[1], rel=0.15)
-
-
-def test_smoothing_leaves_an_axis_of_three_voxels_alone():
-    image = sitk.Image((3, 31, 21), sitk.sitkInt16)
-    image[1, 15, 10] = 1000
-    smooth = geometry.to_array(geometry.smooth(image, 2.0))
-    assert smooth[10, 15, 0] == 0
-    assert 0 < smooth[10, 15, 1] < 1000
-
-
-def test_a_grid_round_a_centre_has_it_in_its_middle():
-    grid = geometry.Grid.centered((1.0, 2.0, 3.0), (4, 5, 6), (0.5, 1.0, 2.0))
-    assert grid.shape == (6, 5, 4)
-    assert (np.array(grid.origin_mm) + grid.last_mm) / 2 == pytest.approx([1.0, 2.0, 3.0])
-    assert grid.contains((1.0, 2.0, 3.0))
-    assert not grid.contains((1.0, 2.0, 9.1))
-
-
-def test_a_coarsened_grid_has_its_voxels_in_the_middle_of_those_it_merges():
-    grid = geometry.Grid((97, 40, 128), (2.0, 1.5, 3.0), (-8.0, 3.0, 70.0))
-    coarse = grid.coarsened(2)
-    assert coarse.size_vox == (48, 20, 64)
-    assert coarse.to_mm([0, 0, 0]) == pytest.approx(grid.to_mm([0.5, 0.5, 0.5]))
-    assert coarse.to_mm([47, 19, 63]) == pytest.approx(grid.to_mm([94.5, 38.5, 126.5]))
-
-
-def test_grids_that_differ_are_told_apart(scan):
-    other = sitk.Image(scan)
-    assert geometry.same_grid(scan, other)
-    other.SetOrigin(np.add(scan.GetOrigin(), (0.0, 1.0, 0.0)).tolist())
-    assert not geometry.same_grid(scan, other)
-    assert not geometry.same_grid(scan, scan[1:, :, :])
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(scan, tmp_path):

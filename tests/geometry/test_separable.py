@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from versectl import separable
+from versectl.geometry import separable
 
 
 def test_places_between_voxels_are_read_in_proportion_and_beyond_the_ends_the_last_counts():
