@@ -49,6 +49,13 @@ def test_a_scan_holds_its_voxels_to_their_borders_and_not_all_of_its_extent(scan
     assert not any(geometry.contains(scan, geometry.to_mm(scan, at_vox)) for at_vox in outside)
 
 
+def test_a_point_on_the_outer_border_belongs_to_the_scan(scan):
+    x, y, z = scan.GetSize()
+    for at_vox in ([-0.5, 3, 4], [x - 0.5, 3, 4], [1, y - 0.5, -0.5], [2, -0.5, z - 0.5]):
+        assert geometry.contains(scan, geometry.to_mm(scan, at_vox))
+    assert not geometry.contains(scan, [np.nan, 0.0, 0.0])
+
+
 def test_grids_that_differ_are_told_apart(scan):
     other = sitk.Image(scan)
     assert geometry.same_grid(scan, other)

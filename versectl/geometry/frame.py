@@ -23,6 +23,9 @@ OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
 #: chosen: voxel axes lead no voxel farther aside from the world's: as good as along them.
 ASIDE_MM = 0.01
 
+#: chosen: so much of a voxel, at most, is what conversions and headers round away.
+ROUNDING_VOX = 1e-3
+
 #: chosen: voxel axes whose parallelepiped has less of their box's volume lie in one plane, nearly.
 FLAT = 1e-3
 
@@ -140,7 +143,7 @@ class Frame:
         """The grid along these axes that begins and ends where this frame does."""
         along_vox = self.corners_mm @ axes / spacing_mm
         first = along_vox.min(axis=0)
-        size = np.ceil(along_vox.max(axis=0) - first - 1e-3).astype(int) + 1
+        size = np.ceil(along_vox.max(axis=0) - first - ROUNDING_VOX).astype(int) + 1
         return Frame(sizes(size), spacing_mm, axes, axes * spacing_mm @ first)
 
 
@@ -170,9 +173,7 @@ def center(image: sitk.Image | Frame) -> NDArray[np.float64]:
 
 def contains(image: sitk.Image | Frame, point_mm: ArrayLike) -> bool:
     """Whether a world point lies in a voxel of the image, however its axes are turned."""
-    at_vox = to_vox(image, point_mm)
-    size_vox = np.array(Frame.of(image).size_vox)
-    return bool(np.all((at_vox >= -0.5) & (at_vox <= size_vox - 0.5)))
+    return is_within(to_vox(image, point_mm), Frame.of(image).size_vox)
 
 
 def covering(
@@ -213,6 +214,16 @@ def axes_along_world(image: sitk.Image | Frame) -> NDArray[np.intp] | None:
         return None
     aside_mm = (frame.direction - straight) * frame.spacing_mm @ np.array(frame.size_vox)
     return along if np.abs(aside_mm).max() < ASIDE_MM else None
+
+
+def is_within(at_vox: NDArray[np.float64], size_vox: tuple[int, int, int]) -> bool:
+    """Whether a point (3,) in continuous voxels lies in one of so many, or on their outer border.
+
+    Centroid files have hundredths of a voxel, so that a point may come to lie on the border, and
+    conversion to millimetres and back leads it a hair beyond: it still belongs to the scan.
+    """
+    beyond_vox = np.abs(at_vox - (np.array(size_vox) - 1) / 2) - np.array(size_vox) / 2
+    return bool(np.all(beyond_vox <= ROUNDING_VOX))
 
 
 def sizes(values: Iterable[int]) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from versectl.geometry.frame import Triple, Vector, sizes
+from versectl.geometry.frame import Triple, Vector, is_within, sizes
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,8 @@ class Grid:
         return lower, Grid((x, y, z - z // 2), self.spacing_mm, upper_mm)
 
     def contains(self, point_mm: ArrayLike) -> bool:
-        """Whether the point lies inside a voxel of this grid."""
-        at = self.to_vox(point_mm)
-        return bool(np.all(at >= -0.5) and np.all(at < np.array(self.size_vox) - 0.5))
+        """Whether a world point lies in a voxel of this grid."""
+        return is_within(self.to_vox(point_mm), self.size_vox)
 
 
 def _triple(values: Iterable[float]) -> Triple:

@@ -68,7 +68,7 @@ class _Axis(NamedTuple):
 
     @property
     def inside(self) -> slice:
-        """Which of the grid's places lie in a voxel."""
+        """Which of the grid's places ITK reads: the lower border of a scan, not the upper one."""
         there = np.flatnonzero((self.at_vox >= -0.5) & (self.at_vox < self.size_vox - 0.5))
         return slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, 0)
 
