@@ -19,10 +19,8 @@ def from_array(array: NDArray[Any], like: sitk.Image | Grid) -> sitk.Image:
     """Voxels (z, y, x) placed in the world like an image or a grid of the same size."""
     image = sitk.GetImageFromArray(array)
     if isinstance(like, Grid):
-        image.SetSpacing(like.spacing_mm)
-        image.SetOrigin(like.origin_mm)
-    else:
-        image.CopyInformation(like)
+        return like.frame.place(image)
+    image.CopyInformation(like)
     return image
 
 

@@ -26,6 +26,9 @@ ASIDE_MM = 0.01
 #: chosen: so much of a voxel, at most, is what conversions and headers round away.
 ROUNDING_VOX = 1e-3
 
+#: chosen: voxels nearer to each other's places than this share of one are the same.
+SAME_VOX = 0.01
+
 #: chosen: voxel axes whose parallelepiped has less of their box's volume lie in one plane, nearly.
 FLAT = 1e-3
 
@@ -194,7 +197,7 @@ def same_grid(one: sitk.Image | Frame, other: sitk.Image | Frame) -> bool:
     if size_vox != Frame.of(other).size_vox:
         return False
     corners_vox = CORNERS * (np.array(size_vox) - 1)
-    return bool(np.abs(to_vox(other, Frame.of(one).corners_mm) - corners_vox).max() < 0.01)
+    return bool(np.abs(to_vox(other, Frame.of(one).corners_mm) - corners_vox).max() < SAME_VOX)
 
 
 def axis_letters(image: sitk.Image | Frame) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from versectl.geometry.frame import Triple, Vector, is_within, sizes
+from versectl.geometry.frame import Frame, Triple, Vector, is_within, sizes
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Grid:
     def shape(self) -> tuple[int, int, int]:
         """Shape of an array on this grid: z, y, x."""
         return self.size_vox[::-1]
+
+    @property
+    def frame(self) -> Frame:
+        """The same as a frame."""
+        return Frame(self.size_vox, np.array(self.spacing_mm), np.eye(3), np.array(self.origin_mm))
 
     @property
     def last_mm(self) -> NDArray[Any]:

@@ -13,8 +13,11 @@ from versectl.geometry.frame import Frame, axes_along_world
 from versectl.geometry.grid import Grid
 from versectl.geometry.resampling import AIR_HU, crop, resample, smooth
 
-#: Hounsfield units that are 1 in a network input.
+#: Hounsfield units that are 1 in a network input (section 3.1).
 UNIT_HU = 2048.0
+
+#: chosen: a Gaussian counts as far as so many of its widths; 0.006 % of it lies beyond.
+REACH_WIDTHS = 4
 
 #: chosen: the most voxels of an oblique scan that are smoothed at once, 512 MB in floats.
 MOST_FLOAT_VOX = 2**27
@@ -38,7 +41,7 @@ def _sampled_along(
     """A CT whose voxel axes run along the world's, smoothed on a grid, axis by axis."""
     axes = [_Axis.of(Frame.of(ct), grid, world, axis) for world, axis in enumerate(along)][::-1]
     voxels = sitk.GetArrayViewFromImage(ct).transpose([2 - axis for axis in along[::-1]])
-    near = tuple(axis.near(4 * smoothing_mm) for axis in axes)
+    near = tuple(axis.near(REACH_WIDTHS * smoothing_mm) for axis in axes)
     z, y, x = (axis.matrix(part, smoothing_mm) for axis, part in zip(axes, near, strict=True))
     floor = AIR_HU if smoothing_mm else None
     sampled = np.full(grid.shape, AIR_HU, np.float32)
@@ -87,7 +90,7 @@ class _Axis(NamedTuple):
 
 def _sampled(ct: sitk.Image, grid: Grid, smoothing_mm: float) -> NDArray[np.float32]:
     """A CT, smoothed on a grid; a large one half by half, for it is held in floats, repeatedly."""
-    margin_mm = 4 * smoothing_mm + np.array(grid.spacing_mm)
+    margin_mm = REACH_WIDTHS * smoothing_mm + np.array(grid.spacing_mm)
     near = crop(ct, grid.origin_mm - margin_mm, grid.last_mm + margin_mm)
     if near.GetNumberOfPixels() > MOST_FLOAT_VOX and grid.size_vox[2] > 1:
         return np.concatenate([_sampled(ct, half, smoothing_mm) for half in grid.halves()])

@@ -8,7 +8,7 @@ from versectl.geometry import separable
 from versectl.geometry.frame import Frame, covering
 from versectl.geometry.grid import Grid
 
-#: Air, and what lies outside a scan.
+#: Air, and what lies outside a scan: the least that twelve bits hold, as scanners write both.
 AIR_HU = -1024.0
 
 
@@ -38,17 +38,10 @@ def resample(
     moved: sitk.Transform | None = None,
 ) -> sitk.Image:
     """The image on a grid, moved or not; voxels beyond the image get the value `outside`."""
-    return sitk.Resample(
-        image,
-        grid.size_vox,
-        moved or sitk.Transform(),
-        interpolator,
-        grid.origin_mm,
-        grid.spacing_mm,
-        (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
-        outside,
-        sitk.sitkUnknown,
-    )
+    resampler = _resampler(grid.frame, interpolator, outside)
+    if moved is not None:
+        resampler.SetTransform(moved)
+    return resampler.Execute(image)
 
 
 def resample_to(
@@ -59,17 +52,9 @@ def resample_to(
     kind: int = sitk.sitkUnknown,
 ) -> sitk.Image:
     """The image on a frame of any axes, sheared ones too; `kind` of pixel, else the image's."""
-    return sitk.Resample(
-        image,
-        frame.size_vox,
-        sitk.Transform(),
-        interpolator,
-        frame.origin_mm.tolist(),
-        frame.spacing_mm.tolist(),
-        frame.direction.ravel().tolist(),
-        outside,
-        kind,
-    )
+    resampler = _resampler(frame, interpolator, outside)
+    resampler.SetOutputPixelType(kind)
+    return resampler.Execute(image)
 
 
 def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
@@ -85,3 +70,15 @@ def smooth(image: sitk.Image, sigma_mm: float) -> sitk.Image:
         if size >= separable.FEWEST_VOX:
             floor = sitk.RecursiveGaussian(floor, sigma_mm, direction=axis)
     return floor
+
+
+def _resampler(frame: Frame, interpolator: int, outside: float) -> sitk.ResampleImageFilter:
+    """What reads images at the places of a frame."""
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetSize(frame.size_vox)
+    resampler.SetOutputSpacing(frame.spacing_mm.tolist())
+    resampler.SetOutputOrigin(frame.origin_mm.tolist())
+    resampler.SetOutputDirection(frame.direction.ravel().tolist())
+    resampler.SetInterpolator(interpolator)
+    resampler.SetDefaultPixelValue(outside)
+    return resampler
