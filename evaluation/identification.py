@@ -4,6 +4,7 @@ Points are label -> (3,) in world millimetres. README.md gives each rule's sourc
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ IDENTIFIED_MM = 20.0
 ENOUGH_OF_SPINE = 0.5
 
 Points = Mapping[int, NDArray[np.floating]]
+
+#: When a vertebra counts as identified: as in the paper, or in the challenge's script.
+Rule = Literal["paper", "official"]
 
 
 def point_errors_mm(gt_mm: Points, predicted_mm: Points) -> dict[int, float | None]:
@@ -73,7 +77,7 @@ def level_shift(gt_mm: Points, predicted_mm: Points) -> int | None:
     return shifts.pop() if len(shifts) == 1 and enough else None
 
 
-RULES: Mapping[str, Callable[[Points, Points], dict[int, bool]]] = {
+RULES: Mapping[Rule, Callable[[Points, Points], dict[int, bool]]] = {
     "paper": identified,
     "official": identified_officially,
 }

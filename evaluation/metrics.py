@@ -12,6 +12,7 @@ Arrays are z, y, x; spacings are x, y, z in millimetres. See README.md for the d
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,9 @@ COUNTED_VOX = 2**20
 #: Flat positions, and labels: (n,) each.
 Positions = NDArray[np.intp]
 Labels = NDArray[np.uint8]
+
+#: Between voxel sets, as in the paper; between surfaces; 95th percentile of those.
+Distance = Literal["voxel", "surface", "surface95"]
 
 #: A number for each label: (256,).
 PerLabel = NDArray[np.floating]
@@ -95,11 +99,11 @@ def compare(
     predicted: NDArray[np.uint8],
     spacing_mm: Sequence[float],
     labels: Iterable[int],
-    distance: str = "voxel",
+    distance: Distance = "voxel",
 ) -> dict[int, Overlap]:
     """Dice and distance in mm of every one of `labels` that occurs in one of two uint8 maps.
 
-    `distance` names an entry of DISTANCES. A label absent on one side has Dice 0 and no
+    A label absent on one side has Dice 0 and no
     distance; a label absent on both is left out.
     """
     pair = _crop(gt, predicted, spacing_mm)
@@ -156,7 +160,7 @@ def surface_percentile_95(pair: _Pair, dice: PerLabel) -> PerLabel:
     return percentile_mm
 
 
-DISTANCES: Mapping[str, Callable[[_Pair, PerLabel], PerLabel]] = {
+DISTANCES: Mapping[Distance, Callable[[_Pair, PerLabel], PerLabel]] = {
     "voxel": hausdorff,
     "surface": surface_hausdorff,
     "surface95": surface_percentile_95,

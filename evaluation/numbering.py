@@ -8,7 +8,7 @@ stands is reported in a note.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -26,6 +26,13 @@ ROUNDING = 1e-3
 
 #: At most so many unknown numbers are named.
 NAMED = 8
+
+
+#: Names of numberings.
+SchemeName = Literal["verse", "totalsegmentator", "spineps"]
+
+#: How the numbers of a label map are meant; "auto" recognises it.
+Numbers = Literal["auto", "verse", "totalsegmentator", "spineps"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Scheme:
 _VERSE = {label: label for label in labels.ORDER}
 _SACRUM_COCCYX = frozenset({26, 27})
 
-SCHEMES: Mapping[str, Scheme] = {
+SCHEMES: Mapping[SchemeName, Scheme] = {
     # 26 and 27: sacrum and coccyx, which VerSe does not score.
     "verse": Scheme("VerSe", _VERSE, _SACRUM_COCCYX),
     # TotalSegmentator 2, task "total": vertebrae_L5 is 27, vertebrae_C1 50, 117 structures in all.
@@ -94,7 +101,7 @@ class _Survey:
     has_nan: bool = False
 
 
-def recognise(numbers: Iterable[int]) -> tuple[str, ...]:
+def recognise(numbers: Iterable[int]) -> tuple[SchemeName, ...]:
     """The names of the schemes these numbers may be from; VerSe when nothing speaks against it.
 
     TotalSegmentator: numbers of its vertebrae that VerSe does not have, beside nothing but bones.
@@ -111,12 +118,12 @@ def recognise(numbers: Iterable[int]) -> tuple[str, ...]:
 
 
 def to_verse(
-    image: sitk.Image, scheme: str = "auto", source: str = "the label map"
+    image: sitk.Image, scheme: Numbers = "auto", source: str = "the label map"
 ) -> tuple[sitk.Image, tuple[Note, ...]]:
     """The image as a uint8 label map in VerSe's numbers, and notes on what was not as it should be.
 
-    scheme : a key of SCHEMES, or "auto" to recognise it: by the numbers, and if two schemes have
-        them, the one that gives more vertebrae in order from head to foot.
+    scheme : "auto" recognises it: by the numbers, and if two schemes have them, the one that
+        gives more vertebrae in order from head to foot.
     Raises BadInputError, naming `source`, when the values cannot be those of a label map.
     """
     survey = _survey(sitk.GetArrayViewFromImage(image), source)
@@ -205,7 +212,7 @@ def _whole(plane: NDArray[Any]) -> NDArray[np.integer]:
     return np.maximum(plane, 0)
 
 
-def _notes(survey: _Survey, name: str) -> tuple[Note, ...]:
+def _notes(survey: _Survey, name: SchemeName) -> tuple[Note, ...]:
     unknown = SCHEMES[name].unknown(survey.numbers)
     notes = [Note(f"{fill} outside the field of view read as background") for fill in survey.fills]
     if survey.has_nan:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from versectl import geometry, labels
+from versectl.errors import refuse_wrong_choice
 
 from . import identification, metrics
 from .numbering import Note
-from .reading import CasePair
+from .reading import CasePair, PointsFrom
 
 #: Decimals of a record: below it, the same anatomy in another axis order may differ by rounding.
 DECIMALS = 6
@@ -24,9 +25,13 @@ DECIMALS = 6
 class Rules:
     """Which of the published definitions holds."""
 
-    distance: str = "voxel"  # a key of metrics.DISTANCES
-    identified: str = "paper"  # a key of identification.RULES
+    distance: metrics.Distance = "voxel"
+    identified: identification.Rule = "paper"
     missed_pe_mm: float | None = None  # point error of a missing landmark; None leaves it out
+
+    def __post_init__(self) -> None:
+        """BadInputError where a definition is asked for that there is not."""
+        refuse_wrong_choice(self)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Result:
     missing_landmarks: tuple[int, ...]
     missing_masks: tuple[int, ...]
     extra_labels: tuple[int, ...]  # predicted, but not in the ground truth
-    points_from: str | None  # "files", "masks" or None when the truth has none
+    points_from: PointsFrom | None  # None when the truth has none
     notes: tuple[Note, ...]
     level_shift: int | None = None  # how many levels all names are off; see identification.py
 
@@ -164,7 +169,7 @@ def _figure(values: Iterable[float | None]) -> Figure:
     return Figure(_rounded(defined.mean()), _rounded(defined.std()), defined.size)
 
 
-def _overlaps(pair: CasePair, distance: str) -> dict[int, metrics.Overlap]:
+def _overlaps(pair: CasePair, distance: metrics.Distance) -> dict[int, metrics.Overlap]:
     if pair.gt is None or pair.predicted is None:
         return {}
     return metrics.compare(pair.gt, pair.predicted, pair.spacing_mm, labels.ORDER, distance)

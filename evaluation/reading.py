@@ -6,13 +6,14 @@ as errors; a shifted or turned prediction does.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import geometry, labels
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, refuse_wrong_choice
 from versectl.geometry import Frame
 from versectl.io import atomic, challenge_centroids, volume
 from versectl.io.layout import Case
@@ -21,8 +22,8 @@ from . import numbering
 from .identification import Points
 from .numbering import Note
 
-#: Where points can be taken from.
-POINTS = ("auto", "files", "masks")
+#: Where the points of both sides are from.
+PointsFrom = Literal["files", "masks"]
 
 #: What a prediction that is there may lack, and what the ground truth may lack.
 NO_LABEL_MAP = Note("no predicted label map, Dice 0 for every vertebra", is_failure=True)
@@ -36,12 +37,16 @@ NO_TRUE_CENTROIDS = Note("no true centroid file, identification not scored")
 class Files:
     """How the files of one side are meant.
 
-    centroid_format : of centroid files that name no axes, one of challenge_centroids.FORMATS.
-    label_numbers : "auto" or one of numbering.SCHEMES.
+    centroid_format : of centroid files that name no axes.
+    label_numbers : numbering of label maps; "auto" recognises it.
     """
 
-    centroid_format: str = "subject"
-    label_numbers: str = "auto"
+    centroid_format: challenge_centroids.Meant = "subject"
+    label_numbers: numbering.Numbers = "auto"
+
+    def __post_init__(self) -> None:
+        """BadInputError where a format or numbering is asked for that there is not."""
+        refuse_wrong_choice(self)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class CasePair:
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gt_mm: Points | None = None  # label -> world point
     predicted_mm: Points | None = None
-    points_from: str | None = None  # "files" or "masks", the same on both sides
+    points_from: PointsFrom | None = None  # the same on both sides
     notes: tuple[Note, ...] = ()
 
 
@@ -106,7 +111,7 @@ def has_failed(case: Case) -> bool:
     return isinstance(content, dict) and content.get("status") == "failed"
 
 
-def in_verse_numbers(findings: Findings, scheme: str, source: str) -> Findings:
+def in_verse_numbers(findings: Findings, scheme: numbering.Numbers, source: str) -> Findings:
     """The findings with their label map as uint8 in VerSe's numbers, and notes on what was not."""
     if findings.label_map is None:
         return findings
@@ -114,11 +119,10 @@ def in_verse_numbers(findings: Findings, scheme: str, source: str) -> Findings:
     return replace(findings, label_map=label_map, notes=(*findings.notes, *notes))
 
 
-def pair(name: str, predicted: Findings | None, gt: Findings, points: str) -> CasePair:
+def pair(name: str, predicted: Findings | None, gt: Findings, points: PointsFrom) -> CasePair:
     """A prediction beside the ground truth; what the prediction lacks counts as missed.
 
     predicted : None where there is no prediction at all: then nothing is found.
-    points : "files" or "masks", where the points of both sides are from.
     Raises BadInputError when the ground truth has nothing to compare with.
     """
     given, gt = _along_lps(predicted or Findings()), _along_lps(gt)
@@ -153,14 +157,16 @@ def _frame(case: Case, other: Case | None) -> Frame:
     )
 
 
-def _with_points(found: CasePair, predicted: Findings, gt: Findings, points: str) -> CasePair:
+def _with_points(
+    found: CasePair, predicted: Findings, gt: Findings, points: PointsFrom
+) -> CasePair:
     true_mm, predicted_mm = (_points(side, points) for side in (gt, predicted))
     if true_mm is None:
         return found
     return replace(found, gt_mm=true_mm, predicted_mm=predicted_mm or {}, points_from=points)
 
 
-def _points(side: Findings, points: str) -> Points | None:
+def _points(side: Findings, points: PointsFrom) -> Points | None:
     if points == "files":
         return side.centroids_mm
     return None if side.label_map is None else points_of_mask(side.label_map)

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from versectl import labels
-from versectl.errors import BadInputError, PartialFailureError, explain
+from versectl.errors import BadInputError, PartialFailureError, explain, refuse_wrong_choice
 from versectl.io.layout import Case
 
 from . import matching, protocol, reading
 from .numbering import Note
 from .protocol import Figure, Figures, Record, Result, Rules
-from .reading import Files, Findings
+from .reading import Files, Findings, PointsFrom
 
 #: Version of the JSON's form.
 SCHEMA_VERSION = 1
@@ -39,9 +39,13 @@ class Options:
     rules: Rules = field(default_factory=Rules)
     predicted: Files = field(default_factory=Files)
     gt: Files = field(default_factory=Files)
-    points: str = "auto"
+    points: Literal["auto", "files", "masks"] = "auto"
     count_missing_cases: bool = False
     jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        """BadInputError where points are to be from nowhere."""
+        refuse_wrong_choice(self)
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,14 @@ def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = No
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
-    options = replace(options, points=_points(options.points, matched.truth))
+    points = options.points
+    if points == "auto":  # one answer for the whole data set
+        points = "files" if any(case.centroids for case in matched.truth) else "masks"
+    options = replace(options, points=points)
     # Threads suffice: reading and inflating, most of the time, happen outside Python's lock. Few
     # by default, as each holds a case's two volumes in memory.
     with ThreadPoolExecutor(options.jobs or min(4, os.cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(partial(_attempt, options=options), pairs))
+        outcomes = list(pool.map(partial(_attempt, options=options, points=points), pairs))
     return Report(
         options=options,
         results=tuple(outcome for outcome in outcomes if isinstance(outcome, Result)),
@@ -122,14 +129,15 @@ def compare(
     none of its own. Raises BadInputError when a label map is none, or the ground truth is empty.
     """
     options = options or Options()
-    if options.points == "auto":
-        options = replace(options, points="masks" if gt.centroids_mm is None else "files")
+    points = options.points
+    if points == "auto":
+        points = "masks" if gt.centroids_mm is None else "files"
     sides = (
         reading.in_verse_numbers(predicted, options.predicted.label_numbers, "the prediction"),
         reading.in_verse_numbers(gt, options.gt.label_numbers, "the ground truth"),
     )
-    result = protocol.score(reading.pair(name, *sides, options.points), options.rules)
-    return Report(options, (result,), ())
+    result = protocol.score(reading.pair(name, *sides, points), options.rules)
+    return Report(replace(options, points=points), (result,), ())
 
 
 def findings(path: str | Path, files: Files | None = None) -> Findings:
@@ -263,19 +271,14 @@ def check(report: Report, thresholds: Mapping[str, float]) -> None:
         raise PartialFailureError("; ".join(fault.rstrip(".") for fault in faults) + ".")
 
 
-def _points(asked: str, truth: Sequence[Case]) -> str:
-    """Where all cases' points are from: one answer for the whole data set."""
-    if asked != "auto":
-        return asked
-    return "files" if any(case.centroids for case in truth) else "masks"
-
-
-def _attempt(sides: tuple[Case | None, Case], options: Options) -> Result | Failure:
+def _attempt(
+    sides: tuple[Case | None, Case], options: Options, points: PointsFrom
+) -> Result | Failure:
     predicted, gt = sides
     try:
         truth = reading.read(gt, options.gt, predicted)
         found, notes = _prediction(predicted, gt, options)
-        pair = reading.pair(gt.name, found, truth, options.points)
+        pair = reading.pair(gt.name, found, truth, points)
         return protocol.score(replace(pair, notes=(*notes, *pair.notes)), options.rules)
     except Exception as error:  # whatever is wrong with one case, the others are compared
         return Failure(gt.name, str(explain(error)))

@@ -1,8 +1,9 @@
 """Mistakes a user can fix, each with the exit code the command line ends with."""
 
 import errno
+from typing import Literal, get_args, get_origin, get_type_hints
 
-from versectl.text import first_line
+from versectl.text import first_line, in_words
 
 #: No space, no quota, a file longer than is allowed.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -101,6 +102,25 @@ def explain(error: Exception) -> VersectlError:
     explained = _explained(error)
     explained.__cause__ = error
     return explained
+
+
+def refuse_wrong_choice(record: object) -> None:
+    """BadInputError where a field of a record holds none of the words of its Literal type."""
+    wrong = wrong_choice(record)
+    if wrong:
+        raise BadInputError(f"{wrong}.")
+
+
+def wrong_choice(record: object) -> str | None:
+    """The first field of a record that holds none of the words of its Literal type; else None.
+
+    What comes from a user's code or a file is checked so; inside versectl, types are enough.
+    """
+    for name, kind in get_type_hints(type(record)).items():
+        words, given = get_args(kind), vars(record).get(name)
+        if get_origin(kind) is Literal and given not in words:
+            return f"{name} is {given!r}; use {in_words(words, 'or')}"
+    return None
 
 
 def _explained(error: Exception) -> VersectlError:

@@ -20,13 +20,13 @@ def first_line(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else "no message"
 
 
-def in_words(names: Sequence[str]) -> str:
+def in_words(names: Sequence[str], last: str = "and") -> str:
     """All names, as a sentence has them.
 
     >>> in_words(["T11"]), in_words(["T11", "L5"]), in_words(["C7", "T1", "T2"])
     ('T11', 'T11 and L5', 'C7, T1 and T2')
     """
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f" {last} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def first_few(names: Sequence[str], most: int = LISTED) -> str:

@@ -2,6 +2,7 @@ import csv
 import doctest
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import versectl.evaluation
-from versectl.evaluation import Options, Rules, evaluate, published, report, table
+from versectl.evaluation import Files, Options, Rules, evaluate, published, report, table
 
 from versectl.errors import BadInputError, PartialFailureError
 from versectl.io import centroids, volume
@@ -40,6 +41,21 @@ def folders(tmp_path):
     write_scan(tmp_path / "pred", "sub-b", found=(19, 20))
     write_scan(tmp_path / "pred", "sub-d")
     return tmp_path / "pred", tmp_path / "gt"
+
+
+@pytest.mark.parametrize(
+    ("record", "wrong", "message"),
+    [
+        (Options, {"points": "file"}, "points is 'file'; use auto, files or masks."),
+        (Rules, {"distance": "x"}, "distance is 'x'; use voxel, surface or surface95."),
+        (Rules, {"identified": None}, "identified is None; use paper or official."),
+        (Files, {"centroid_format": "verse"}, "use subject, verse19 or verse20."),
+        (Files, {"label_numbers": "Verse"}, "use auto, verse, totalsegmentator or spineps."),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused(record, wrong, message):
+    with pytest.raises(BadInputError, match=re.escape(message)):
+        record(**wrong)
 
 
 def test_unmatched_cases_are_listed_and_make_the_report_incomplete(folders):

@@ -24,11 +24,11 @@ class Layout:
     """How a challenge hands scans over and wants results.
 
     pattern : of the scans below IN.
-    points : axes of the centroid files, a key of challenge_centroids.CHALLENGE_AXES.
+    points : whose axes the centroid files have.
     """
 
     pattern: str
-    points: str
+    points: challenge_centroids.Challenge
 
 
 LAYOUTS = {

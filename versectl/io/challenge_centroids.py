@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,21 +12,24 @@ from versectl.errors import BadInputError
 from versectl.geometry import Frame, Triple
 from versectl.io import centroids
 
+#: The challenges whose centroid files name no axes.
+Challenge = Literal["verse19", "verse20"]
+
+#: How a centroid file may be meant; a file that names its axes is read by them in any case.
+Meant = Literal["subject", "verse19", "verse20"]
+
 #: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
-CHALLENGE_AXES = {
+CHALLENGE_AXES: Mapping[Challenge, tuple[str, str, str]] = {
     "verse19": ("I", "P", "L"),  # from the superior, anterior, right edge
     "verse20": ("P", "I", "R"),  # from the anterior, superior, left edge
 }
-
-#: How a centroid file may be meant; a file that names its axes is read by them in any case.
-FORMATS = ("subject", *CHALLENGE_AXES)
 
 #: From how many landmarks on a spine is certainly longest from head to foot.
 ENOUGH_FOR_AN_AXIS = 6
 
 
 def read_points(
-    path: Path, frame: sitk.Image | Frame, meant: str = "subject"
+    path: Path, frame: sitk.Image | Frame, meant: Meant = "subject"
 ) -> dict[int, np.ndarray]:
     """Label -> world point of a centroid file that belongs to the image `frame`.
 
@@ -37,7 +41,7 @@ def read_points(
     positions_mm = centroids.points_of(listed, path)
     if not positions_mm:
         return {}
-    if meant not in CHALLENGE_AXES:
+    if meant == "subject":
         raise BadInputError(
             f'{path} has no "direction"; say which challenge it is from, '
             f"{' or '.join(CHALLENGE_AXES)} (--pred-format or --gt-format)."
@@ -47,7 +51,7 @@ def read_points(
 
 
 def entries(
-    points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame, meant: str
+    points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame, meant: Challenge
 ) -> list[dict[str, float]]:
     """The challenge's list: per label its distance along X, Y, Z from the volume's edges, in mm."""
     oriented = Frame.of(image).turned("LPS")
@@ -71,7 +75,7 @@ def entries(
     return listed
 
 
-def meant_by(path: Path) -> str:
+def meant_by(path: Path) -> Challenge:
     """Which challenge's files have such a name, as downloaded."""
     return "verse20" if path.name.endswith("_iso-ctd.json") else "verse19"
 
@@ -80,7 +84,7 @@ def _names_axes(listed: list[object]) -> bool:
     return any(isinstance(entry, dict) and "direction" in entry for entry in listed[:1])
 
 
-def _check_long_axis(positions_mm: Mapping[int, Triple], meant: str, path: Path) -> None:
+def _check_long_axis(positions_mm: Mapping[int, Triple], meant: Challenge, path: Path) -> None:
     """A spine runs from head to foot: the cheap way to notice the other challenge's axes."""
     if len(positions_mm) < ENOUGH_FOR_AN_AXIS:
         return

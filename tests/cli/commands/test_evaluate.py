@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from versectl.evaluation import numbering, reading
+from versectl.evaluation import Files, Options, Rules, identification, metrics, numbering
 
 from versectl.cli.commands import evaluate as commands
-from versectl.io import volume
+from versectl.io import challenge_centroids, volume
 
 
 def write_mask(path, labels=(20, 21, 22), shift_vox=0):
@@ -74,9 +75,20 @@ def test_options_of_reading_reach_the_evaluation(run, folders, tmp_path):
 
 
 def test_the_command_offers_what_the_evaluation_knows():
-    chosen = {option.name: option.type for option in commands.evaluate.params}
-    assert set(chosen["points"].choices) == set(reading.POINTS)
-    assert set(chosen["pred_labels"].choices) == {"auto", *numbering.SCHEMES}
+    offered = {option.name: option.type for option in commands.evaluate.params}
+    known = {
+        "points": (Options, "points"),
+        "hd": (Rules, "distance"),
+        "rule": (Rules, "identified"),
+        "pred_format": (Files, "centroid_format"),
+        "gt_labels": (Files, "label_numbers"),
+    }
+    for option, (record, field) in known.items():
+        assert set(offered[option].choices) == set(get_args(get_type_hints(record)[field]))
+    assert set(metrics.DISTANCES) == set(offered["hd"].choices)
+    assert set(identification.RULES) == set(offered["rule"].choices)
+    assert {"auto", *numbering.SCHEMES} == set(offered["gt_labels"].choices)
+    assert {"subject", *challenge_centroids.CHALLENGE_AXES} == set(offered["pred_format"].choices)
 
 
 def test_comparing_loads_no_deep_learning_library(folders):
