@@ -47,6 +47,31 @@ def test_an_unknown_field_is_named():
         config.from_json(stored)
 
 
+@pytest.mark.parametrize(
+    ("part", "field", "words"),
+    [
+        ("network", "kind", "unet, scnet, scnet2019 or scnet2020"),
+        ("network", "border", "zero, edge or renormalised"),
+        ("training", "optimizer", "adam or nesterov"),
+        ("training", "schedule", "cosine or constant"),
+    ],
+)
+def test_a_word_that_is_none_of_a_fields_words_is_refused(part, field, words):
+    stored = config.to_json(config.DEFAULT["spine"])
+    stored[part][field] = "Adam"
+    with pytest.raises(WeightsError, match=f"fit: {field} is 'Adam'; use {words}"):
+        config.from_json(stored)
+
+
+def test_words_are_checked_in_all_parts_of_a_configuration():
+    stored = json.loads(json.dumps(config.to_json(config.DEFAULT["spine"])))
+    with pytest.raises(WeightsError, match="stage is 'ribs'; use spine, vertebrae"):
+        config.from_json(stored | {"stage": "ribs"})
+    stored["training"]["ranges"]["spread"] = "meshes"
+    with pytest.raises(WeightsError, match="spread is 'meshes'; use grid or mesh"):
+        config.from_json(stored)
+
+
 @pytest.mark.parametrize("stage", config.STAGES)
 def test_boxes_can_be_halved_as_often_as_the_network_does(stage):
     chosen = config.DEFAULT[stage]

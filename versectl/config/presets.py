@@ -9,7 +9,15 @@ from dataclasses import replace
 from functools import partial
 
 from versectl import labels
-from versectl.config.schema import LevelBox, NetworkConfig, Ranges, StageConfig, TrainingConfig
+from versectl.config.schema import (
+    LevelBox,
+    NetworkConfig,
+    Ranges,
+    Stage,
+    StageConfig,
+    StageConfigs,
+    TrainingConfig,
+)
 from versectl.errors import WeightsError
 
 #: Size in voxels and spacing in mm of each stage's network input: sections 2.1 to 2.3.
@@ -17,7 +25,7 @@ _SPINE = partial(StageConfig, "spine", (64, 64, 128), 8.0)
 _VERTEBRAE = partial(StageConfig, "vertebrae", (96, 96, 128), 2.0)
 _SEGMENTATION = partial(StageConfig, "segmentation", (128, 128, 96), 1.0)
 
-DEFAULT = {
+DEFAULT: StageConfigs = {
     "spine": _SPINE(
         smoothing_mm=3.0,  # the released VerSe 2019 weights' preprocessing
         sigma_mm=24.0,  # section 3.1: 3 voxels
@@ -102,7 +110,7 @@ def _moved_by_voxels(ranges: Ranges, spacing_mm: float) -> Ranges:
 _RELEASED_RANGES = replace(_RANGES, axis_share=1.0, shift_mm=30.0, bump_mm=25.0)
 
 #: The text of the paper; where it is silent, what was released.
-PAPER = {
+PAPER: StageConfigs = {
     "spine": _SPINE(
         smoothing_mm=0.75,  # section 3.1
         sigma_mm=24.0,  # section 3.1: 3 voxels
@@ -150,7 +158,7 @@ PAPER = {
 }
 
 #: What the models released for VerSe 2019 expect, and how they were trained.
-RELEASED = {
+RELEASED: StageConfigs = {
     "spine": replace(
         PAPER["spine"],
         smoothing_mm=3.0,
@@ -202,7 +210,7 @@ RELEASED = {
 
 #: What is known of the models released for VerSe 2020: the networks and their inputs.
 _UNET2020 = replace(_UNET, filters=(96,) * 5, leak=0.1, dropout=0.25, head_vox=1)
-RELEASED2020 = {
+RELEASED2020: StageConfigs = {
     "spine": replace(
         RELEASED["spine"], smoothing_mm=0.75, network=_UNET2020, protocol="published2020"
     ),
@@ -229,7 +237,7 @@ RELEASED2020 = {
 }
 
 
-def _tiny(stage: str, size_vox: tuple[int, int, int], spacing_mm: float) -> StageConfig:
+def _tiny(stage: Stage, size_vox: tuple[int, int, int], spacing_mm: float) -> StageConfig:
     paper = PAPER[stage]
     return replace(
         paper,
@@ -251,7 +259,7 @@ def _tiny(stage: str, size_vox: tuple[int, int, int], spacing_mm: float) -> Stag
 
 #: chosen: the published method, so small that training and testing run through in minutes. It
 #: learns nothing: its figures are meaningless.
-TINY = {
+TINY: StageConfigs = {
     "spine": _tiny("spine", (32, 32, 64), 16.0),
     "vertebrae": _tiny("vertebrae", (32, 32, 48), 6.0),
     "segmentation": _tiny("segmentation", (32, 32, 24), 4.0),

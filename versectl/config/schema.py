@@ -7,11 +7,20 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, TypeVar
 
 from versectl import labels
-from versectl.errors import WeightsError
+from versectl.errors import WeightsError, wrong_choice
 
 Stage = Literal["spine", "vertebrae", "segmentation"]
 
 STAGES: tuple[Stage, ...] = ("spine", "vertebrae", "segmentation")
+
+#: What lies beyond the border of what is upsampled; see NetworkConfig.
+Border = Literal["zero", "edge", "renormalised"]
+
+#: Kinds of networks; see NetworkConfig.
+Kind = Literal["unet", "scnet", "scnet2019", "scnet2020"]
+
+#: Ways of framing a scan and of reading the answer; see StageConfig.
+Protocol = Literal["default", "published", "published2020"]
 
 #: Fields of a configuration that have a clearer name since: former name -> present name. Files of
 #: weights keep the name they were written with.
@@ -44,7 +53,7 @@ class NetworkConfig:
         the voxels inside are scaled to sum to 1).
     """
 
-    kind: str
+    kind: Kind
     inputs: int
     outputs: int
     filters: tuple[int, ...]
@@ -52,11 +61,11 @@ class NetworkConfig:
     spatial_filters: int = 0
     leak: float = 0.1  # as in the released VerSe 2020 weights
     dropout: float = 0.0
-    upsampling: str = "nearest"
+    upsampling: Literal["nearest", "linear"] = "nearest"
     deepest_twice: bool = False
     head_vox: int = 3
     stem: bool = False
-    border: str = "renormalised"
+    border: Border = "renormalised"
 
     @property
     def divisor(self) -> int:
@@ -96,7 +105,7 @@ class Ranges:
     bump_mm: float = 5.0  # chosen: bends, and keeps neighbours apart
     flips: bool = True  # a mirrored spine has the same labels
     axis_share: float = 0.5  # chosen
-    spread: str = "grid"
+    spread: Literal["grid", "mesh"] = "grid"
     shift_mm: float = 0.0
     lean_deg: float = 0.0
     wrong_slice_spacing: float = 0.0
@@ -131,8 +140,8 @@ class TrainingConfig:
     clip_norm: float = 1.0  # chosen
     ema_share: float = 0.05  # chosen: evens out single-sample batches and wavering labels
     repeats: int = 3  # chosen: making a sample costs about as much as a step
-    optimizer: str = "adam"
-    schedule: str = "cosine"
+    optimizer: Literal["adam", "nesterov"] = "adam"
+    schedule: Literal["cosine", "constant"] = "cosine"
     boundaries: tuple[int, ...] = ()
     later_rates: tuple[float, ...] = ()
     batch: int = 1
@@ -186,7 +195,7 @@ class StageConfig:
         it at all; without, when it cuts much of it (segmentation).
     """
 
-    stage: str
+    stage: Stage
     size_vox: tuple[int, int, int]
     spacing_mm: float
     smoothing_mm: float
@@ -194,7 +203,7 @@ class StageConfig:
     threshold: float
     network: NetworkConfig
     training: TrainingConfig
-    protocol: str = "default"
+    protocol: Protocol = "default"
     truncate_sigma: float = 0.0
     blur_vox: float = 0.0
     tile_step_vox: int = 32  # section 3.1: tiles overlap by 96 voxels
@@ -234,6 +243,10 @@ class StageConfig:
         return self.protocol != "default"
 
 
+#: A configuration per stage.
+StageConfigs = Mapping[Stage, StageConfig]
+
+
 def to_json(config: StageConfig) -> dict[str, object]:
     """The configuration as JSON content."""
     return asdict(config)
@@ -270,7 +283,11 @@ def _build(kind: type[Record], content: object) -> Record:
     if unknown:
         raise TypeError(f"unknown field {sorted(unknown)[0]}")
     build: Callable[..., Record] = kind  # a field of the wrong type is found where it is used
-    return build(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    record = build(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    wrong = wrong_choice(record)
+    if wrong:
+        raise TypeError(wrong)
+    return record
 
 
 def _listed(content: object) -> list[object]:

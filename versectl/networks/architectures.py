@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import keras
 from keras import layers, ops
 
-from versectl.config import SPATIAL_FACTOR, NetworkConfig
+from versectl.config import SPATIAL_FACTOR, Kind, NetworkConfig
 from versectl.networks import joining
 from versectl.networks.upsampling import Shape, Upsample, resized
 
@@ -231,7 +231,7 @@ def scnet2020(image: keras.KerasTensor, blocks: Blocks) -> keras.KerasTensor:
     return blocks.left(local) * ops.tanh(_cubically_upsampled(blocks.left(spatial), config))
 
 
-KINDS: dict[str, Callable[[keras.KerasTensor, Blocks], keras.KerasTensor]] = {
+KINDS: dict[Kind, Callable[[keras.KerasTensor, Blocks], keras.KerasTensor]] = {
     "unet": unet,
     "scnet": scnet,
     "scnet2019": scnet2019,

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from versectl import config
-from versectl.config import StageConfig
+from versectl.config import Stage, StageConfigs
 from versectl.errors import WeightsError
 from versectl.networks import architectures, weights
 from versectl.text import first_line
@@ -39,11 +39,11 @@ class Release:
     """
 
     name: str
-    stages: Mapping[str, StageConfig]
-    variable: Callable[[str, str, str], str]
+    stages: StageConfigs
+    variable: Callable[[Stage, str, str], str]
 
 
-def import_folder(folder: Path, out: Path) -> dict[str, str]:
+def import_folder(folder: Path, out: Path) -> dict[Stage, str]:
     """Write weights for every checkpoint in a folder and below; stage -> name of its release.
 
     Nothing is written unless every checkpoint is whole and known, each stage occurs once and all
@@ -55,7 +55,7 @@ def import_folder(folder: Path, out: Path) -> dict[str, str]:
         raise WeightsError(
             f"{folder} holds no TensorFlow checkpoint (NAME.index and NAME.data-00000-of-00001)."
         )
-    found: dict[str, tuple[Path, Release, dict[str, np.ndarray]]] = {}
+    found: dict[Stage, tuple[Path, Release, dict[str, np.ndarray]]] = {}
     for prefix in prefixes:
         values = read(prefix)
         release, stage = recognised(values, prefix)
@@ -91,7 +91,7 @@ def read(prefix: Path) -> dict[str, np.ndarray]:
     return kept
 
 
-def recognised(values: Mapping[str, np.ndarray], prefix: Path) -> tuple[Release, str]:
+def recognised(values: Mapping[str, np.ndarray], prefix: Path) -> tuple[Release, Stage]:
     """Which release's which stage these variables are; WeightsError when they are none's."""
     there = {name: value.shape for name, value in values.items()}
     for release in RELEASES:
@@ -102,13 +102,13 @@ def recognised(values: Mapping[str, np.ndarray], prefix: Path) -> tuple[Release,
 
 
 @functools.cache
-def expected(release: Release, stage: str) -> dict[str, tuple[int, ...]]:
+def expected(release: Release, stage: Stage) -> dict[str, tuple[int, ...]]:
     """Name -> shape of the variables of a stage's checkpoint."""
     network = architectures.build(release.stages[stage].network)
     return {name: tuple(variable.shape) for name, variable in _named(release, stage, network)}
 
 
-def filled(release: Release, stage: str, values: Mapping[str, np.ndarray]) -> keras.Model:
+def filled(release: Release, stage: Stage, values: Mapping[str, np.ndarray]) -> keras.Model:
     """The stage's network with these values."""
     network = architectures.build(release.stages[stage].network)
     for name, variable in _named(release, stage, network):
@@ -117,7 +117,7 @@ def filled(release: Release, stage: str, values: Mapping[str, np.ndarray]) -> ke
 
 
 def _named(
-    release: Release, stage: str, network: keras.Model
+    release: Release, stage: Stage, network: keras.Model
 ) -> Iterator[tuple[str, keras.Variable]]:
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv3D):
@@ -153,7 +153,7 @@ def _shown(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def _variable_2019(stage: str, layer: str, part: str) -> str:
+def _variable_2019(stage: Stage, layer: str, part: str) -> str:
     """The layer's variable in TensorFlow 1's graph."""
     block = re.fullmatch(r"(down|up)(\d)_(\d)", layer)
     if block:
@@ -170,7 +170,7 @@ def _variable_2019(stage: str, layer: str, part: str) -> str:
     return f"{scope}/{layer}/{part}"
 
 
-def _variable_2020(stage: str, layer: str, part: str) -> str:
+def _variable_2020(stage: Stage, layer: str, part: str) -> str:
     """The layer's variable among TensorFlow 2's tracked objects; 1 and 3 are dropout layers."""
     block = re.fullmatch(r"(spatial_)?(down|up)(\d)_(\d)", layer)
     if block:

@@ -5,16 +5,22 @@ of the finer grid is a weighted sum of its neighbours in the coarser grid.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
+from versectl.config import Border
+
 #: Of a tensor: batch, z, y, x, each None where any size will do, and channels.
 Shape = tuple[int | None, int | None, int | None, int | None, int]
 
+#: How voxels of the finer grid are weighed together.
+Kernel = Literal["linear", "cubic"]
+
 #: How many neighbours on either side a kernel reaches.
-REACH = {"linear": 1, "cubic": 2}
+REACH: dict[Kernel, int] = {"linear": 1, "cubic": 2}
 
 #: Parameter of the cubic kernel (Keys 1981), as in the released weights' networks.
 CUBIC_A = -0.5
@@ -23,13 +29,16 @@ CUBIC_A = -0.5
 class Upsample(layers.Layer):
     """(b, z, y, x, c) -> (b, z*f, y*f, x*f, c).
 
-    kernel : "linear" or "cubic".
     border : what lies beyond the border: "zero"; "edge", the outermost voxels again; or
         "renormalised", nothing, so that the weights of what lies inside are scaled to sum to one.
     """
 
     def __init__(
-        self, factor: int, kernel: str, border: str, dtype: keras.DTypePolicy | str = "float32"
+        self,
+        factor: int,
+        kernel: Kernel,
+        border: Border,
+        dtype: keras.DTypePolicy | str = "float32",
     ) -> None:
         super().__init__(dtype=dtype)
         self.factor, self.kernel, self.border = factor, kernel, border
@@ -53,7 +62,7 @@ def resized(shape: Shape, side: Callable[[int], int], channels: int) -> Shape:
     return batch, z, y, x, channels
 
 
-def taps(factor: int, kernel: str) -> np.ndarray:
+def taps(factor: int, kernel: Kernel) -> np.ndarray:
     """Weights (phases, neighbours) of the neighbours at -reach..reach, per voxel of the finer."""
     reach = REACH[kernel]
     phases = (np.arange(factor) + 0.5) / factor - 0.5  # where in the coarser grid
@@ -61,7 +70,7 @@ def taps(factor: int, kernel: str) -> np.ndarray:
     return {"linear": _linear, "cubic": _cubic}[kernel](distance)
 
 
-def along(x: KerasTensor, axis: int, weights: np.ndarray, border: str) -> KerasTensor:
+def along(x: KerasTensor, axis: int, weights: np.ndarray, border: Border) -> KerasTensor:
     """The tensor upsampled along one axis."""
     fine = _spread(x, axis, weights, edge=border == "edge")
     if border != "renormalised":

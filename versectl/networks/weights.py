@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from versectl import config
-from versectl.config import StageConfig
+from versectl.config import Stage, StageConfig
 from versectl.errors import BadInputError, WeightsError
 from versectl.io import atomic
 from versectl.networks.engines import choice
@@ -46,7 +46,7 @@ def default_folder() -> Path:
         ) from error
 
 
-def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model:
+def load(folder: Path | None, stage: Stage, ready: "Ready | None" = None) -> Model:
     """A stage's network, checked against its SHA-256, with its configuration.
 
     ready : engine, device and precision; None for the default engine, in float32.
@@ -78,7 +78,7 @@ def load(folder: Path | None, stage: str, ready: "Ready | None" = None) -> Model
 
 def load_network(
     folder: Path | None,
-    stage: str,
+    stage: Stage,
     precision: str = "float32",
     layout: "Layout" = "channels_last",
 ) -> "keras.Model":
@@ -104,12 +104,12 @@ class Described(NamedTuple):
     activations: tuple[tuple[float, float], ...] = ()
 
 
-def files(folder: Path, stage: str) -> tuple[Path, Path]:
+def files(folder: Path, stage: Stage) -> tuple[Path, Path]:
     """A stage's files in a folder: the description of its weights, and the weights."""
     return folder / f"{stage}.json", folder / f"{stage}.weights.h5"
 
 
-def describe(folder: Path | None, stage: str) -> Described:
+def describe(folder: Path | None, stage: Stage) -> Described:
     """What a folder says of its weights for a stage, without loading an engine or the arrays.
 
     Raises WeightsError when a file is missing or <stage>.json is damaged.
@@ -165,14 +165,16 @@ def save(network: "keras.Model", stage_config: StageConfig, folder: Path) -> Non
         atomic.write_json(content, described)
 
 
-def refuse_to_replace(folder: Path, stage: str) -> None:
+def refuse_to_replace(folder: Path, stage: Stage) -> None:
     """BadInputError where a folder has weights of a stage, or their description."""
     for path in files(folder, stage):
         if path.exists():
             raise BadInputError(f"{path} exists and is not overwritten; choose another --out.")
 
 
-def save_activations(activations: Sequence[tuple[float, float]], folder: Path, stage: str) -> None:
+def save_activations(
+    activations: Sequence[tuple[float, float]], folder: Path, stage: Stage
+) -> None:
     """Add the ranges of a network's activations to the description of its weights."""
     described = describe(folder, stage)
     content = {

@@ -18,7 +18,7 @@ from versectl import config, labels
 from versectl.batch import case_run
 from versectl.batch import run as batch_run
 from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, SEGMENT, Job
-from versectl.config import CrossValidationOptions, StageConfig
+from versectl.config import CrossValidationOptions, Stage, StageConfig
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.layout import Case
@@ -46,7 +46,7 @@ def run(options: CrossValidationOptions, precision: str, report: Callable[[str],
             test(case, options, models, f"fold {number}, ")
 
 
-def configured(options: CrossValidationOptions, stage: str) -> StageConfig:
+def configured(options: CrossValidationOptions, stage: Stage) -> StageConfig:
     """The preset's configuration with the number of steps asked for."""
     chosen = config.PRESETS[options.preset][stage]
     steps = options.steps or chosen.training.steps
@@ -90,7 +90,7 @@ class Fold:
         """Folder of its weights."""
         return self.options.out / f"fold{self.number}"
 
-    def train(self, stage: str, cases: Sequence[Case], report: Callable[[str], None]) -> None:
+    def train(self, stage: Stage, cases: Sequence[Case], report: Callable[[str], None]) -> None:
         """Train a stage, or continue from its checkpoint if that was trained on the same files."""
         chosen = configured(self.options, stage)
         checkpoint = loop.checkpoint_of(self.out, stage)

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from versectl.config import StageConfig
+from versectl.config import Stage, StageConfig
 from versectl.errors import BadInputError, DivergedError
 from versectl.io.atomic import replacing
 from versectl.networks import weights
@@ -95,12 +95,12 @@ def train(
     return network
 
 
-def checkpoint_of(out: Path, stage: str) -> Path:
+def checkpoint_of(out: Path, stage: Stage) -> Path:
     """Where a stage's checkpoint is kept."""
     return out / f"{stage}.checkpoint.weights.h5"
 
 
-def check(stage: str, run: Run) -> None:
+def check(stage: Stage, run: Run) -> None:
     """BadInputError where a run would overwrite another, or has none to resume."""
     checkpoint = checkpoint_of(run.out, stage)
     if run.resume and not checkpoint.is_file():

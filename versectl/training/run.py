@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 
-from versectl.config import PRESETS, StageConfig, TrainingOptions
+from versectl.config import PRESETS, Stage, StageConfig, TrainingOptions
 from versectl.networks import training_memory
 from versectl.training import loop
 from versectl.training.batches import Source
@@ -17,7 +17,7 @@ BODY_MM = {"spine": 2.0, "vertebrae": 2.0, "segmentation": 1.25}
 
 
 def run(
-    stage: str, options: TrainingOptions, engine: Engine, report: Callable[[str], None]
+    stage: Stage, options: TrainingOptions, engine: Engine, report: Callable[[str], None]
 ) -> None:
     """Train a stage as chosen; reports a line at every checkpoint.
 
@@ -39,7 +39,7 @@ def run(
     loop.train(config, source(config, options), here, lambda done: report(done.line(steps)))
 
 
-def configured(stage: str, options: TrainingOptions) -> StageConfig:
+def configured(stage: Stage, options: TrainingOptions) -> StageConfig:
     """The preset's configuration with the steps, samples per step and learning rate asked for."""
     config = PRESETS[options.preset][stage]
     training = replace(

@@ -82,7 +82,7 @@ def synth(out: Path, count: int, seed: int, labels: Path | None) -> None:
 @preset("default")
 @adding(*TRAINING, DEVICE, PRECISION, *VERBOSITY)
 @gathered(TrainingOptions, "options")
-def train(stage: str, device: str, precision: str, options: TrainingOptions) -> None:
+def train(stage: config.Stage, device: str, precision: str, options: TrainingOptions) -> None:
     """Train the network of one stage.
 
     Trains on labelled CT (--data) or on synthetic CT. Writes <stage>.weights.h5 and <stage>.json

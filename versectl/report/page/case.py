@@ -46,11 +46,11 @@ class CaseView:
     centroids: Centroids | None
 
     @property
-    def worst(self) -> str | None:
+    def worst(self) -> Severity | None:
         """The gravest severity of its flags."""
         return _worst(self.flags)
 
-    def worst_of(self, vertebra: str) -> str | None:
+    def worst_of(self, vertebra: str) -> Severity | None:
         """The gravest severity of a vertebra's flags."""
         return _worst(flag for flag in self.flags if flag.vertebra == vertebra)
 
@@ -96,7 +96,7 @@ def facts(report: Report) -> dict[str, Facts]:
     }
 
 
-def _worst(flags: Iterable[Flag]) -> str | None:
+def _worst(flags: Iterable[Flag]) -> Severity | None:
     """The gravest severity there is; None without flags."""
     return max((flag.severity for flag in flags), key=SEVERITIES.index, default=None)
 
