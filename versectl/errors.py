@@ -95,6 +95,14 @@ class WeightsError(SetupError):
     exit_code = 6
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception, of whatever library, means that memory did not suffice."""
+    # Neither engines nor ITK are imported here: their errors are known by name or text.
+    named = {cls.__name__ for cls in type(error).__mro__} & LACKS_MEMORY_NAMES
+    says_so = isinstance(error, RuntimeError) and any(text in str(error) for text in LACKS_MEMORY)
+    return bool(named) or says_so
+
+
 def explain(error: Exception) -> VersectlError:
     """Any exception as the error a user is shown, with the right exit code."""
     if isinstance(error, VersectlError):
@@ -124,7 +132,7 @@ def wrong_choice(record: object) -> str | None:
 
 
 def _explained(error: Exception) -> VersectlError:
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return OutOfMemoryError(
             "there is not enough memory; close other programs, crop the scan, "
             "or use a machine with more memory (--device cpu if the GPU was too small)."
@@ -139,10 +147,3 @@ def _explained(error: Exception) -> VersectlError:
         f"internal error, {type(error).__name__}: {first_line(error)}. "
         "Run again with -v for the details, and please report it."
     )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # Neither engines nor ITK are imported here: their errors are known by name or text.
-    named = {cls.__name__ for cls in type(error).__mro__} & LACKS_MEMORY_NAMES
-    says_so = isinstance(error, RuntimeError) and any(text in str(error) for text in LACKS_MEMORY)
-    return bool(named) or says_so

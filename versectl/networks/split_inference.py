@@ -7,7 +7,7 @@ little there: it is the way out of a lack of memory, never the first choice.
 
 import numpy as np
 
-from versectl.errors import OutOfMemoryError, explain
+from versectl.errors import is_out_of_memory
 from versectl.types import Answer
 
 #: What each half sees beyond the cut, at least; voxels.
@@ -41,8 +41,7 @@ class Fitting:
             try:
                 return halved(self._answer, halvings, self._divisor)(seen)
             except Exception as error:
-                lacks_memory = isinstance(explain(error), OutOfMemoryError)
-                if not lacks_memory or halvings == HALVINGS:
+                if not is_out_of_memory(error) or halvings == HALVINGS:
                     raise
             self._halvings = max(self._halvings, halvings + 1)  # another thread may have met it
 

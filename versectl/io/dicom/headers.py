@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from versectl.errors import BadInputError, PackageError
+from versectl.errors import BadInputError, PackageError, is_out_of_memory
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -156,9 +156,11 @@ def read_images(file: Path) -> list[Image]:
             )
             if "SOPClassUID" in header:
                 return list(_images(file, header))
-        except (OSError, MemoryError):
+        except OSError:
             raise
         except Exception as error:  # pydicom raises of many kinds on damaged files
+            if is_out_of_memory(error):
+                raise
             raise BadInputError(f"{file} {DAMAGED}.") from error
     raise BadInputError(f"{file} {DAMAGED}.")
 

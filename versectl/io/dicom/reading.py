@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, is_out_of_memory
 from versectl.io.dicom import choice, headers, sources, stack
 from versectl.io.dicom.headers import Image, Series, read_images
 
@@ -143,9 +143,9 @@ class Pixels:
             content = self._content(image.file)
             try:
                 return pixel_array(content, index=image.frame)
-            except MemoryError:
-                raise
             except Exception as error:  # each decoder raises of kinds of its own
+                if is_out_of_memory(error):
+                    raise
                 raise BadInputError(f"{_named(image)} {_undecodable(content)}.") from error
 
     def _content(self, file: Path) -> "Dataset":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, is_out_of_memory
 from versectl.geometry import Frame
 from versectl.io import stderr
 from versectl.io.images import detached
@@ -63,7 +63,7 @@ def read_image(path: Path) -> sitk.Image:
         with stderr.suppressed():
             image = _reader(path).Execute()
     except RuntimeError as error:
-        if "allocate memory" in str(error):
+        if is_out_of_memory(error):
             raise
         raise explained(error, path) from error
     while image.GetDimension() > 3:
@@ -77,7 +77,7 @@ def write(image: sitk.Image, path: Path) -> None:
         with stderr.suppressed():
             sitk.WriteImage(image, str(path), useCompression=True)
     except RuntimeError as error:
-        if "allocate memory" in str(error):
+        if is_out_of_memory(error):
             raise
         raise BadInputError(f"{path} could not be written; is the disk full?") from error
 
