@@ -24,6 +24,18 @@ def test_world_points_come_back_from_the_file(direction, tmp_path):
         assert found[label] == pytest.approx(center_mm, abs=0.05)
 
 
+@pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR)])
+@pytest.mark.parametrize("meant", challenge_centroids.CHALLENGE_AXES)
+def test_world_points_come_back_from_a_challenges_list(meant, direction, tmp_path):
+    ct, _ = draw((1.3, 2.1, 2.9), direction)
+    listed = challenge_centroids.entries(CENTERS_MM, ct, meant)
+    (tmp_path / "a_ctd.json").write_text(json.dumps(listed))
+    found = challenge_centroids.read_points(tmp_path / "a_ctd.json", ct, meant)
+    assert list(found) == list(CENTERS_MM)
+    for label, center_mm in CENTERS_MM.items():
+        assert found[label] == pytest.approx(center_mm, abs=0.01)
+
+
 def test_the_file_is_verses_subject_format(ct, tmp_path):
     centroids.write(centroids.from_world(CENTERS_MM, ct), tmp_path / "a_ctd.json")
     content = json.loads((tmp_path / "a_ctd.json").read_text())

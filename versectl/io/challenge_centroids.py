@@ -1,6 +1,7 @@
 """Centroid files of any VerSe release: the subject-based one names its axes, the others do not."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +20,9 @@ Challenge = Literal["verse19", "verse20"]
 Meant = Literal["subject", "verse19", "verse20"]
 
 #: What X, Y, Z of a centroid file without "direction" run along, in mm from the volume's edge.
-CHALLENGE_AXES: Mapping[Challenge, tuple[str, str, str]] = {
-    "verse19": ("I", "P", "L"),  # from the superior, anterior, right edge
-    "verse20": ("P", "I", "R"),  # from the anterior, superior, left edge
+CHALLENGE_AXES: Mapping[Challenge, str] = {
+    "verse19": "IPL",  # from the superior, anterior, right edge
+    "verse20": "PIR",  # from the anterior, superior, left edge
 }
 
 #: From how many landmarks on a spine is certainly longest from head to foot.
@@ -47,31 +48,19 @@ def read_points(
             f"{' or '.join(CHALLENGE_AXES)} (--pred-format or --gt-format)."
         )
     _check_long_axis(positions_mm, meant, path)
-    return _challenge_points(positions_mm, CHALLENGE_AXES[meant], frame)
+    edges = _Edges.of(frame, meant)
+    return {label: edges.point_mm(position) for label, position in positions_mm.items()}
 
 
 def entries(
     points_mm: Mapping[int, np.ndarray], image: sitk.Image | Frame, meant: Challenge
 ) -> list[dict[str, float]]:
     """The challenge's list: per label its distance along X, Y, Z from the volume's edges, in mm."""
-    oriented = Frame.of(image).turned("LPS")
-    spacing_mm = oriented.spacing_mm
-    extent_mm = spacing_mm * oriented.size_vox  # not size - 1: so the challenge's files flip
-    axes = CHALLENGE_AXES[meant]
+    edges = _Edges.of(image, meant)
     listed: list[dict[str, float]] = []
     for label, point_mm in points_mm.items():
-        along_mm = dict(zip("LPS", geometry.to_vox(oriented, point_mm) * spacing_mm, strict=True))
-        along_mm |= {
-            geometry.OPPOSITE[letter]: extent - along_mm[letter]
-            for letter, extent in zip("LPS", extent_mm, strict=True)
-        }
-        listed.append(
-            {"label": label}
-            | {
-                name: round(float(along_mm[axis]), 2)
-                for name, axis in zip("XYZ", axes, strict=True)
-            }
-        )
+        x, y, z = (round(float(mm), 2) for mm in edges.distances_mm(point_mm))
+        listed.append({"label": label, "X": x, "Y": y, "Z": z})
     return listed
 
 
@@ -93,20 +82,36 @@ def _check_long_axis(positions_mm: Mapping[int, Triple], meant: Challenge, path:
         raise BadInputError(f"{path} runs along {'XYZ'[longest]}; that cannot be {meant}.")
 
 
-def _challenge_points(
-    positions_mm: Mapping[int, Triple],
-    axes: tuple[str, str, str],
-    frame: sitk.Image | Frame,
-) -> dict[int, np.ndarray]:
-    oriented = Frame.of(frame).turned("LPS")
-    spacing_mm = oriented.spacing_mm
-    extent_mm = spacing_mm * oriented.size_vox  # not size - 1: so the challenge's files flip
-    points = {}
-    for label, position_mm in positions_mm.items():
-        along = dict(zip(axes, position_mm, strict=True))
-        lps_mm = [
-            along[toward] if toward in along else extent - along[geometry.OPPOSITE[toward]]
-            for toward, extent in zip("LPS", extent_mm, strict=True)
-        ]
-        points[label] = geometry.to_mm(oriented, np.array(lps_mm) / spacing_mm)
-    return points
+@dataclass(frozen=True)
+class _Edges:
+    """The edges of a volume that a challenge's points are counted from.
+
+    frame : of the volume, its axes turned towards L, P, S.
+    axes : which of these X, Y, Z run along, (3,). away : whether they count from its far end.
+    """
+
+    frame: Frame
+    axes: np.ndarray
+    away: np.ndarray
+
+    @classmethod
+    def of(cls, image: sitk.Image | Frame, meant: Challenge) -> "_Edges":
+        frame = Frame.of(image).turned("LPS")
+        return cls(frame, *frame.axes_towards(CHALLENGE_AXES[meant]))
+
+    def distances_mm(self, point_mm: np.ndarray) -> np.ndarray:
+        """X, Y, Z of a world point."""
+        along_mm = geometry.to_vox(self.frame, point_mm) * self.frame.spacing_mm
+        return self._counted(along_mm[self.axes])
+
+    def point_mm(self, distances_mm: Triple) -> np.ndarray:
+        """The world point at X, Y, Z."""
+        along_mm = np.empty(3)
+        along_mm[self.axes] = self._counted(np.array(distances_mm))
+        return geometry.to_mm(self.frame, along_mm / self.frame.spacing_mm)
+
+    def _counted(self, along_mm: np.ndarray) -> np.ndarray:
+        """Distances from one edge as those from the opposite, where X, Y, Z count from there."""
+        # size, not size - 1: so the challenges' files flip
+        extent_mm = (self.frame.spacing_mm * self.frame.size_vox)[self.axes]
+        return np.where(self.away, extent_mm - along_mm, along_mm)
