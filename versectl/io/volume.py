@@ -142,7 +142,7 @@ def _read(path: Path, shortest_mm: float) -> tuple[NDArray[Any], Placement]:
     """The voxels (z, y, x) of one 3-D scalar image, and where they lie."""
     _check_name(path)
     header, placed = _header(path, shortest_mm)
-    if header.nifti is not None:
+    if isinstance(header, nifti.NiftiHeader):
         return nifti.read_voxels(path, header), placed
     return geometry.to_array(itk.read_image(path)), placed
 
@@ -174,12 +174,14 @@ def _check_name(path: Path) -> None:
 
 def _header(path: Path, shortest_mm: float) -> tuple[Header, Placement]:
     """The checked header, and where it places the voxels: before any memory is taken for them."""
-    is_nifti = str(layout.suffix(path.name)).lower() in layout.NIFTI
-    header = (nifti if is_nifti else itk).read_header(path)
-    placement.check(header, path, shortest_mm)
-    if is_nifti:
-        header = nifti.in_itk_digits(path, header)
-    return header, placement.place(header)
+    if str(layout.suffix(path.name)).lower() not in layout.NIFTI:
+        header = itk.read_header(path)
+        placement.check(header, path, shortest_mm)
+        return header, placement.place(header)
+    of_nifti = nifti.read_header(path)
+    placement.check(of_nifti, path, shortest_mm)
+    of_nifti = nifti.in_itk_digits(path, of_nifti)
+    return of_nifti, placement.place(of_nifti, of_nifti.nifti)
 
 
 def _on_grid(

@@ -29,7 +29,7 @@ def is_mask(path: Path) -> bool:
         return False
 
 
-def _is_labels(path: Path, header: nifti.Header) -> bool:
+def _is_labels(path: Path, header: nifti.NiftiHeader) -> bool:
     """A file of zeros is none: it is a CT that was lost."""
     highest = 0.0
     for part in nifti.parts(path, header):

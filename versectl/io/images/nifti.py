@@ -7,7 +7,7 @@ the qform where other readers follow the sform, all without a message.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,14 @@ ITK_READS = threading.Lock()
 KINDS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
 
 
-def read_header(path: Path) -> Header:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NiftiHeader(Header):
+    """What a NIfTI file says of its voxels. nifti : its own header, repaired where needed."""
+
+    nifti: nibabel.Nifti1Header
+
+
+def read_header(path: Path) -> NiftiHeader:
     """The header of a NIfTI-1 or NIfTI-2 file, repaired where there is no doubt.
 
     The sform counts where its code is above 0, else the qform, else nibabel's default: axes to
@@ -102,16 +109,15 @@ def read_header(path: Path) -> Header:
         flags = (*_repaired(repairs), *orientation)
     except BROKEN as error:
         raise _damaged(path, error) from error
-    return Header(_size_vox(nifti), is_scalar, frame, nifti, unit, flags)
+    return NiftiHeader(_size_vox(nifti), is_scalar, frame, unit, flags, nifti=nifti)
 
 
-def read_voxels(path: Path, header: Header) -> NDArray[Any]:
+def read_voxels(path: Path, header: NiftiHeader) -> NDArray[Any]:
     """The voxels (z, y, x), in their stored type, or float32 when the header scales them.
 
     Raises BadInputError when the file is damaged or voxels are missing.
     """
     nifti = header.nifti
-    assert nifti is not None
     try:
         kind, offset = nifti.get_data_dtype(), int(nifti["vox_offset"])
         _check_length(path, offset + int(np.prod(header.size_vox)) * kind.itemsize)
@@ -126,17 +132,15 @@ def read_voxels(path: Path, header: Header) -> NDArray[Any]:
         raise _damaged(path, error) from error
 
 
-def is_bytes(header: Header) -> bool:
+def is_bytes(header: NiftiHeader) -> bool:
     """Whether the voxels are single bytes that nothing scales: too few values for a CT."""
-    assert header.nifti is not None
     scaling = header.nifti.get_slope_inter()
     return header.nifti.get_data_dtype().itemsize == 1 and scaling in ((None, None), (1.0, 0.0))
 
 
-def parts(path: Path, header: Header) -> Iterator[NDArray[Any]]:
+def parts(path: Path, header: NiftiHeader) -> Iterator[NDArray[Any]]:
     """The voxels in the file's order, a million bytes at a time, scaled."""
     nifti = header.nifti
-    assert nifti is not None
     kind = nifti.get_data_dtype()
     left = int(np.prod(header.size_vox)) * kind.itemsize
     try:
@@ -151,9 +155,8 @@ def parts(path: Path, header: Header) -> Iterator[NDArray[Any]]:
         raise _damaged(path, error) from error
 
 
-def in_itk_digits(path: Path, header: Header) -> Header:
+def in_itk_digits(path: Path, header: NiftiHeader) -> NiftiHeader:
     """The header with ITK's numbers for its place, where ITK reads the same place from it."""
-    assert header.nifti is not None
     if not all(np.isfinite(header.nifti[field]).all() for field in ("pixdim", *FORMS)):
         return header  # ITK would compute for ever
     reader = sitk.ImageFileReader()

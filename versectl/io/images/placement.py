@@ -30,14 +30,12 @@ class Header:
 
     size_vox : of all its axes, at least the three of `frame` unless the image has fewer.
     frame : of the first three axes, in mm.
-    nifti : the NIfTI header, repaired where needed; None in other formats.
     unit : of the file's lengths, where it is not the millimetre.
     """
 
     size_vox: tuple[int, ...]
     is_scalar: bool
     frame: Frame
-    nifti: nibabel.Nifti1Header | None = None
     unit: str = ""
     flags: tuple[Flag, ...] = ()
 
@@ -87,15 +85,15 @@ def check(header: Header, name: Path | str, shortest_mm: float = SHORTEST_MM) ->
         )
 
 
-def place(header: Header) -> Placement:
-    """The header's frame and the grid at right angles to work on."""
+def place(header: Header, forms: nibabel.Nifti1Header | None = None) -> Placement:
+    """The header's frame and the grid at right angles to work on; forms : of a NIfTI file."""
     own = header.frame
     if own.skew() <= PERPENDICULAR:
-        return Placement(own, own, header.nifti, header.flags)
+        return Placement(own, own, forms, header.flags)
     square = own.squared()
     if own.distance_mm(square) <= _rounding_mm(own):
-        return Placement(own, square, header.nifti, header.flags)
-    return Placement(own, own.straightened(), header.nifti, (*header.flags, _sheared(own)))
+        return Placement(own, square, forms, header.flags)
+    return Placement(own, own.straightened(), forms, (*header.flags, _sheared(own)))
 
 
 def no_orientation(lacking: str, back_or_front: str) -> Flag:
