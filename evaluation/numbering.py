@@ -53,10 +53,9 @@ class Scheme:
 
 
 _VERSE = {label: label for label in labels.ORDER}
-_SACRUM_COCCYX = frozenset({26, 27})
+_SACRUM_COCCYX = frozenset(labels.NO_VERTEBRAE)
 
 SCHEMES: Mapping[SchemeName, Scheme] = {
-    # 26 and 27: sacrum and coccyx, which VerSe does not score.
     "verse": Scheme("VerSe", _VERSE, _SACRUM_COCCYX),
     # TotalSegmentator 2, task "total": vertebrae_L5 is 27, vertebrae_C1 50, 117 structures in all.
     "totalsegmentator": Scheme(

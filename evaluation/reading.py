@@ -196,7 +196,7 @@ def _along_lps(side: Findings) -> Findings:
 
 def _notes(side: str, findings: Findings) -> list[Note]:
     notes = [replace(note, text=f"{side}: {note.text}") for note in findings.notes]
-    known = {*labels.ORDER, 26, 27}  # sacrum and coccyx are no vertebrae, and nobody's mistake
+    known = {*labels.ORDER, *labels.NO_VERTEBRAE}  # the latter are nobody's mistake
     unknown = sorted(set(findings.centroids_mm or {}) - known)
     if unknown:
         shown = ", ".join(map(str, unknown))

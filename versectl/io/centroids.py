@@ -18,9 +18,6 @@ from versectl.errors import BadInputError
 from versectl.geometry import OPPOSITE, Frame, Triple
 from versectl.io import atomic
 
-#: Sacrum and coccyx: other tools list them too.
-NO_VERTEBRAE = (26, 27)
-
 NO_CENTROIDS = (
     'is not VerSe\'s centroid format: a list of {"direction": [..]} and then '
     '{"label", "X", "Y", "Z"} entries is needed'
@@ -92,7 +89,7 @@ def points_of(entries: Sequence[object], path: Path, first: int = 1) -> dict[int
     points: dict[int, Triple] = {}
     for number, entry in enumerate(entries, first):
         label, point = _entry(entry, f"{path}, entry {number},")
-        if point is None or label in NO_VERTEBRAE:
+        if point is None or label in labels.NO_VERTEBRAE:
             continue
         if label in points:
             raise BadInputError(
@@ -147,7 +144,7 @@ def _label(entry: object) -> int | None:
         number = float(text)
     except ValueError:
         return None
-    known = {*labels.ORDER, *NO_VERTEBRAE}
+    known = {*labels.ORDER, *labels.NO_VERTEBRAE}
     return int(number) if number in known and not isinstance(entry, bool) else None
 
 

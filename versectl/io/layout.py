@@ -17,12 +17,11 @@ from typing import NamedTuple
 from versectl.errors import BadInputError
 from versectl.io import atomic
 from versectl.io.dicom import sources
-from versectl.io.images import detached
+from versectl.io.images import NIFTI, detached
 
 log = logging.getLogger(__name__)
 
 #: How the names of volumes end that versectl reads.
-NIFTI = (".nii.gz", ".nii")
 SUFFIXES = (*NIFTI, ".nrrd", ".nhdr", ".mha", ".mhd")
 
 #: What follows the case's name in a file's name, and the kind of such a file. First match wins.

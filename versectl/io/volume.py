@@ -15,7 +15,7 @@ from versectl.geometry import Frame
 from versectl.io import layout
 from versectl.io.atomic import replacing
 from versectl.io.dicom import reading, sources, stack
-from versectl.io.images import hounsfield, itk, nifti, placement
+from versectl.io.images import NIFTI, hounsfield, itk, nifti, placement
 from versectl.io.images.placement import Header, Placement
 from versectl.types import Flag
 
@@ -121,7 +121,7 @@ def write(
     suffix = layout.suffix(path.name) or path.suffix
     image = image if placed is None else _on_own(image, placed)
     with replacing(path, suffix) as temporary:
-        if suffix.lower() in layout.NIFTI:
+        if suffix.lower() in NIFTI:
             forms = placed.nifti if placed else None
             voxels = sitk.GetArrayViewFromImage(image)
             forms = forms or nifti.forms_of(Frame.of(image))
@@ -174,7 +174,7 @@ def _check_name(path: Path) -> None:
 
 def _header(path: Path, shortest_mm: float) -> tuple[Header, Placement]:
     """The checked header, and where it places the voxels: before any memory is taken for them."""
-    if str(layout.suffix(path.name)).lower() not in layout.NIFTI:
+    if str(layout.suffix(path.name)).lower() not in NIFTI:
         header = itk.read_header(path)
         placement.check(header, path, shortest_mm)
         return header, placement.place(header)

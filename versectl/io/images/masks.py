@@ -8,10 +8,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl.errors import BadInputError
-from versectl.io.images import itk, nifti
-
-#: How the names of NIfTI files end.
-NIFTI = (".nii.gz", ".nii")
+from versectl.io.images import NIFTI, itk, nifti
 
 
 def is_mask(path: Path) -> bool:
