@@ -31,6 +31,11 @@ class Flag:
     message: str
     advice: str = ""
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the result is likely wrong."""
+        return self.severity == "error"
+
 
 #: Any function from (z, y, x, inputs) to (z, y, x, outputs), float32 both.
 Answer = Callable[[np.ndarray], np.ndarray]
@@ -112,7 +117,7 @@ class Vertebra:
     """
 
     center_mm: np.ndarray
-    peak: float
+    peak: float = float("nan")
     confidence: float = float("nan")
 
 
@@ -162,6 +167,11 @@ class Vertebrae(Mapping[int, Vertebra]):
 
     found: Mapping[int, Vertebra]
     numbering: Numbering | None = None
+
+    @property
+    def centers_mm(self) -> dict[int, np.ndarray]:
+        """Label -> centre in the world (3,)."""
+        return {label: vertebra.center_mm for label, vertebra in self.found.items()}
 
     def __getitem__(self, label: int) -> Vertebra:
         return self.found[label]

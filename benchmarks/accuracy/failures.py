@@ -53,7 +53,7 @@ class Piece:
     @property
     def found_mm(self) -> levels.Centers:
         """Label -> centre found (3,)."""
-        return {label: vertebra.center_mm for label, vertebra in self.found.items()}
+        return self.found.centers_mm
 
 
 def main(source: Path, *wanted: str) -> None:

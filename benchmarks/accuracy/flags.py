@@ -89,7 +89,7 @@ def judge(case: Case, image, centers_mm: levels.Centers, out: Path) -> Judged:
     ct = CT.of(image)
     result = result_of(Paths(out, case.name), ct)
     measured = measurements.of(result.vertebrae, result.label_map, image)
-    found_mm = {label: vertebra.center_mm for label, vertebra in result.vertebrae.items()}
+    found_mm = result.vertebrae.centers_mm
     right = levels.judged(found_mm, centers_mm) if found_mm else {}
     is_right = bool(right) and all(right.values()) and levels.all_found(found_mm, centers_mm)
     flags = quality.of_result(result, measured, image)

@@ -7,7 +7,7 @@ from versectl import labels
 from versectl.errors import BadInputError
 from versectl.report import relabelling
 from versectl.stages import spacing
-from versectl.types import Vertebra
+from versectl.types import Vertebra, Vertebrae
 
 NUMBERS = labels.NUMBERS
 
@@ -22,7 +22,7 @@ def spine(*names, missed=()):
         above = name
         if name not in missed:
             found[NUMBERS[name]] = Vertebra(at_mm, 0.8)
-    return found
+    return Vertebrae(found)
 
 
 def named(change):
@@ -102,9 +102,9 @@ def test_labels_that_would_not_run_from_head_to_foot_are_refused(pairs, says):
 
 
 def test_labels_that_stand_in_a_wrong_order_can_be_set_right():
-    found = spine("L1", "L2", "L3")
-    found[NUMBERS["L2"]], found[NUMBERS["L3"]] = found[NUMBERS["L3"]], found[NUMBERS["L2"]]
-    assert rename(found, ("L2", "L3"), ("L3", "L2"))["L2"] == "L3"
+    l1, l2, l3 = spine("L1", "L2", "L3").values()
+    crossed = dict(zip((NUMBERS["L1"], NUMBERS["L2"], NUMBERS["L3"]), (l1, l3, l2), strict=True))
+    assert rename(Vertebrae(crossed), ("L2", "L3"), ("L3", "L2"))["L2"] == "L3"
 
 
 @pytest.mark.parametrize(

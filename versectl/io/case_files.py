@@ -1,7 +1,6 @@
 """The results of one case in a folder: where each lies, how it is written and read back."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def read_vertebrae(own: Frame, path: Path) -> Vertebrae:
             raise BadInputError(
                 f"{path} has {labels.NAMES[label]} (label {label}) outside the scan."
             )
-    return Vertebrae({label: Vertebra(point, float("nan")) for label, point in points_mm.items()})
+    return Vertebrae({label: Vertebra(point) for label, point in points_mm.items()})
 
 
 def _is_empty(path: Path) -> bool:
@@ -149,9 +148,8 @@ def _center(content: object) -> tuple[NDArray[np.float64] | None, float]:
     return center_mm, math.nan if peak is None else float(peak)
 
 
-def _write_vertebrae(found: Mapping[int, Vertebra], ct: CT, path: Path) -> None:
-    points_mm = {label: vertebra.center_mm for label, vertebra in found.items()}
-    centroids.write(centroids.from_world(points_mm, ct.placement.own), path)
+def _write_vertebrae(found: Vertebrae, ct: CT, path: Path) -> None:
+    centroids.write(centroids.from_world(found.centers_mm, ct.placement.own), path)
 
 
 def _read_label_map(ct: CT, path: Path) -> sitk.Image:

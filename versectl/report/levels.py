@@ -1,13 +1,12 @@
 """What a reader should know of the levels: flags, and how the report writes the numbering."""
 
-from collections.abc import Mapping
 from typing import Any, get_args
 
 from versectl import labels
 from versectl.report import order
 from versectl.stages import spacing
 from versectl.text import in_words, span
-from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebra, Vertebrae
+from versectl.types import Flag, Landmark, Numbering, OtherNumbering, Vertebrae
 
 #: chosen on calibration cases (docs/research-log.md): below the one, or with another numbering of
 #: the other, levels are flagged. 5 of 154 runs are wrong without a flag; of the 131 that are right
@@ -46,7 +45,7 @@ def flags(vertebrae: Vertebrae) -> list[Flag]:
     ]
 
 
-def labels_out_of_order(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+def labels_out_of_order(vertebrae: Vertebrae) -> list[Flag]:
     """Labels that do not follow one another along the spine; one flag for all of them."""
     wrong = order.out_of_order(vertebrae)
     if not wrong:
@@ -85,7 +84,7 @@ def _is_doubtful(numbering: Numbering) -> bool:
     return numbering.probability < LEAST_PROBABILITY or other >= LIKELY_OTHER
 
 
-def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+def variants(vertebrae: Vertebrae) -> list[Flag]:
     """Vertebrae that few people have, or lack: a mistaken level looks alike."""
     found = [(label, text) for label, text in _VARIANTS.items() if label in vertebrae]
     if lacks_t12(vertebrae):
@@ -95,12 +94,12 @@ def variants(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
     ]
 
 
-def lacks_t12(vertebrae: Mapping[int, Vertebra]) -> bool:
+def lacks_t12(vertebrae: Vertebrae) -> bool:
     """Whether L1 follows T11 as near as neighbours lie."""
     return relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]
 
 
-def unusual_distances(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
+def unusual_distances(vertebrae: Vertebrae) -> list[Flag]:
     """Neighbours nearer to or farther from one another than the others of the scan suggest."""
     return [
         _unusual(above, below, ratio)
@@ -163,11 +162,10 @@ def from_json(content: Any) -> Numbering | None:
     return Numbering(float(content["probability"]), other, evidence, rib)
 
 
-def relative_distances(vertebrae: Mapping[int, Vertebra]) -> dict[tuple[int, int], float]:
+def relative_distances(vertebrae: Vertebrae) -> dict[tuple[int, int], float]:
     """Upper and lower label -> their distance, as a share of the usual one for such a person."""
-    centers_mm = {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
-    size = spacing.size_of(centers_mm)
-    return {pair: ratio / size for pair, ratio in spacing.relative(centers_mm).items()}
+    size = spacing.size_of(vertebrae.centers_mm)
+    return {pair: ratio / size for pair, ratio in spacing.relative(vertebrae.centers_mm).items()}
 
 
 def _described(second: OtherNumbering) -> str:

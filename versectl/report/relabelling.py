@@ -17,7 +17,7 @@ from versectl.report import anatomy, case_report, levels, order, quality, readin
 from versectl.report.measurements import Plates, curvature
 from versectl.report.measures import TO_NEXT, Sheet
 from versectl.text import span
-from versectl.types import Flag, Vertebra
+from versectl.types import Flag, Vertebra, Vertebrae
 
 #: Label -> new label, of every vertebra of a case.
 Change = Mapping[int, int]
@@ -41,7 +41,7 @@ OF_FILES = ("made_for_another_ct", "origin_unknown")
 _NAME = re.compile(r"\b(?:C[1-7]|T1[0-3]|T[1-9]|L[1-6])\b")
 
 
-def shifted(vertebrae: Mapping[int, Vertebra], there: Collection[int], by: int) -> Change:
+def shifted(vertebrae: Vertebrae, there: Collection[int], by: int) -> Change:
     """All labels so many levels lower (+1: L1 becomes L2) along the person's own levels.
 
     there : labels of centroids and masks. A T13 stays one level, of another vertebra; so does the
@@ -52,7 +52,7 @@ def shifted(vertebrae: Mapping[int, Vertebra], there: Collection[int], by: int) 
 
 
 def renamed(
-    vertebrae: Mapping[int, Vertebra], there: Collection[int], pairs: Sequence[tuple[int, int]]
+    vertebrae: Vertebrae, there: Collection[int], pairs: Sequence[tuple[int, int]]
 ) -> Change:
     """Some labels changed, all at once, so that one can take the place of another.
 
@@ -73,11 +73,11 @@ def renamed(
                 f"{labels.NAMES[label]} and {labels.NAMES[other]} would both be "
                 f"{labels.NAMES[new]}; rename the other one as well (--set may be given again)."
             )
-    _refuse_disorder({change[label]: vertebra for label, vertebra in vertebrae.items()})
+    _refuse_disorder(Vertebrae({change[label]: found for label, found in vertebrae.items()}))
     return change
 
 
-def _refuse_disorder(vertebrae: Mapping[int, Vertebra]) -> None:
+def _refuse_disorder(vertebrae: Vertebrae) -> None:
     """BadInputError where labels do not follow one another along the spine."""
     for above, below in order.out_of_order(vertebrae)[:1]:
         raise BadInputError(
@@ -87,7 +87,7 @@ def _refuse_disorder(vertebrae: Mapping[int, Vertebra]) -> None:
 
 
 def anchored(
-    vertebrae: Mapping[int, Vertebra],
+    vertebrae: Vertebrae,
     there: Collection[int],
     anchor: tuple[int, tuple[float, float, float]],
 ) -> Change:
@@ -158,7 +158,7 @@ def _described(run: Sequence[int], change: Change) -> str:
     return f"{span(old)} are now {span(new)}"
 
 
-def _levels(vertebrae: Mapping[int, Vertebra]) -> list[int]:
+def _levels(vertebrae: Vertebrae) -> list[int]:
     """The levels that this person has, head to foot."""
     absent = set() if labels.T13 in vertebrae else {labels.T13}
     absent |= {labels.T12} if levels.lacks_t12(vertebrae) else set()
@@ -206,15 +206,11 @@ def _with_angles(row: Mapping[str, Any], plates: Mapping[int, Plates]) -> dict[s
     return {**row, **dict.fromkeys(TO_NEXT), **sheet.values, "not_measured": reasons}
 
 
-def _vertebra(center_mm: Sequence[float]) -> Vertebra:
-    return Vertebra(np.array(center_mm, float), float("nan"))
-
-
 def _flags(
     flags: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], change: Change
 ) -> list[dict[str, Any]]:
     """The flags of a report after a change, in the order of a report's. rows : its vertebrae."""
-    found = {row["label"]: _vertebra(row["center_mm"]) for row in rows}
+    found = Vertebrae({row["label"]: Vertebra(np.array(row["center_mm"], float)) for row in rows})
     recomputed = [
         *levels.labels_out_of_order(found),
         *levels.variants(found),

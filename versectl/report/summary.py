@@ -184,7 +184,7 @@ def _failed(overview: Overview) -> dict[str, str]:
 def _likely_wrong(overview: Overview) -> dict[str, list[str]]:
     """Case -> codes of its flags of severity "error"; cases without any are left out."""
     codes = {
-        name: [flag.code for flag in report.flags if flag.severity == "error"]
+        name: [flag.code for flag in report.flags if flag.is_error]
         for name, report in overview.reports.items()
         if report.status == reading.DONE
     }
@@ -194,7 +194,7 @@ def _likely_wrong(overview: Overview) -> dict[str, list[str]]:
 def _doubt(overview: Overview, name: str) -> str:
     """Why a result is likely wrong, in words."""
     flags = overview.reports[name].flags
-    return " ".join(flag.message for flag in flags if flag.severity == "error")
+    return " ".join(flag.message for flag in flags if flag.is_error)
 
 
 #: What is said of levels whose probability is not known.

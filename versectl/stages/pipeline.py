@@ -4,7 +4,6 @@ Every result has the precision of the file it is written to, so that the stages 
 from the file of the one before, find the same as all at once.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -53,17 +52,12 @@ def find_vertebrae(ct: sitk.Image, spine: Spine, models: Models) -> Vertebrae:
     return Vertebrae(rounded, found.numbering and _rounded_numbering(found.numbering))
 
 
-def segment(ct: sitk.Image, vertebrae: Mapping[int, Vertebra], models: Models) -> sitk.Image:
+def segment(ct: sitk.Image, vertebrae: Vertebrae, models: Models) -> sitk.Image:
     """The label map of these vertebrae, uint8, on the scan's grid."""
     if not vertebrae:
         return geometry.from_array(np.zeros(ct.GetSize()[::-1], np.uint8), ct)
     model = models.model("segmentation")
-    return SEGMENTATION[model.config.protocol](ct, centers_mm(vertebrae), model)
-
-
-def centers_mm(vertebrae: Mapping[int, Vertebra]) -> dict[int, np.ndarray]:
-    """Label -> centre in the world (3,)."""
-    return {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
+    return SEGMENTATION[model.config.protocol](ct, vertebrae.centers_mm, model)
 
 
 def _rounded(ct: sitk.Image, vertebra: Vertebra) -> Vertebra:

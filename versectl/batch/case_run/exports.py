@@ -15,7 +15,6 @@ from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
 from versectl.report import measures, reading
-from versectl.stages import pipeline
 from versectl.types import Known, Vertebrae
 
 
@@ -26,11 +25,10 @@ def findings(case: Case, known: Known, ct: CT, exports: Exports) -> Findings:
     if known.label_map is None:
         raise BadInputError("there are no masks to write in other formats; run segment first.")
     vertebrae = known.vertebrae or Vertebrae({})
-    centers_mm = pipeline.centers_mm(vertebrae)
     measured = _measured(vertebrae, known.label_map, ct) if exports.hold_measures else {}
     wanted = exports.per_vertebra and vertebrae
     alone = bodies.alone(wanted, known.label_map) if wanted else None
-    return Findings(case, centers_mm, known.label_map, ct.placement, measured, alone)
+    return Findings(case, vertebrae.centers_mm, known.label_map, ct.placement, measured, alone)
 
 
 def refuse_to_lose(job: Job, paths: Paths, present: Present, made: Sequence[Stage]) -> None:

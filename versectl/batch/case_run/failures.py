@@ -37,7 +37,7 @@ def flagged(case: Case, out: Path) -> FlaggedError | None:
     """What the report says of a result that is likely wrong; None where it says no such thing."""
     report = reading.read(Paths(out, case.name).of("report"))
     flags = () if report is None else report.flags
-    codes = [flag.code for flag in flags if flag.severity == "error"]
+    codes = [flag.code for flag in flags if flag.is_error]
     if not codes:
         return None
     return FlaggedError(

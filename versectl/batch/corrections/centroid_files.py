@@ -37,8 +37,8 @@ def take_over(paths: Paths, own: Frame) -> None:
     Raises BadInputError when both files were corrected, and differ.
     """
     path, centroid_file, recorded = paths.of("markups"), paths.of("vertebrae"), _recorded(paths)
-    wanted = dict(case_files.read_vertebrae(own, path))
-    points_mm = {label: vertebra.center_mm for label, vertebra in wanted.items()}
+    wanted = case_files.read_vertebrae(own, path)
+    points_mm = wanted.centers_mm
     present = case_files.read_points(own, centroid_file) if centroid_file.exists() else {}
     points_mm |= _not_exported(present, recorded.get(path.name))
     record = {**recorded, path.name: with_labels(Origin(atomic.sha256(path), USER, None), wanted)}

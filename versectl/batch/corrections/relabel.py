@@ -35,7 +35,6 @@ from versectl.report import provenance, quality, reading, relabelling
 from versectl.report.measurements import bodies
 from versectl.report.provenance import USER, Correction, Origin, Origins
 from versectl.report.relabelling import Change
-from versectl.stages import pipeline
 from versectl.text import first_few
 from versectl.types import Flag, Known, Vertebrae
 
@@ -204,14 +203,12 @@ class _Former:
     def _found(self, change: Change, label_map: sitk.Image, exports: Exports) -> Findings:
         """What exports show, under the new labels."""
         renamed = {change[label]: vertebra for label, vertebra in self.vertebrae.items()}
-        ordered = {label: renamed[label] for label in labels.ORDER if label in renamed}
+        found = Vertebrae({label: renamed[label] for label in labels.ORDER if label in renamed})
         if self.ct is None:
-            centers_mm = pipeline.centers_mm(ordered)
-            found = Findings(self.case, centers_mm, label_map, self.placed)
-            wanted = exports.per_vertebra
-            alone = bodies.alone(Vertebrae(ordered), label_map) if wanted else None
-            return replace(found, bodies=alone)
-        known = Known(vertebrae=Vertebrae(ordered), label_map=label_map)
+            alone = bodies.alone(found, label_map) if exports.per_vertebra else None
+            shown = Findings(self.case, found.centers_mm, label_map, self.placed)
+            return replace(shown, bodies=alone)
+        known = Known(vertebrae=found, label_map=label_map)
         return case_exports.findings(self.case, known, self.ct, exports)
 
 

@@ -51,7 +51,7 @@ class Findings:
     @property
     def doubts(self) -> list[str]:
         """Sentences on what is likely wrong with what is shown; that of the levels first."""
-        errors = [flag for flag in self.flags if flag.severity == "error"]
+        errors = [flag for flag in self.flags if flag.is_error]
         errors.sort(key=lambda flag: flag.code != SHIFTED)
         return [flag.message for flag in errors]
 

@@ -47,7 +47,7 @@ def of(vertebrae: Vertebrae, found: Mapping[int, Mask]) -> dict[int, Part | NotM
 
     All are looked at twice: the first look shows where the bodies' middles and endplates are.
     """
-    middles_mm = {label: vertebra.center_mm for label, vertebra in vertebrae.items()}
+    middles_mm = vertebrae.centers_mm
     masses_mm = {label: mask.points_mm.mean(axis=0) for label, mask in found.items()}
     seen = _look(found, middles_mm, axes.of(middles_mm, masses_mm))
     middles_mm |= {label: _middle_mm(one) for label, one in seen.items() if isinstance(one, Seen)}

@@ -9,7 +9,7 @@ from versectl import labels
 from versectl.errors import BadInputError
 from versectl.report import relabelling
 from versectl.report.page.case import CaseView
-from versectl.types import Vertebra
+from versectl.types import Vertebra, Vertebrae
 
 #: From C1 to L6 and back.
 SHIFTS = range(-len(labels.ORDER), len(labels.ORDER) + 1)
@@ -35,7 +35,8 @@ def material(case: CaseView) -> dict[str, Any] | None:
 
 def _shifted(case: CaseView, there: Sequence[int], by: int) -> list[int] | None:
     """The labels after a shift, as versectl relabel has them; None where it leaves the spine."""
-    placed = {v.label: Vertebra(np.array(v.center_mm), float("nan")) for v in case.report.vertebrae}
+    found = case.report.vertebrae
+    placed = Vertebrae({v.label: Vertebra(np.array(v.center_mm)) for v in found})
     try:
         change = relabelling.shifted(placed, there, by)
     except BadInputError:

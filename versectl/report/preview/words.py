@@ -54,7 +54,7 @@ class Shown:
     @property
     def centers_mm(self) -> dict[int, np.ndarray]:
         """Label -> centre in the world (3,)."""
-        return {label: found.center_mm for label, found in (self.vertebrae or {}).items()}
+        return (self.vertebrae or Vertebrae({})).centers_mm
 
 
 class Line(NamedTuple):
