@@ -4,9 +4,11 @@ Enhanced (multi-frame) CT counts as one image per frame, so that everything afte
 single images only.
 """
 
+import logging
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -175,6 +177,39 @@ def value_in(path: Path, element: str) -> Any:
             return None
 
 
+class _Silence:
+    """No log and no warning of the DICOM library while a block is open in any thread.
+
+    Logger and warnings are the whole process's. If each block restored what it had found, one that
+    began while another was open would leave them silent for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open_blocks = 0
+        self._before = ExitStack()
+
+    def begin(self, logger: logging.Logger) -> None:
+        """Open a block; the first one silences both."""
+        with self._lock:
+            if self._open_blocks == 0:
+                self._before.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                self._before.callback(setattr, logger, "disabled", logger.disabled)
+                logger.disabled = True
+            self._open_blocks += 1
+
+    def end(self) -> None:
+        """Close a block; the last one restores both."""
+        with self._lock:
+            self._open_blocks -= 1
+            if self._open_blocks == 0:
+                self._before.close()
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def quiet() -> Iterator[ModuleType]:
     """The DICOM library, kept from telling of odd values: they could be the patient's."""
@@ -184,10 +219,11 @@ def quiet() -> Iterator[ModuleType]:
         raise PackageError(
             "DICOM needs more packages; install them with: pip install 'versectl[dicom]'."
         ) from error
-    pydicom.config.logger.disabled = True
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    _silence.begin(pydicom.config.logger)
+    try:
         yield pydicom
+    finally:
+        _silence.end()
 
 
 def _images(file: Path, header: "Dataset") -> Iterator[Image]:

@@ -62,8 +62,9 @@ def kind_of(path: Path) -> str:
 
 def labels_in(path: Path) -> list[int]:
     """The labels that a DICOM SEG holds; its background is none. What is no DICOM SEG has none."""
-    segments = headers.value_in(path, "SegmentSequence") or ()
-    names = [str(segment.SegmentLabel) for segment in segments]
+    with headers.quiet():
+        segments = headers.value_in(path, "SegmentSequence") or ()
+        names = [str(segment.SegmentLabel) for segment in segments]
     return [labels.NUMBERS[name] for name in names if name in labels.NUMBERS]
 
 

@@ -41,9 +41,10 @@ def write(findings: Findings, path: Path) -> None:
 
 def refers_to(path: Path, seg: Path) -> bool:
     """Whether a DICOM SR is of this very DICOM SEG, which has not been replaced since."""
-    studies = headers.value_in(path, "CurrentRequestedProcedureEvidenceSequence") or ()
-    series = [one for study in studies for one in study.ReferencedSeriesSequence]
-    uids = {obj.ReferencedSOPInstanceUID for one in series for obj in one.ReferencedSOPSequence}
+    with headers.quiet():
+        studies = headers.value_in(path, "CurrentRequestedProcedureEvidenceSequence") or ()
+        series = [one for study in studies for one in study.ReferencedSeriesSequence]
+        uids = {obj.ReferencedSOPInstanceUID for one in series for obj in one.ReferencedSOPSequence}
     return headers.value_in(seg, "SOPInstanceUID") in uids
 
 
