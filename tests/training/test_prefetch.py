@@ -21,6 +21,11 @@ def numbers():
     return lambda number: (time.sleep(0.02 / (1 + number)), (number, process))[1]
 
 
+def variables():
+    """What a worker finds in its environment."""
+    return lambda number: [os.environ.get(name) for name in prefetch.THREADS]
+
+
 def failing():
     return [0, 1, 2].__getitem__
 
@@ -50,6 +55,15 @@ def wait_for_end_of(processes, seconds=10):
     while time.monotonic() < until and any(map(is_alive, processes)):
         time.sleep(0.05)
     return [process for process in processes if is_alive(process)]
+
+
+def test_workers_compute_in_one_thread_and_the_environment_stays_as_it_is(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    before = dict(os.environ)
+    with contextlib.closing(prefetch.ahead(variables, 0, 2)) as made:
+        assert list(itertools.islice(made, 12)) == [["1", "3"]] * 12
+        assert dict(os.environ) == before
 
 
 def test_items_come_in_order_and_their_makers_end_with_the_last():

@@ -7,10 +7,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TypeVar, cast
 
 import SimpleITK as sitk
@@ -19,6 +19,9 @@ from versectl.errors import OutOfMemoryError
 
 #: chosen: items waiting per worker; enough to bridge a slow one.
 AHEAD = 4
+
+#: Variables that say how many threads the libraries of a worker compute in.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 Item = TypeVar("Item")
 
@@ -31,15 +34,14 @@ def ahead(prepare: Prepare[Item], first: int, workers: int) -> Generator[Item, N
 
     Raises what preparing or making an item raises; OutOfMemoryError when the system kills a worker.
     """
-    for library in ("OMP", "OPENBLAS"):  # one thread a worker: the cores are the network's
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     waiting: deque[Future[Item]] = deque()
     make = cast(Callable[[int], Item], _make)  # what `prepare` gave in the worker
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _begin, (prepare,)) as pool:
         try:
             for number in itertools.count(first):
-                waiting.append(pool.submit(make, number))
+                with _single_threaded():  # whoever submits starts the workers
+                    waiting.append(pool.submit(make, number))
                 if len(waiting) > AHEAD * workers:
                     yield waiting.popleft().result()
         except BrokenProcessPool as error:
@@ -59,6 +61,21 @@ def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]
             item = coming.result()
             coming = thread.submit(next, items)
             yield item
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Processes started within the block compute in one thread: the cores are the network's.
+
+    Libraries read these variables as they load, so a process has to find them set.
+    """
+    unset = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))
+    try:
+        yield
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
 
 
 #: Of a worker process: what gives its function number -> item.
