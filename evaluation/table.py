@@ -1,6 +1,5 @@
 """A report as text in the form of the paper's tables, and as CSV."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -118,12 +117,9 @@ def every_remark(shown: Report) -> list[str]:
 
 def write_csv(shown: Report, path: Path) -> None:
     """One line per case and vertebra; undefined figures are empty."""
-    with atomic.replacing(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for record in shown.records:
-            named = {**vars(record), "name": labels.NAMES[record.label]}
-            writer.writerow([_cell(named[column]) for column in COLUMNS])
+    named = ({**vars(record), "name": labels.NAMES[record.label]} for record in shown.records)
+    rows = ([_cell(record[column]) for column in COLUMNS] for record in named)
+    atomic.write_csv(COLUMNS, rows, path)
 
 
 def grid(rows: Iterable[Sequence[str]]) -> str:
@@ -379,6 +375,4 @@ def _fixed(value: float | None, decimals: int) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else value
+    return str(value).lower() if isinstance(value, bool) else value

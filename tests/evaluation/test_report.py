@@ -184,6 +184,14 @@ def test_csv_has_a_line_per_case_and_vertebra(folders, tmp_path):
     }  # fmt: skip
 
 
+def test_a_case_whose_name_begins_a_formula_is_text_in_a_spreadsheet(tmp_path):
+    for side in ("pred", "gt"):
+        write_scan(tmp_path / side, "=1+1")
+    table.write_csv(evaluate(tmp_path / "pred", tmp_path / "gt"), tmp_path / "records.csv")
+    _, line, *_ = (tmp_path / "records.csv").read_text().splitlines()
+    assert line.startswith("'=1+1,19,T12,1.0,")
+
+
 def test_text_is_one_screen_that_names_figures_rules_and_what_was_left_out(folders):
     shown = table.text(evaluate(*folders))
     assert shown.count("\n") <= 24
