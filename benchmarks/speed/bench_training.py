@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks import markdown
 from benchmarks.clock import memory_kb
-from versectl.config import PRESETS, STAGES, StageConfig, TrainingOptions
+from versectl.config import PRESETS, STAGES, StageConfig, TrainingOptions, configured
 
 #: Steps that are not counted: TensorFlow traces the first, and takes memory in the second.
 BEFORE = 2
@@ -88,7 +88,7 @@ def measured(stage: str, options: TrainingOptions, precision: str, steps: int) -
     engine = choice.prepare(choice.for_training(), "cpu", precision).engine
     from versectl.training import run
 
-    config = run.configured(stage, options)
+    config = configured(options.preset, stage, options.steps, options.batch, options.rate)
     source = run.source(config, options)
     sample_s = cpu_s_of_a_sample(config, source)
     paces = pace(config, source, options, engine.precision, steps)

@@ -59,7 +59,7 @@ def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: o
     """Train, and print what was done."""
     end = time.monotonic() + 60 * minutes
     os.environ.setdefault("KERAS_BACKEND", backend_with_gpu())
-    from versectl.config import TrainingOptions
+    from versectl.config import TrainingOptions, configured
     from versectl.networks.engines import choice
     from versectl.training import loop, run
 
@@ -68,7 +68,7 @@ def main(out: Path, stage: str, minutes: float, workers: int | None, **chosen: o
     options = TrainingOptions(
         out=out, data=None, preset="default", steps=None, workers=cores, **chosen
     )
-    config = run.configured(stage, options)
+    config = configured(options.preset, stage, options.steps, options.batch, options.rate)
     source = run.source(config, options)
     paces = (step_s(config, precision), sample_s(config, source))
     if options.resume:

@@ -72,6 +72,15 @@ def test_words_are_checked_in_all_parts_of_a_configuration():
         config.from_json(stored)
 
 
+def test_a_preset_is_changed_in_what_is_given_alone():
+    preset = config.PAPER["vertebrae"]
+    assert config.configured("paper", "vertebrae") == preset
+    changed = config.configured("paper", "vertebrae", steps=7, rate=0.5)
+    expected = replace(preset.training, steps=7, learning_rate=0.5)
+    assert changed == replace(preset, training=expected)
+    assert config.configured("paper", "vertebrae", batch=3).training.batch == 3
+
+
 @pytest.mark.parametrize("stage", config.STAGES)
 def test_boxes_can_be_halved_as_often_as_the_network_does(stage):
     chosen = config.DEFAULT[stage]

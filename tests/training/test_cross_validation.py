@@ -229,7 +229,8 @@ def times(out):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not a list of folds"),
+        ("{", "is not valid JSON"),
+        ('{"a": 1}', "is not a list of folds"),
         ("[1, 2]", "is not a list of folds"),
         ('[["a"], ["c"]]', "names c, which has no CT"),
         ('[["a"], ["b", "a"]]', "names a twice"),

@@ -1,7 +1,16 @@
 """Every number of the three stages once, with its source: what can be set, and the presets."""
 
 from versectl.config.options import CrossValidationOptions, TrainingOptions
-from versectl.config.presets import DEFAULT, PAPER, PRESETS, RELEASED, RELEASED2020, TINY, fast
+from versectl.config.presets import (
+    DEFAULT,
+    PAPER,
+    PRESETS,
+    RELEASED,
+    RELEASED2020,
+    TINY,
+    configured,
+    fast,
+)
 from versectl.config.schema import (
     FORMER_NAMES,
     SPATIAL_FACTOR,
@@ -41,6 +50,7 @@ __all__ = [
     "StageConfigs",
     "TrainingConfig",
     "TrainingOptions",
+    "configured",
     "fast",
     "fingerprint",
     "from_json",

@@ -293,3 +293,21 @@ def fast(config: StageConfig) -> StageConfig:
 
 
 PRESETS = {"default": DEFAULT, "paper": PAPER, "released": RELEASED, "tiny": TINY}
+
+
+def configured(
+    preset: str,
+    stage: Stage,
+    steps: int | None = None,
+    batch: int | None = None,
+    rate: float | None = None,
+) -> StageConfig:
+    """A preset's configuration of a stage; where given, with other steps, batch, learning rate."""
+    config = PRESETS[preset][stage]
+    training = replace(
+        config.training,
+        steps=steps or config.training.steps,
+        batch=batch or config.training.batch,
+        learning_rate=rate or config.training.learning_rate,
+    )
+    return replace(config, training=training)

@@ -107,6 +107,19 @@ def read_points(own: Frame, path: Path) -> dict[int, NDArray[np.float64]]:
     return {label: read_mm[label] for label in labels.ORDER if label in read_mm}
 
 
+def read_center(path: Path) -> tuple[NDArray[np.float64] | None, float]:
+    """A spine file's centre in the world, None where none is in view, and peak.
+
+    center_mm counts, center_vox is only for the reader. Raises BadInputError when it is none.
+    """
+    try:
+        return _center(atomic.read_json(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f'{path} is not a spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
+        ) from error
+
+
 def _write_spine(found: Spine, ct: CT, path: Path) -> None:
     center_vox = geometry.to_vox(ct.placement.own, found.center_mm)
     content = {
@@ -120,14 +133,8 @@ def _write_spine(found: Spine, ct: CT, path: Path) -> None:
 
 
 def _read_spine(ct: CT, path: Path) -> Spine:
-    """The spine; center_mm counts, center_vox is only for the reader. null : none is in view."""
-    try:
-        content = atomic.read_json(path)
-        center_mm, peak = _center(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(
-            f'{path} is not a spine file; it needs {{"center_mm": [x, y, z]}} in world millimetres.'
-        ) from error
+    """The spine; BadInputError where its centre lies outside the scan."""
+    center_mm, peak = read_center(path)
     if center_mm is None:
         return Spine(np.full(3, np.nan), peak)
     if center_mm.shape != (3,) or not np.isfinite(center_mm).all():

@@ -6,10 +6,9 @@ and what a case was tested with is kept by its SHA-256: where a file was correct
 again.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from versectl import config, labels
 from versectl.batch import case_run
 from versectl.batch import run as batch_run
 from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, SEGMENT, Job
-from versectl.config import CrossValidationOptions, Stage, StageConfig
+from versectl.config import CrossValidationOptions, Stage
 from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.layout import Case
@@ -46,22 +45,15 @@ def run(options: CrossValidationOptions, precision: str, report: Callable[[str],
             test(case, options, models, f"fold {number}, ")
 
 
-def configured(options: CrossValidationOptions, stage: Stage) -> StageConfig:
-    """The preset's configuration with the number of steps asked for."""
-    chosen = config.PRESETS[options.preset][stage]
-    steps = options.steps or chosen.training.steps
-    return replace(chosen, training=replace(chosen.training, steps=steps))
-
-
 def read_folds(path: Path, found: Sequence[Case]) -> list[list[Case]]:
     """The cases of each fold; a name may lack what VerSe's releases put before and behind it."""
     by_key = {layout.key(case.name): case for case in found}
-    try:
-        names = [[str(name) for name in fold] for fold in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError) as error:
+    content = atomic.read_given_json(path)
+    if not isinstance(content, list) or not all(isinstance(fold, list) for fold in content):
         raise BadInputError(
             f'{path} is not a list of folds, each a list of case names: [["a", "b"], ["c"]].'
-        ) from error
+        )
+    names = [[str(name) for name in fold] for fold in content]
     every = [layout.key(name) for fold in names for name in fold]
     missing = [key for key in every if key not in by_key]
     if missing:
@@ -92,7 +84,7 @@ class Fold:
 
     def train(self, stage: Stage, cases: Sequence[Case], report: Callable[[str], None]) -> None:
         """Train a stage, or continue from its checkpoint if that was trained on the same files."""
-        chosen = configured(self.options, stage)
+        chosen = config.configured(self.options.preset, stage, self.options.steps)
         checkpoint = loop.checkpoint_of(self.out, stage)
         trained_on = {
             "preset": self.options.preset,
@@ -168,8 +160,8 @@ def spine_errors_mm(options: CrossValidationOptions) -> dict[str, float]:
     for name, case in layout.find(options.truth, ("spine",)).items():
         found = case_files.Paths(options.end_to_end, name).of("spine")
         if case.spine is not None and found.is_file():
-            a, b = (json.loads(path.read_text())["center_mm"] for path in (case.spine, found))
-            if b is not None:  # a spine is in view
+            a, b = (case_files.read_center(path)[0] for path in (case.spine, found))
+            if a is not None and b is not None:  # a spine is in view
                 errors[name] = float(np.hypot(a[0] - b[0], a[1] - b[1]))
     return errors
 

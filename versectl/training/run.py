@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 
-from versectl.config import PRESETS, Stage, StageConfig, TrainingOptions
+from versectl.config import Stage, StageConfig, TrainingOptions, configured
 from versectl.networks import training_memory
 from versectl.training import loop
 from versectl.training.batches import Source
@@ -24,7 +23,7 @@ def run(
     Raises OutOfMemoryError before it begins when the training would not fit into memory, and
     BadInputError where it would overwrite another.
     """
-    config = configured(stage, options)
+    config = configured(options.preset, stage, options.steps, options.batch, options.rate)
     steps = config.training.steps
     here = loop.Run(
         options.out,
@@ -37,18 +36,6 @@ def run(
     loop.check(stage, here)
     training_memory.require(config, engine)
     loop.train(config, source(config, options), here, lambda done: report(done.line(steps)))
-
-
-def configured(stage: Stage, options: TrainingOptions) -> StageConfig:
-    """The preset's configuration with the steps, samples per step and learning rate asked for."""
-    config = PRESETS[options.preset][stage]
-    training = replace(
-        config.training,
-        steps=options.steps or config.training.steps,
-        batch=options.batch or config.training.batch,
-        learning_rate=options.rate or config.training.learning_rate,
-    )
-    return replace(config, training=training)
 
 
 def source(config: StageConfig, options: TrainingOptions) -> Source:
