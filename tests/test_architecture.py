@@ -35,9 +35,8 @@ LIGHT = {
     "versectl",
 }
 
-#: Lines of a file at most; which files still have more.
+#: Lines of a file at most.
 LONGEST = 400
-TOO_LONG = {"geometry"}
 
 
 def name_of(path: Path) -> str:
@@ -98,7 +97,7 @@ def test_no_room_is_crowded():
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_file_is_longer_than_a_reader_wants_to_know_at_once(path):
     lines = len(path.read_text().splitlines())
-    assert lines <= LONGEST or name_of(path) in TOO_LONG, lines
+    assert lines <= LONGEST, lines
 
 
 def test_every_package_is_in_the_wheel():

@@ -13,7 +13,7 @@ from versectl.geometry.frame import Frame, axes_along_world
 from versectl.geometry.grid import Grid
 from versectl.geometry.resampling import AIR_HU, crop, resample, smooth
 
-#: Hounsfield units that are 1 in a network input (section 3.1).
+#: Hounsfield units that are 1 in a network input (released).
 UNIT_HU = 2048.0
 
 #: chosen: a Gaussian counts as far as so many of its widths; 0.006 % of it lies beyond.
