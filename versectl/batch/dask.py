@@ -11,6 +11,7 @@ import logging
 import os
 import uuid
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from versectl.batch import case_run
 from versectl.batch.job import Job
@@ -68,16 +69,22 @@ def outcomes(
     Raises ClusterError when no scheduler answers, and what stops every case.
     """
     gpus = device.visible_gpus() if isinstance(where, int) else ()
+    job = job.absolute()  # workers are started in folders of their own
     plugin = JobPlugin(job, timeout_s, gpus)
     with _cluster(where, slots(job)) as address, _client(address) as client:
         client.register_plugin(plugin)
         try:
-            ours = {client.submit(_do, case, plugin.name, pure=False): case for case in todo}
+            cases = map(_absolute, todo)
+            ours = {client.submit(_do, case, plugin.name, pure=False): case for case in cases}
             for future in distributed.as_completed(ours):
                 yield _outcome(future, ours[future], job)
                 del ours[future]
         finally:
             client.unregister_worker_plugin(plugin.name)
+
+
+def _absolute(case: Case) -> Case:
+    return replace(case, ct=None if case.ct is None else case.ct.absolute())
 
 
 def _do(case: Case, plugin: str) -> Outcome:
