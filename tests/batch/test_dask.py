@@ -90,6 +90,24 @@ def test_relative_paths_count_from_where_the_command_was_given(site, ct_file, tm
     assert (tmp_path / "out" / "lumbar_ctd.json").exists()
 
 
+def test_a_cluster_without_workers_is_told_once_and_waited_for(ct_file, out, monkeypatch):
+    monkeypatch.setattr(cluster, "NO_WORKER_S", 0.2)
+    monkeypatch.setitem(dask.config.config["distributed"]["worker"], "daemon", False)
+    told = []
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, **QUIET) as site:
+
+        def warn(text, *names):
+            told.append(text % names)
+            site.scale(1)
+
+        monkeypatch.setattr(cluster.log, "warning", warn)
+        todo, where = [Case("lumbar", ct_file)], Selection(scheduler=site.scheduler_address)
+        done = list(batch_run.outcomes(todo, Job(out, RUN_ALL, Phantoms()), where, ignore))
+    assert [one.status for one in done] == ["done"]
+    address = site.scheduler_address
+    assert told == [f"waiting for workers at {address}; start one with: dask worker {address}"]
+
+
 def test_a_scheduler_that_does_not_answer_is_one_clear_line(run, scans, out, monkeypatch):
     monkeypatch.setattr("versectl.batch.dask.CONNECT_S", 1)
     done = run("run-all", scans, out, "--scheduler", "tcp://127.0.0.1:9")
