@@ -1,7 +1,7 @@
 """Vertebrae: their VerSe numbers, names, regions, order, colours and codes of terminologies.
 
 Numbers as in the VerSe data sets: C1..C7 = 1..7, T1..T12 = 8..19, L1..L6 = 20..25 and
-T13 = 28 (Sekuboyina et al. 2021). 26 (sacrum) and 27 (coccyx) are no vertebrae here.
+T13 = 28 (Sekuboyina et al. 2021). Sacrum and coccyx have numbers, and are no vertebrae here.
 """
 
 import colorsys
@@ -22,6 +22,9 @@ REGIONS = {
 }
 
 T11, T12, L1, L5, L6, T13 = 18, 19, 20, 24, 25, 28
+
+#: Sacrum and coccyx, which other tools list, too; nothing here finds or scores them.
+NO_VERTEBRAE = (26, 27)
 
 #: All vertebrae from head to foot.
 ORDER = (*range(1, 20), T13, *range(20, 26))

@@ -15,7 +15,7 @@ from versectl.batch.selection import Selection
 from versectl.io import volume
 from versectl.io.layout import Case
 
-distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'versectl[cluster]'")
+distributed = pytest.importorskip("distributed", reason="needs versectl[cluster]")
 dask = pytest.importorskip("dask")
 psutil = pytest.importorskip("psutil")
 cluster = pytest.importorskip("versectl.batch.dask")
