@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from phantoms import draw
 
-from versectl.batch import case_run, outcome
+from versectl.batch import case_run, outcome, transaction
 from versectl.batch import run as batch_run
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import Selection
@@ -291,15 +291,23 @@ def test_status_of_nothing_is_bad_input(run, out):
     assert run("status", out).exit_code == 3
 
 
-def test_a_busy_case_is_left_to_the_run_that_has_it(run, ct_file, out):
-    from versectl.batch import transaction
-
+def test_a_single_case_that_another_run_has_is_an_error_with_a_code_of_its_own(run, ct_file, out):
     with transaction.begin(out, "lumbar"):
         done = run("run-all", ct_file, out)
-        assert done.exit_code == 0
-        assert "lumbar: skipped, another run" in done.stdout
+        assert done.exit_code == 7
+        assert done.stdout == ""
+        assert "lumbar is being processed by another run; try again" in done.stderr
         assert run("status", out).stdout == "done 0, failed 0, working 1\n"
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+
+
+def test_a_case_of_a_batch_that_another_run_has_is_left_to_it_and_counted(run, scans, out):
+    with transaction.begin(out, "c"):
+        done = run("run-all", scans / "a_ct.nii.gz", scans / "c_ct.nii.gz", out)
+    assert done.exit_code == 0
+    assert "c: skipped, another run is processing it" in done.stdout
+    assert "1 of 2 cases left to other runs, which are processing them: c" in done.stdout
+    assert [row["status"] for row in lines(out / "batch.csv")] == ["done", "busy"]
 
 
 def test_status_tells_a_dead_run_from_one_at_work(run, ct_file, out):

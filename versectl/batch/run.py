@@ -119,10 +119,10 @@ def in_a_worker(
 
 def report(one: Outcome, prefix: str) -> None:
     """Log a case in one line, and what deserves a look; a single failure is shown at the end."""
-    if one.status != outcome.FAILED:
-        log.info("%s%s: %s", prefix, one.name, one.line)
-    elif prefix:
+    if prefix and one.status == outcome.FAILED:
         log.error("%s%s failed: %s", prefix, one.name, one.line)
+    elif prefix or one.status not in (outcome.FAILED, outcome.BUSY):
+        log.info("%s%s: %s", prefix, one.name, one.line)
     if one.details:
         log.debug("%s", one.details)
     for remark in one.remarks:
@@ -134,8 +134,15 @@ def report(one: Outcome, prefix: str) -> None:
 def conclude(done: Sequence[Outcome]) -> None:
     """End as the outcomes ask: quietly, with a single case's error, or with those of a batch.
 
-    Failures come before results that --strict finds likely wrong.
+    Failures come before results that --strict finds likely wrong. A case of a batch that another
+    run is processing is no failure; a single one is, for whoever asked for it has no result.
     """
+    busy = [one for one in done if one.status == outcome.BUSY]
+    if busy and len(done) == 1:
+        raise transaction.refusal(busy[0].name)
+    if busy:
+        some = f"{len(busy)} of {len(done)} cases"
+        log.info("%s left to other runs, which are processing them: %s", some, _named(busy))
     failed = [one for one in done if one.status == outcome.FAILED]
     if failed and len(done) == 1:
         raise failed[0].error or VersectlError(failed[0].line)
