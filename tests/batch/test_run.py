@@ -14,6 +14,7 @@ from versectl.batch.selection import Selection
 from versectl.errors import BadInputError, PartialFailureError, VersectlError, WeightsError
 from versectl.io import atomic, volume
 from versectl.io.layout import Case
+from versectl.types import Flag
 
 CASES = [Case(name, ct=atomic.Path(f"{name}_ct.nii.gz")) for name in ("a", "b", "c")]
 
@@ -329,6 +330,22 @@ def test_outcomes_are_plain_enough_to_travel():
     found = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
     back = pickle.loads(pickle.dumps(found))
     assert type(back.error) is BadInputError
+
+
+def test_flags_are_told_by_their_severity_the_most_severe_first(caplog):
+    flags = [
+        Flag(code, severity, None, f"This is {code}.", "")
+        for code, severity in (("a", "note"), ("b", "warning"), ("c", "error"), ("d", "note"))
+    ]
+    with caplog.at_level("INFO", "versectl"):
+        batch_run.report(Outcome("x", outcome.DONE, "done", tuple(flags)), "")
+    assert [record.getMessage().strip() for record in caplog.records] == [
+        "x: done",
+        "likely wrong: This is c.",
+        "please check: This is b.",
+        "note: This is a.",
+        "note: This is d.",
+    ]
 
 
 def test_several_inputs_are_one_batch(run, scans, out):

@@ -17,6 +17,7 @@ from versectl.errors import BadInputError, FlaggedError, PartialFailureError, Ve
 from versectl.io import stderr
 from versectl.io.layout import Case
 from versectl.text import count, first_few
+from versectl.types import Severity
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 #: chosen: how far a case is when a stage begins, of all its time; for the bar only.
 BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "write": 0.9}
 
+#: What the line of a flag begins with, the most severe first; docs/quality.md.
+SAID: dict[Severity, str] = {"error": "likely wrong", "warning": "please check", "note": "note"}
 
 #: What becomes of each case, one after the other.
 Outcomes = Generator[Outcome, None, None]
@@ -127,8 +130,10 @@ def report(one: Outcome, prefix: str) -> None:
         log.debug("%s", one.details)
     for remark in one.remarks:
         log.info("  %s", remark)
-    for note in one.notes:
-        log.info("  check: %s", note)
+    for severity, words in SAID.items():
+        for flag in one.flags:
+            if flag.severity == severity:
+                log.info("  %s: %s", words, flag.message)
 
 
 def conclude(done: Sequence[Outcome]) -> None:
