@@ -117,12 +117,37 @@ def test_of_other_paths_nothing_is_left_out(ct, text, shown):
         (Selection(shard=(1, 2)), "ac"),
         (Selection(shard=(2, 2)), "b"),
         (Selection(shard=(4, 4)), ""),
-        (Selection(limit=2), "ab"),
-        (Selection(shard=(1, 2), limit=1), "a"),
     ],
 )
-def test_shards_share_the_cases_and_a_limit_cuts_them(plan, names, scans, out):
+def test_shards_share_the_cases(plan, names, scans, out):
     assert "".join(case.name for case in batch_run.chosen([scans], out, plan)) == names
+
+
+def test_a_limit_counts_unfinished_cases_so_that_the_same_command_goes_on(run, ct, tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in "abc":
+        volume.write(ct, source / f"{name}_ct.nii.gz")
+    told = []
+    for _ in range(3):
+        assert run("run-all", source, out, "--limit", "2", "--dry-run").exit_code == 0
+        done = run("run-all", source, out, "--limit", "2")
+        assert done.exit_code == 0
+        told.append((done.stdout.splitlines()[0], sorted(p.name[0] for p in out.glob("*_seg*"))))
+    assert told[0][0].startswith("[1/2] a: T12 to L2")
+    assert told[1:] == [
+        ("2 finished cases passed over", ["a", "b", "c"]),
+        ("3 finished cases passed over", ["a", "b", "c"]),
+    ]
+    again = run("run-all", source, out, "--limit", "1", "--overwrite").stdout
+    assert again.startswith("a: T12 to L2")
+
+
+def test_a_limit_counts_failed_cases_and_leaves_the_rest_for_later(run, scans, out):
+    done = run("run-all", scans, out, "--limit", "2")
+    assert done.exit_code == 4
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["a", "b"]
+    assert "1 finished case passed over" in run("run-all", scans, out, "--limit", "2").stdout
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["b", "c"]
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])

@@ -5,10 +5,12 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from versectl.batch import case_run, outcome, selection, transaction
+from versectl.batch.case_run import reuse
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
@@ -40,7 +42,7 @@ def run(sources: Sequence[Path], job: Job, wanted: Selection = EVERYTHING) -> No
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
     What stops every case, missing weights say, ends the batch at once.
     """
-    todo = chosen(sources, job.out, wanted)
+    todo = limited(chosen(sources, job.out, wanted), job, wanted.limit)
     if wanted.dry_run:
         return list_cases(todo, job)
     alone = len(sources) == 1 and sources[0].is_file() and wanted.manifest is None
@@ -78,7 +80,7 @@ def run_cases(
 
 
 def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
-    """The selected cases, in order of name, or of the manifest."""
+    """The selected cases, in order of name, or of the manifest; the limit comes later."""
     if wanted.manifest is None:
         todo = selection.find_cases(sources, out, wanted.series)
     elif len(sources) == 1:
@@ -88,7 +90,26 @@ def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
     if wanted.shard is not None:
         number, of = wanted.shard
         todo = todo[number - 1 :: of]
-    return todo[: wanted.limit]
+    return todo
+
+
+def limited(todo: Sequence[Case], job: Job, limit: int | None) -> Sequence[Case]:
+    """At most so many cases, the first that are not finished, so that the next run goes on."""
+    if limit is None:
+        return todo
+    found = list(islice((case for case in todo if not is_finished(case, job)), limit))
+    passed = (todo.index(found[-1]) + 1 if found else len(todo)) - len(found)
+    if passed:
+        log.info("%s passed over", count(passed, "finished case"))
+    return found
+
+
+def is_finished(case: Case, job: Job) -> bool:
+    """Whether nothing would be done with a case."""
+    try:
+        return case_run.forecast(case, job) == reuse.KEPT
+    except OSError:  # its own outcome tells
+        return False
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:
