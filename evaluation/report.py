@@ -17,7 +17,7 @@ from versectl.io.layout import Case
 from . import matching, protocol, reading
 from .numbering import Note
 from .protocol import Figure, Figures, Record, Result, Rules
-from .reading import Files, Findings
+from .reading import Files, Findings, Folder
 
 #: Version of the JSON's form.
 SCHEMA_VERSION = 1
@@ -99,7 +99,12 @@ def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = No
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
-    options = replace(options, points=_points(options.points, matched.truth))
+    options = replace(
+        options,
+        points=_points(options.points, matched.truth),
+        predicted=_beside(options.predicted, matched.predictions),
+        gt=_beside(options.gt, matched.truth),
+    )
     # Threads suffice: reading and inflating, most of the time, happen outside Python's lock. Few
     # by default, as each holds a case's two volumes in memory.
     with ThreadPoolExecutor(options.jobs or min(4, os.cpu_count() or 1)) as pool:
@@ -125,8 +130,8 @@ def compare(
     if options.points == "auto":
         options = replace(options, points="masks" if gt.centroids_mm is None else "files")
     sides = (
-        reading.in_verse_numbers(predicted, options.predicted.label_numbers, "the prediction"),
-        reading.in_verse_numbers(gt, options.gt.label_numbers, "the ground truth"),
+        reading.in_verse_numbers(predicted, options.predicted, "the prediction"),
+        reading.in_verse_numbers(gt, options.gt, "the ground truth"),
     )
     result = protocol.score(reading.pair(name, *sides, options.points), options.rules)
     return Report(options, (result,), ())
@@ -261,6 +266,11 @@ def check(report: Report, thresholds: Mapping[str, float]) -> None:
         faults.append(f"cases without a prediction: {len(report.left_out)}")
     if faults:
         raise PartialFailureError("; ".join(fault.rstrip(".") for fault in faults) + ".")
+
+
+def _beside(files: Files, cases: Sequence[Case]) -> Files:
+    """The same, with the label maps of all cases of that side."""
+    return replace(files, beside=Folder([case.labels for case in cases if case.labels]))
 
 
 def _points(asked: str, truth: Sequence[Case]) -> str:
