@@ -306,7 +306,7 @@ def test_a_foreign_or_damaged_report_costs_that_case_only(run, scans, out):
     assert status.startswith("done 1, failed 1, working 0")
     assert "a_report.json cannot be read; run the case again" in status
     assert json.loads(run("status", out, "--json").stdout)["unreadable"] == ["a", "other"]
-    assert "2 cases" in run("collect", out).stdout
+    assert "4 cases" in run("collect", out).stdout
     again = run("run-all", scans, out)
     assert again.exit_code == 4
     assert "a: T12 to L2" in again.stdout

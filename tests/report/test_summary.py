@@ -115,3 +115,21 @@ def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
     assert "changed" not in run("status", out).output
     (row,) = table(run, out)
     assert row["changed"] == ""
+
+
+def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file, out):
+    run("run-all", ct_file, out)
+    (out / "a_report.json").write_text("{")
+    (out / "z_report.json").write_text("[]")
+    told = "a_report.json cannot be read; run the case again"
+    assert told in run("collect", out).output
+    rows = table(run, out)
+    assert [(row["case"], row["status"]) for row in rows] == [
+        ("a", "unreadable"),
+        ("lumbar", "done"),
+        ("z", "unreadable"),
+    ]
+    assert rows[0]["error"] == "its report cannot be read; run the case again"
+    assert not any(rows[0][column] for column in summary.CASES[4:])
+    assert told in run("collect", out, "--rows", "vertebrae").output
+    assert told in run("status", out).output
