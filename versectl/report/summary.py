@@ -60,6 +60,9 @@ VERTEBRAE = (
 
 ENDING = "_report.json"
 
+#: What a line of a table is -> the file's usual name.
+TABLES = {"cases": "collected.csv", "vertebrae": "collected-vertebrae.csv"}
+
 #: What tables say of a case whose report is damaged, or is none.
 UNREADABLE, CANNOT_BE_READ = "unreadable", "cannot be read; run the case again"
 
