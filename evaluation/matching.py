@@ -19,6 +19,11 @@ class Matched:
     without_truth: tuple[Case, ...]
 
     @property
+    def predictions(self) -> tuple[Case, ...]:
+        """Every case of the predictions."""
+        return (*(predicted for predicted, _ in self.pairs), *self.without_truth)
+
+    @property
     def truth(self) -> tuple[Case, ...]:
         """Every case of the ground truth."""
         return (*(gt for _, gt in self.pairs), *self.without_prediction)

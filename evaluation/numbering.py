@@ -5,7 +5,7 @@ What lies outside the field of view may hold NaN or one negative number, as resa
 stands is reported in a note.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -47,9 +47,14 @@ class Scheme:
     vertebrae: Mapping[int, int]
     others: frozenset[int]
 
+    @property
+    def known(self) -> set[int]:
+        """Every number that means something."""
+        return {*self.vertebrae, *self.others}
+
     def unknown(self, numbers: Iterable[int]) -> list[int]:
         """The numbers that mean nothing in this scheme, in ascending order."""
-        return sorted(set(numbers) - {0, *self.vertebrae, *self.others})
+        return sorted(set(numbers) - {0} - self.known)
 
 
 _VERSE = {label: label for label in labels.ORDER}
@@ -74,6 +79,11 @@ SCHEMES: Mapping[SchemeName, Scheme] = {
 #: What may stand beside TotalSegmentator's vertebrae in a file that is not its full output:
 #: sacrum and S1, the spinal cord, ribs and sternum.
 _BESIDE_VERTEBRAE = {25, 26, 79, *range(92, 118)}
+
+#: A vertebra in VerSe's numbers or in TotalSegmentator's, and something else in the other's: L6 and
+#: its sacrum, coccyx and its L5, T13 and its L4. Numbers of vertebrae that tell the two apart.
+_IN_BOTH = {25, 27, 28}
+_TELLING = {*range(1, 25), *range(29, 51)}
 
 
 @dataclass(frozen=True)
@@ -104,43 +114,83 @@ def recognise(numbers: Iterable[int]) -> tuple[SchemeName, ...]:
     """The names of the schemes these numbers may be from; VerSe when nothing speaks against it.
 
     TotalSegmentator: numbers of its vertebrae that VerSe does not have, beside nothing but bones.
-    Beside anything else, they may also be VerSe's with structures of somebody's own. SPINEPS:
-    numbers from 101 on, and none that it does not have.
+    Beside anything else, they may also be VerSe's with structures of somebody's own, and so may its
+    lowest vertebrae alone, or beside its organs. SPINEPS: numbers from 101 on, and none that it
+    does not have.
     """
     found = set(numbers) - {0}
     theirs = SCHEMES["totalsegmentator"].vertebrae.keys()
     if found & (theirs - _VERSE.keys() - _SACRUM_COCCYX):
         is_spine = found <= {*theirs, *_BESIDE_VERTEBRAE}
         return ("totalsegmentator",) if is_spine else ("verse", "totalsegmentator")
+    beside_organs = found & _IN_BOTH and found - SCHEMES["verse"].known
+    if is_unsure(found) or (beside_organs and not SCHEMES["totalsegmentator"].unknown(found)):
+        return ("verse", "totalsegmentator")
     has_discs = any(number > 100 for number in found)
     return ("spineps" if has_discs and not SCHEMES["spineps"].unknown(found) else "verse",)
 
 
+def is_unsure(numbers: Iterable[int]) -> bool:
+    """Whether the only vertebrae among the numbers are ones that mean others in another scheme."""
+    found = set(numbers) - {0}
+    return bool(found & _IN_BOTH) and found <= _IN_BOTH | _BESIDE_VERTEBRAE
+
+
+def told_by(image: sitk.Image, source: str) -> SchemeName | None:
+    """The scheme that a label map's own numbers tell; None where several or none may be meant.
+
+    Raises BadInputError as to_verse() does.
+    """
+    numbers = _survey(sitk.GetArrayViewFromImage(image), source).numbers
+    names = recognise(numbers)
+    is_told = len(names) == 1 and numbers & _TELLING and not SCHEMES[names[0]].unknown(numbers)
+    return names[0] if is_told else None
+
+
+def nobody_knows() -> None:
+    """No other label map tells the scheme."""
+
+
 def to_verse(
-    image: sitk.Image, scheme: Numbers = "auto", source: str = "the label map"
+    image: sitk.Image,
+    scheme: Numbers = "auto",
+    source: str = "the label map",
+    usual: Callable[[], SchemeName | None] = nobody_knows,
 ) -> tuple[sitk.Image, tuple[Note, ...]]:
     """The image as a uint8 label map in VerSe's numbers, and notes on what was not as it should be.
 
     scheme : "auto" recognises it: by the numbers, and if two schemes have them, the one that
-        gives more vertebrae in order from head to foot.
+        gives more neighbours in order from head to foot.
+    usual : the scheme of the label maps beside it, asked for where its own numbers leave it open.
     Raises BadInputError, naming `source`, when the values cannot be those of a label map.
     """
     survey = _survey(sitk.GetArrayViewFromImage(image), source)
-    names = recognise(survey.numbers) if scheme == "auto" else (scheme,)
+    names = _candidates(survey.numbers, usual) if scheme == "auto" else (scheme,)
     translated = {name: _translated(image, survey, SCHEMES[name]) for name in names}
     name = names[0]
     if len(names) > 1:
         name = max(names, key=lambda name: _in_order(translated[name]))
-    return translated[name], _notes(survey, name)
+    is_open = len(names) > 1 and is_unsure(survey.numbers)
+    told = [_open(survey.numbers, name)] if is_open else _numbers_told(survey.numbers, name)
+    return translated[name], (*_fills(survey), *told)
+
+
+def _candidates(
+    numbers: set[int], usual: Callable[[], SchemeName | None]
+) -> tuple[SchemeName, ...]:
+    """The schemes that may be meant, after a look at the label maps beside it if that is needed."""
+    known = usual() if is_unsure(numbers) else None
+    return recognise(numbers) if known is None else (known,)
 
 
 def _in_order(label_map: sitk.Image) -> int:
-    """How many vertebrae there are, if each lies above the next one; 0 if not, or for one alone."""
+    """How many vertebrae have the next one below them; 0 unless all are in order, head to foot."""
     found = geometry.label_centers_vox(sitk.GetArrayViewFromImage(label_map))
-    centers_mm = [geometry.to_mm(label_map, found[n]) for n in labels.ORDER if n in found]
-    heights_mm = [float(center_mm[2]) for center_mm in centers_mm]
-    is_ordered = len(heights_mm) > 1 and all(high > low for high, low in pairwise(heights_mm))
-    return len(heights_mm) if is_ordered else 0
+    there = [label for label in labels.ORDER if label in found]
+    heights_mm = [float(geometry.to_mm(label_map, found[label])[2]) for label in there]
+    if not all(high > low for high, low in pairwise(heights_mm)):
+        return 0
+    return sum(lower in labels.SUCCESSORS[upper] for upper, lower in pairwise(there))
 
 
 def _translated(image: sitk.Image, survey: _Survey, scheme: Scheme) -> sitk.Image:
@@ -211,14 +261,27 @@ def _whole(plane: NDArray[Any]) -> NDArray[np.integer]:
     return np.maximum(plane, 0)
 
 
-def _notes(survey: _Survey, name: SchemeName) -> tuple[Note, ...]:
-    unknown = SCHEMES[name].unknown(survey.numbers)
+def _fills(survey: _Survey) -> list[Note]:
+    """What was read as background."""
     notes = [Note(f"{fill} outside the field of view read as background") for fill in survey.fills]
-    if survey.has_nan:
-        notes.append(Note("NaN read as background"))
-    if name != "verse":
-        notes.append(Note(f"read in {SCHEMES[name].title}'s numbers"))
+    return [*notes, Note("NaN read as background")] if survey.has_nan else notes
+
+
+def _open(numbers: set[int], name: SchemeName) -> Note:
+    """That numbers of another scheme may be meant."""
+    title = SCHEMES[name].title
+    return Note(
+        f"VerSe's or TotalSegmentator's numbers, read as {title}'s (--pred-labels and --gt-labels "
+        "say whose they are)",
+        ", ".join(map(str, sorted(numbers & _IN_BOTH))),
+    )
+
+
+def _numbers_told(numbers: set[int], name: SchemeName) -> list[Note]:
+    """Whose numbers they are, if not VerSe's, and which of them mean nothing."""
+    title, unknown = SCHEMES[name].title, SCHEMES[name].unknown(numbers)
+    notes = [Note(f"read in {title}'s numbers")] if name != "verse" else []
     if unknown:
-        words = f"ignored, no label of {SCHEMES[name].title}'s numbering"
+        words = f"ignored, no label of {title}'s numbering"
         notes.append(Note(words, first_few([*map(str, unknown)], NAMED)))
-    return tuple(notes)
+    return notes

@@ -5,7 +5,10 @@ as errors; a shifted or turned prediction does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,7 +16,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import geometry, labels
-from versectl.errors import BadInputError, refuse_wrong_choice
+from versectl.errors import BadInputError, VersectlError, refuse_wrong_choice
 from versectl.geometry import Frame
 from versectl.io import atomic, challenge_centroids, volume
 from versectl.io.layout import Case
@@ -33,16 +36,35 @@ NO_TRUE_LABEL_MAP = Note("no true label map, Dice and HD not scored")
 NO_TRUE_CENTROIDS = Note("no true centroid file, identification not scored")
 
 
+class Folder:
+    """Label maps that lie together, and so are most likely in the same numbers."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+
+    @cached_property
+    def scheme(self) -> numbering.SchemeName | None:
+        """Of the first map whose own numbers tell it; None where none does."""
+        for path in self.paths:
+            with suppress(VersectlError, OSError):  # who compares it says what is wrong with it
+                scheme = numbering.told_by(volume.read_stored(path), str(path))
+                if scheme is not None:
+                    return scheme
+        return None
+
+
 @dataclass(frozen=True)
 class Files:
     """How the files of one side are meant.
 
     centroid_format : of centroid files that name no axes.
     label_numbers : numbering of label maps; "auto" recognises it.
+    beside : all label maps of the folder, which tell the numbering of one that leaves it open.
     """
 
     centroid_format: challenge_centroids.Meant = "subject"
     label_numbers: numbering.Numbers = "auto"
+    beside: Folder = field(default=Folder(()), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """BadInputError where a format or numbering is asked for that there is not."""
@@ -92,7 +114,7 @@ def read(case: Case, files: Files, other: Case | None = None) -> Findings:
     found = Findings()
     if case.labels:
         found = Findings(volume.read_stored(case.labels))
-        found = in_verse_numbers(found, files.label_numbers, str(case.labels))
+        found = in_verse_numbers(found, files, str(case.labels))
     if not case.centroids:
         return found
     frame = _frame(case, other)
@@ -111,11 +133,13 @@ def has_failed(case: Case) -> bool:
     return isinstance(content, dict) and content.get("status") == "failed"
 
 
-def in_verse_numbers(findings: Findings, scheme: numbering.Numbers, source: str) -> Findings:
+def in_verse_numbers(findings: Findings, files: Files, source: str) -> Findings:
     """The findings with their label map as uint8 in VerSe's numbers, and notes on what was not."""
     if findings.label_map is None:
         return findings
-    label_map, notes = numbering.to_verse(findings.label_map, scheme, source)
+    label_map, notes = numbering.to_verse(
+        findings.label_map, files.label_numbers, source, lambda: files.beside.scheme
+    )
     return replace(findings, label_map=label_map, notes=(*findings.notes, *notes))
 
 

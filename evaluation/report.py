@@ -17,7 +17,7 @@ from versectl.io.layout import Case
 from . import matching, protocol, reading
 from .numbering import Note
 from .protocol import Figure, Figures, Record, Result, Rules
-from .reading import Files, Findings, PointsFrom
+from .reading import Files, Findings, Folder, PointsFrom
 
 #: Version of the JSON's form.
 SCHEMA_VERSION = 1
@@ -103,10 +103,13 @@ def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = No
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
-    points = options.points
-    if points == "auto":  # one answer for the whole data set
-        points = "files" if any(case.centroids for case in matched.truth) else "masks"
-    options = replace(options, points=points)
+    points = _points(options.points, matched.truth)
+    options = replace(
+        options,
+        points=points,
+        predicted=_beside(options.predicted, matched.predictions),
+        gt=_beside(options.gt, matched.truth),
+    )
     # Threads suffice: reading and inflating, most of the time, happen outside Python's lock. Few
     # by default, as each holds a case's two volumes in memory.
     with ThreadPoolExecutor(options.jobs or min(4, os.cpu_count() or 1)) as pool:
@@ -133,8 +136,8 @@ def compare(
     if points == "auto":
         points = "masks" if gt.centroids_mm is None else "files"
     sides = (
-        reading.in_verse_numbers(predicted, options.predicted.label_numbers, "the prediction"),
-        reading.in_verse_numbers(gt, options.gt.label_numbers, "the ground truth"),
+        reading.in_verse_numbers(predicted, options.predicted, "the prediction"),
+        reading.in_verse_numbers(gt, options.gt, "the ground truth"),
     )
     result = protocol.score(reading.pair(name, *sides, points), options.rules)
     return Report(replace(options, points=points), (result,), ())
@@ -269,6 +272,18 @@ def check(report: Report, thresholds: Mapping[str, float]) -> None:
         faults.append(f"cases without a prediction: {len(report.left_out)}")
     if faults:
         raise PartialFailureError("; ".join(fault.rstrip(".") for fault in faults) + ".")
+
+
+def _beside(files: Files, cases: Sequence[Case]) -> Files:
+    """The same, with the label maps of all cases of that side."""
+    return replace(files, beside=Folder([case.labels for case in cases if case.labels]))
+
+
+def _points(asked: PointsFrom | Literal["auto"], truth: Sequence[Case]) -> PointsFrom:
+    """Where all cases' points are from: one answer for the whole data set."""
+    if asked != "auto":
+        return asked
+    return "files" if any(case.centroids for case in truth) else "masks"
 
 
 def _attempt(

@@ -172,7 +172,7 @@ def test_a_case_in_work_and_a_folder_that_is_a_file_are_refused(found, tmp_path,
     monkeypatch.setattr(transaction, "PATIENCE_S", 0.0)
     with (
         transaction.begin(tmp_path, "lumbar"),
-        pytest.raises(BadInputError, match="another run"),
+        pytest.raises(transaction.BusyError, match="another run"),
     ):
         versectl.save(found, tmp_path, "lumbar")
     (tmp_path / "taken").write_text("")

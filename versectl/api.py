@@ -186,8 +186,8 @@ def save(result: Result, folder: str | Path, name: str, overwrite: bool = False)
     you correct in these files it keeps.
 
     overwrite : replace files that were corrected, too.
-    Raises OutputError when the folder cannot be written, BadInputError when another run is
-    processing the case, or where a correction would be lost.
+    Raises OutputError when the folder cannot be written, BusyError when another run is processing
+    the case, BadInputError where a correction would be lost.
     """
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:

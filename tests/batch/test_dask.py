@@ -1,21 +1,27 @@
 """The same batch on Dask workers, one of which is killed, ends as in one process."""
 
+import json
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from phantoms import Phantoms, draw, ended, results
+from phantoms import MIDDLE_MM, Phantoms, draw, ended, results
 
 from versectl.batch import run as batch_run
-from versectl.batch.job import RUN_ALL, Job
+from versectl.batch.job import LOCALIZE_VERTEBRAE, RUN_ALL, Job
 from versectl.batch.selection import Selection
 from versectl.io import volume
 from versectl.io.layout import Case
 
-pytest.importorskip("distributed", reason="needs Dask: pip install 'versectl[cluster]'")
+distributed = pytest.importorskip("distributed", reason="needs versectl[cluster]")
+dask = pytest.importorskip("dask")
 psutil = pytest.importorskip("psutil")
 cluster = pytest.importorskip("versectl.batch.dask")
+
+#: Of a cluster that a test starts: no port, no messages, room for a child process.
+QUIET = {"dashboard_address": None, "silence_logs": 60, "memory_limit": 0}
 
 
 def ignore(_case, _step):
@@ -56,6 +62,50 @@ def test_two_workers_do_what_one_process_does_although_one_is_killed(scans, tmp_
     ]
     assert [one.status for one in expected].count("failed") == 1
     assert results(tmp_path / "two") == results(tmp_path / "one")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A cluster whose one worker was started in a folder of its own."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setitem(dask.config.config["distributed"]["worker"], "daemon", False)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **QUIET) as running:
+        monkeypatch.chdir(tmp_path)
+        yield running
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_relative_paths_count_from_where_the_command_was_given(site, ct_file, tmp_path):
+    (tmp_path / "points").mkdir()
+    given = {"lumbar": Path("points", "lumbar_spine.json")}
+    (tmp_path / given["lumbar"]).write_text(
+        json.dumps({"center_mm": list(MIDDLE_MM), "frame": "LPS", "peak": 0.9})
+    )
+    job = Job(Path("out"), LOCALIZE_VERTEBRAE, Phantoms(), given=given)
+    todo = [Case("lumbar", ct_file.relative_to(tmp_path))]
+    where = Selection(scheduler=site.scheduler_address)
+    assert [one.status for one in batch_run.outcomes(todo, job, where, ignore)] == ["done"]
+    assert (tmp_path / "out" / "lumbar_ctd.json").exists()
+
+
+def test_a_cluster_without_workers_is_told_once_and_waited_for(ct_file, out, monkeypatch):
+    monkeypatch.setattr(cluster, "NO_WORKER_S", 0.2)
+    monkeypatch.setitem(dask.config.config["distributed"]["worker"], "daemon", False)
+    told = []
+    with distributed.LocalCluster(n_workers=0, threads_per_worker=1, **QUIET) as site:
+
+        def warn(text, *names):
+            told.append(text % names)
+            site.scale(1)
+
+        monkeypatch.setattr(cluster.log, "warning", warn)
+        todo, where = [Case("lumbar", ct_file)], Selection(scheduler=site.scheduler_address)
+        done = list(batch_run.outcomes(todo, Job(out, RUN_ALL, Phantoms()), where, ignore))
+    assert [one.status for one in done] == ["done"]
+    address = site.scheduler_address
+    assert told == [f"waiting for workers at {address}; start one with: dask worker {address}"]
 
 
 def test_a_scheduler_that_does_not_answer_is_one_clear_line(run, scans, out, monkeypatch):

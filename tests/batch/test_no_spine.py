@@ -37,7 +37,7 @@ def test_every_file_is_there_and_says_that_there_is_nothing(run, foot, out, ct):
     done = run("run-all", foot, out)
     assert done.exit_code == 0, done.output
     assert "foot: no spine in view" in done.stdout
-    assert "check: No spine is in view" in done.stdout
+    assert "likely wrong: No spine is in view" in done.stdout
     assert read(out, "_ctd.json") == [{"direction": ["P", "I", "R"]}]
     spine = read(out, "_spine.json")
     assert (spine["center_mm"], spine["center_vox"]) == (None, None)

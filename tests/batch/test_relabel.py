@@ -221,7 +221,7 @@ def test_a_case_that_is_not_there_or_busy_is_told(run, done):
     assert "has no centroids of a case thoracic; there is lumbar." in result.stderr
     with transaction.begin(done, "lumbar"):
         busy = relabel(run, done, "--shift", "1")
-    assert busy.exit_code == 3
+    assert busy.exit_code == 7
     assert "lumbar is being processed by another run" in busy.stderr
 
 

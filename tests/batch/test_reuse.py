@@ -154,10 +154,13 @@ def uncertain(monkeypatch):
 def test_the_stages_one_by_one_know_as_much_as_run_all(run, ct_file, out, tmp_path, uncertain):
     run("localize-spine", ct_file, out)
     done = run("localize-vertebrae", ct_file, out)
-    assert "check: Labels may be shifted: the numbering has a probability of 0.61" in done.stdout
+    assert (
+        "likely wrong: Labels may be shifted: the numbering has a probability of 0.61"
+        in done.stdout
+    )
     run("segment", ct_file, out)
     done = run("run-all", ct_file, out)
-    assert "check: Labels may be shifted" in done.stdout
+    assert "likely wrong: Labels may be shifted" in done.stdout
     assert report(out)["kept"] == ["spine", "vertebrae", "segmentation"]
     assert [(row["peak"], row["confidence"]) for row in report(out)["vertebrae"]] == [
         (0.8, 0.61),
@@ -248,6 +251,18 @@ def test_pictures_of_replaced_results_go(run, ct_file, out, models, monkeypatch)
     run("run-all", ct_file, out)
     assert not (out / "lumbar_spine_heatmap.nii.gz").exists()
     assert not (out / "lumbar_preview.png").exists()
+
+
+def test_what_was_painted_into_the_masks_by_hand_is_kept_and_flagged(run, ct_file, out):
+    run("run-all", ct_file, out)
+    masks = volume.read_labels(out / FILES["masks"])
+    masks[0, 0, 0], masks[1, 0, 0] = 25, 60
+    volume.write(masks, out / FILES["masks"])
+    said = run("run-all", ct_file, out).stdout
+    assert "likely wrong: Masks have numbers that stand for no vertebra: 60." in said
+    assert "please check: L6 has a mask but no centroid" in said
+    assert {"mask_without_centre", "unknown_number"} <= {f["code"] for f in report(out)["flags"]}
+    assert volume.read_labels(out / FILES["masks"])[1, 0, 0] == 60
 
 
 def test_a_heatmap_of_a_corrected_spine_takes_overwrite(run, ct_file, out):

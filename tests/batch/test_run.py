@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from phantoms import draw
 
-from versectl.batch import case_run, outcome
+from versectl.batch import case_run, outcome, transaction
 from versectl.batch import run as batch_run
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import Selection
 from versectl.errors import BadInputError, PartialFailureError, VersectlError, WeightsError
 from versectl.io import atomic, volume
 from versectl.io.layout import Case
+from versectl.types import Flag
 
 CASES = [Case(name, ct=atomic.Path(f"{name}_ct.nii.gz")) for name in ("a", "b", "c")]
 
@@ -116,12 +117,37 @@ def test_of_other_paths_nothing_is_left_out(ct, text, shown):
         (Selection(shard=(1, 2)), "ac"),
         (Selection(shard=(2, 2)), "b"),
         (Selection(shard=(4, 4)), ""),
-        (Selection(limit=2), "ab"),
-        (Selection(shard=(1, 2), limit=1), "a"),
     ],
 )
-def test_shards_share_the_cases_and_a_limit_cuts_them(plan, names, scans, out):
+def test_shards_share_the_cases(plan, names, scans, out):
     assert "".join(case.name for case in batch_run.chosen([scans], out, plan)) == names
+
+
+def test_a_limit_counts_unfinished_cases_so_that_the_same_command_goes_on(run, ct, tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in "abc":
+        volume.write(ct, source / f"{name}_ct.nii.gz")
+    told = []
+    for _ in range(3):
+        assert run("run-all", source, out, "--limit", "2", "--dry-run").exit_code == 0
+        done = run("run-all", source, out, "--limit", "2")
+        assert done.exit_code == 0
+        told.append((done.stdout.splitlines()[0], sorted(p.name[0] for p in out.glob("*_seg*"))))
+    assert told[0][0].startswith("[1/2] a: T12 to L2")
+    assert told[1:] == [
+        ("2 finished cases passed over", ["a", "b", "c"]),
+        ("3 finished cases passed over", ["a", "b", "c"]),
+    ]
+    again = run("run-all", source, out, "--limit", "1", "--overwrite").stdout
+    assert again.startswith("a: T12 to L2")
+
+
+def test_a_limit_counts_failed_cases_and_leaves_the_rest_for_later(run, scans, out):
+    done = run("run-all", scans, out, "--limit", "2")
+    assert done.exit_code == 4
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["a", "b"]
+    assert "1 finished case passed over" in run("run-all", scans, out, "--limit", "2").stdout
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["b", "c"]
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
@@ -280,7 +306,7 @@ def test_a_foreign_or_damaged_report_costs_that_case_only(run, scans, out):
     assert status.startswith("done 1, failed 1, working 0")
     assert "a_report.json cannot be read; run the case again" in status
     assert json.loads(run("status", out, "--json").stdout)["unreadable"] == ["a", "other"]
-    assert "2 cases" in run("collect", out).stdout
+    assert "4 cases" in run("collect", out).stdout
     again = run("run-all", scans, out)
     assert again.exit_code == 4
     assert "a: T12 to L2" in again.stdout
@@ -291,15 +317,23 @@ def test_status_of_nothing_is_bad_input(run, out):
     assert run("status", out).exit_code == 3
 
 
-def test_a_busy_case_is_left_to_the_run_that_has_it(run, ct_file, out):
-    from versectl.batch import transaction
-
+def test_a_single_case_that_another_run_has_is_an_error_with_a_code_of_its_own(run, ct_file, out):
     with transaction.begin(out, "lumbar"):
         done = run("run-all", ct_file, out)
-        assert done.exit_code == 0
-        assert "lumbar: skipped, another run" in done.stdout
+        assert done.exit_code == 7
+        assert done.stdout == ""
+        assert "lumbar is being processed by another run; try again" in done.stderr
         assert run("status", out).stdout == "done 0, failed 0, working 1\n"
     assert "3 vertebrae" in run("run-all", ct_file, out).stdout
+
+
+def test_a_case_of_a_batch_that_another_run_has_is_left_to_it_and_counted(run, scans, out):
+    with transaction.begin(out, "c"):
+        done = run("run-all", scans / "a_ct.nii.gz", scans / "c_ct.nii.gz", out)
+    assert done.exit_code == 0
+    assert "c: skipped, another run is processing it" in done.stdout
+    assert "1 of 2 cases left to other runs, which are processing them: c" in done.stdout
+    assert [row["status"] for row in lines(out / "batch.csv")] == ["done", "busy"]
 
 
 def test_status_tells_a_dead_run_from_one_at_work(run, ct_file, out):
@@ -321,6 +355,22 @@ def test_outcomes_are_plain_enough_to_travel():
     found = Outcome(one.name, outcome.FAILED, "", (), BadInputError("is broken."))
     back = pickle.loads(pickle.dumps(found))
     assert type(back.error) is BadInputError
+
+
+def test_flags_are_told_by_their_severity_the_most_severe_first(caplog):
+    flags = [
+        Flag(code, severity, None, f"This is {code}.", "")
+        for code, severity in (("a", "note"), ("b", "warning"), ("c", "error"), ("d", "note"))
+    ]
+    with caplog.at_level("INFO", "versectl"):
+        batch_run.report(Outcome("x", outcome.DONE, "done", tuple(flags)), "")
+    assert [record.getMessage().strip() for record in caplog.records] == [
+        "x: done",
+        "likely wrong: This is c.",
+        "please check: This is b.",
+        "note: This is a.",
+        "note: This is d.",
+    ]
 
 
 def test_several_inputs_are_one_batch(run, scans, out):

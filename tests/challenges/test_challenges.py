@@ -18,7 +18,7 @@ import SimpleITK as sitk
 from phantoms import CENTERS_MM, PROGRAM, Phantoms, dice, draw, oblique
 
 from versectl import geometry
-from versectl.batch import selection
+from versectl.batch import selection, transaction
 from versectl.batch.job import RUN_ALL, Job
 from versectl.challenges import grand_challenge, verse
 from versectl.challenges.sockets import Sockets
@@ -61,6 +61,14 @@ def test_one_bad_scan_of_a_challenge_costs_itself_only(run, tmp_path, ct):
     assert done.exit_code == 4
     assert names(tmp_path / "out") == ["a_ctd.json", "a_seg.nii.gz"]
     assert run("challenge", tmp_path, tmp_path / "x", "--layout", "verse2019").exit_code == 3
+
+
+def test_a_single_scan_of_a_challenge_that_another_run_has_is_an_error(run, tmp_path, ct):
+    volume.write(ct, tmp_path / "in" / "a.nii.gz")
+    with transaction.begin(verse.workplace(tmp_path / "out"), "a"):
+        done = run("challenge", tmp_path / "in", tmp_path / "out", "--layout", "verse2019")
+    assert (done.exit_code, "another run" in done.stderr) == (7, True)
+    assert names(tmp_path / "out") == []
 
 
 def test_no_two_scans_of_a_challenge_share_a_name(run, tmp_path):

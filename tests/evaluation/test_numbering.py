@@ -91,7 +91,65 @@ def test_a_scheme_that_is_named_holds_whatever_the_numbers_look_like():
         [0, 0],
         ["ignored, no label of VerSe's numbering: 50"],
     )
-    assert numbering.recognise([27, 28]) == ("verse",)
+
+
+OPEN = (
+    "VerSe's or TotalSegmentator's numbers, read as {}'s (--pred-labels and --gt-labels say whose"
+)
+
+
+def test_totalsegmentators_lowest_vertebrae_alone_are_recognised_by_their_order():
+    """As VerSe's they would be a T13 above an L6 and a coccyx."""
+    values, (note,) = translated_stack([25, 27, 28])
+    assert values == [0, 24, 23]
+    assert note == OPEN.format("TotalSegmentator") + " they are): 25, 27, 28"
+
+
+@pytest.mark.parametrize("numbers", [[28], [27], [25], [26, 27], [25, 26]])
+def test_numbers_that_two_schemes_have_are_told_unless_others_beside_them_decide(numbers):
+    values, (note,) = translated(numbers)
+    assert values == numbers
+    assert note.startswith(OPEN.format("VerSe"))
+
+    def usual():
+        return "totalsegmentator"
+
+    label_map, notes = numbering.to_verse(stored(numbers), usual=usual)
+    theirs = {27: 24, 28: 23}
+    assert sitk.GetArrayFromImage(label_map)[1, 0].tolist() == [theirs.get(n, 0) for n in numbers]
+    assert [str(note) for note in notes] == ["read in TotalSegmentator's numbers"]
+    assert numbering.to_verse(stored(numbers), usual=lambda: "verse")[1] == ()
+
+
+def test_label_maps_that_tell_their_numbers_ask_no_other():
+    for numbers in ([20, 25], [24, 26, 27], [19, 28, 20], [26], [0]):
+        _, notes = numbering.to_verse(stored(numbers), usual=lambda: pytest.fail("asked"))
+        assert notes == ()
+
+
+def test_totalsegmentators_lowest_vertebrae_are_recognised_beside_its_organs():
+    organs = [1, 2, 51, 3, 5, 4, 79, 110]
+    assert translated_stack([*organs, 27, 28])[0] == [0] * len(organs) + [24, 23]
+    ours = translated_stack([60, 26, 24, 23])
+    assert ours == ([0, 0, 24, 23], ["ignored, no label of VerSe's numbering: 60"])
+    values, _ = translated_stack([60, 27, 24, 23])
+    assert values == [0, 0, 24, 23]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scheme"),
+    [
+        ([20, 21], "verse"),
+        ([31, 32], "totalsegmentator"),
+        ([20, 120], "spineps"),
+        ([27, 28], None),
+        ([26], None),
+        ([1, 2, 60], None),
+        ([0], None),
+    ],
+)
+def test_what_a_label_map_tells_of_those_beside_it(numbers, scheme):
+    assert numbering.told_by(stored(numbers), "it") == scheme
 
 
 def test_many_unknown_numbers_are_named_in_one_short_line():

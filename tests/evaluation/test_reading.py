@@ -350,6 +350,19 @@ def test_other_tools_numbers_are_read_with_a_line(folders):
     assert notes(result) == ["prediction: read in TotalSegmentator's numbers"]
 
 
+def test_a_label_map_that_leaves_its_numbers_open_is_read_in_those_of_its_folder(folders):
+    predicted, gt = folders
+    write_case(predicted, numbered(lambda a: np.where(a > 0, 28, 0), spine(), np.uint8))
+    result = only_result(predicted, gt)
+    assert result.extra_labels == (28,)
+    assert "VerSe's or TotalSegmentator's numbers, read as VerSe's" in notes(result)[0]
+    write_case(predicted, numbered(lambda a: np.where(a > 0, 40, 0), spine()), name="z")
+    (predicted / "a_seg.nii.gz").write_bytes(b"damaged")
+    result = only_result(predicted, gt)
+    assert (result.extra_labels, result.missing_masks) == ((), (22, 24))
+    assert notes(result) == ["prediction: read in TotalSegmentator's numbers"]
+
+
 def test_a_fill_outside_the_field_of_view_changes_no_digit(folders):
     predicted, gt = folders
     expected = figures(predicted, gt)

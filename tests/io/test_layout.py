@@ -72,6 +72,13 @@ def test_two_scans_of_one_name_in_a_folder_are_not_guessed_between(tmp_path):
         layout.with_ct(tmp_path)
 
 
+def test_two_label_maps_of_a_case_are_refused_with_what_to_do(tmp_path):
+    """A table (--manifest) is for CTs to be processed: evaluate has none."""
+    touch(tmp_path, "a_seg.nii.gz", "a_seg-vert_msk.nii.gz")
+    with pytest.raises(BadInputError, match="belong to the same case, a; move one of them out"):
+        layout.find(tmp_path)
+
+
 def test_a_name_in_several_folders_gives_way_to_the_names_of_the_folders(tmp_path):
     touch(tmp_path, "s0/ct.nii.gz", "s1/ct.nii.gz", "s1/ct_seg.nii.gz", "s2/other.nii.gz")
     found = layout.find(tmp_path)
@@ -94,7 +101,7 @@ def test_truth_in_a_tree_of_its_own_stays_with_its_scan(tmp_path):
 def test_folders_that_do_not_tell_scans_apart_are_no_names(tmp_path):
     touch(tmp_path, "a/x/ct.nii.gz", "a/y/ct.nii.gz", "b/x/ct.nii.gz")
     with pytest.raises(BadInputError, match="--manifest"):
-        layout.find(tmp_path)
+        layout.with_ct(tmp_path)
 
 
 def test_a_case_that_a_folder_would_name_twice_is_refused(tmp_path):

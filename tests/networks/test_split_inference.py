@@ -82,7 +82,7 @@ def test_a_case_computed_in_parts_is_done_and_says_so(run, ct_file, out, models,
     monkeypatch.setitem(models, "spine", replace(model, config=longer, answer=small_only))
     done = run("run-all", ct_file, out)
     assert done.exit_code == 0, done.output
-    assert "check: The network of the spine was run in 2 overlapping parts" in done.stdout
+    assert "note: The network of the spine was run in 2 overlapping parts" in done.stdout
     report = json.loads((out / "lumbar_report.json").read_text())
     assert report["parts"] == {"spine": 2}
     assert [flag["code"] for flag in report["flags"]] == ["computed_in_parts"]

@@ -150,6 +150,13 @@ def test_fast_models_are_fast_in_another_process_and_find_the_spine_as_ever(fold
     assert again.identity("spine") == fast.identity("spine")
 
 
+def test_models_of_a_relative_folder_are_found_from_every_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    sent = pickle.dumps(loading.Models(folder.relative_to(folder.parent)))
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(sent).identity("spine") == loading.Models(folder).identity("spine")
+
+
 def test_models_are_loaded_once_and_freed_with_their_provider(folder):
     models = loading.Models(folder, device="cpu", precision="float32")
     assert models.model("spine") is models.model("spine")

@@ -49,6 +49,7 @@ def test_volumes_are_voxels_times_their_size(result, label_map, ct):
 
 def test_a_gap_in_the_sequence_is_flagged(result, flagged):
     del result.vertebrae.found[20]
+    result = replace(result, label_map=geometry.keep_labels(result.label_map, [19, 21]))
     assert flagged(result) == [("gap", "T12", "There is a gap between T12 and L2.")]
 
 
@@ -88,6 +89,35 @@ def test_a_centroid_without_a_voxel_is_flagged(result, flagged):
     result.vertebrae.found[22] = Vertebra(2 * CENTERS_MM[21] - CENTERS_MM[20], 0.9)
     says = "L3 has a centroid but no voxel."
     assert flagged(result) == [("centre_without_mask", "L3", says)]
+
+
+def painted(result, *numbers):
+    """The result with a stroke of each number between two bodies."""
+    array = geometry.to_array(result.label_map)
+    free = np.argwhere(array == 0)[array.size // 2 :]
+    for number, place in zip(numbers, free, strict=False):
+        array[tuple(place)] = number
+    return replace(result, label_map=geometry.from_array(array, result.label_map))
+
+
+def test_a_vertebra_that_was_painted_without_a_centroid_is_flagged(result, flagged):
+    says = "L6 has a mask but no centroid, and so no row in the report and its tables."
+    assert flagged(painted(result, 25)) == [("mask_without_centre", None, says)]
+    says = "T13 and L6 have a mask but no centroid, and so no row in the report and its tables."
+    assert flagged(painted(result, 25, 28)) == [("mask_without_centre", None, says)]
+
+
+def test_numbers_that_stand_for_no_vertebra_are_flagged_but_those_of_sacrum_and_coccyx(
+    result, flagged
+):
+    says = "Masks have numbers that stand for no vertebra: 29, 60."
+    assert flagged(painted(result, 26, 27, 60, 29)) == [("unknown_number", None, says)]
+    assert flagged(painted(result, 26, 27)) == []
+
+
+def test_masks_in_a_scan_where_no_spine_was_found_are_flagged(result, flagged):
+    (_, flag) = flagged(replace(result, vertebrae=Vertebrae({})))
+    assert flag[:2] == ("mask_without_centre", None)
 
 
 def test_centroids_in_the_masks_of_other_vertebrae_are_flagged_once(result, flagged, label_map):

@@ -24,9 +24,9 @@ def doubtful(monkeypatch):
     monkeypatch.setitem(pipeline.VERTEBRAE, "default", predict)
 
 
-def table(run, out, *words):
-    assert run("collect", out, *words).exit_code == 0
-    with (out / "collected.csv").open(newline="") as file:
+def table(run, out, rows="cases"):
+    assert run("collect", out, "--rows", rows).exit_code == 0
+    with (out / summary.TABLES[rows]).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -51,7 +51,7 @@ def test_a_case_has_the_certainty_of_its_levels_and_the_second_numbering(
 
 def test_a_vertebra_has_its_own_certainty_and_its_second_name(run, ct_file, out, doubtful):
     run("run-all", ct_file, out)
-    rows = table(run, out, "--rows", "vertebrae")
+    rows = table(run, out, "vertebrae")
     assert list(rows[0]) == list(summary.VERTEBRAE)
     told = [(r["name"], r["confidence"], r["second_name"], r["second_probability"]) for r in rows]
     assert told == [
@@ -84,7 +84,7 @@ def test_levels_corrected_by_hand_are_the_users_and_nobody_doubts_them(run, ct_f
     (row,) = table(run, out)
     assert (row["levels_by"], row["first"], row["probability"]) == ("user", "T11", "")
     assert (row["least_confidence"], row["second_labels"], row["flags"]) == ("", "", "")
-    rows = table(run, out, "--rows", "vertebrae")
+    rows = table(run, out, "vertebrae")
     assert {(r["confidence"], r["second_name"]) for r in rows} == {("", "")}
     told = json.loads(run("status", out, "--json").stdout)
     assert told["likely_wrong"] == {}
@@ -115,3 +115,29 @@ def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
     assert "changed" not in run("status", out).output
     (row,) = table(run, out)
     assert row["changed"] == ""
+
+
+def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file, out):
+    run("run-all", ct_file, out)
+    (out / "a_report.json").write_text("{")
+    (out / "z_report.json").write_text("[]")
+    told = "a_report.json cannot be read; run the case again"
+    assert told in run("collect", out).output
+    rows = table(run, out)
+    assert [(row["case"], row["status"]) for row in rows] == [
+        ("a", "unreadable"),
+        ("lumbar", "done"),
+        ("z", "unreadable"),
+    ]
+    assert rows[0]["error"] == "its report cannot be read; run the case again"
+    assert not any(rows[0][column] for column in summary.CASES[4:])
+    assert told in run("collect", out, "--rows", "vertebrae").output
+    assert told in run("status", out).output
+
+
+def test_the_table_of_vertebrae_leaves_that_of_cases(run, ct_file, out):
+    run("run-all", ct_file, out)
+    cases = table(run, out)
+    assert [row["name"] for row in table(run, out, "vertebrae")] == ["T12", "L1", "L2"]
+    with (out / "collected.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == cases

@@ -11,6 +11,7 @@ import logging
 import os
 import uuid
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from versectl.batch import case_run
 from versectl.batch.job import Job
@@ -29,11 +30,16 @@ except ImportError as error:
         "pip install 'versectl[cluster]'."
     ) from error
 
+log = logging.getLogger(__name__)
+
 #: Lost workers and the like reach the user as outcomes, not as messages of Dask.
 logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
 
 #: A scheduler that does not answer by then is not there.
 CONNECT_S = 30
+
+#: chosen: a cluster without a worker for so long may never have one; the user is told.
+NO_WORKER_S = 5
 
 
 class JobPlugin(distributed.WorkerPlugin):
@@ -68,16 +74,23 @@ def outcomes(
     Raises ClusterError when no scheduler answers, and what stops every case.
     """
     gpus = device.visible_gpus() if isinstance(where, int) else ()
+    job = job.absolute()  # workers are started in folders of their own
     plugin = JobPlugin(job, timeout_s, gpus)
     with _cluster(where, slots(job)) as address, _client(address) as client:
         client.register_plugin(plugin)
+        _tell_if_no_worker_comes(client)
         try:
-            ours = {client.submit(_do, case, plugin.name, pure=False): case for case in todo}
+            cases = map(_absolute, todo)
+            ours = {client.submit(_do, case, plugin.name, pure=False): case for case in cases}
             for future in distributed.as_completed(ours):
                 yield _outcome(future, ours[future], job)
                 del ours[future]
         finally:
             client.unregister_worker_plugin(plugin.name)
+
+
+def _absolute(case: Case) -> Case:
+    return replace(case, ct=None if case.ct is None else case.ct.absolute())
 
 
 def _do(case: Case, plugin: str) -> Outcome:
@@ -124,6 +137,18 @@ class _Existing:
 
     def __exit__(self, *_failure: object) -> None:
         """Nothing to close."""
+
+
+def _tell_if_no_worker_comes(client: distributed.Client) -> None:
+    """Log that cases wait for workers; they wait on, for a cluster's jobs can be queued for hours.
+
+    A case's time limit begins when a worker takes it.
+    """
+    try:
+        client.wait_for_workers(1, timeout=NO_WORKER_S)
+    except TimeoutError:
+        address = client.scheduler_info(n_workers=0)["address"]
+        log.warning("waiting for workers at %s; start one with: dask worker %s", address, address)
 
 
 def _client(address: object) -> distributed.Client:

@@ -79,6 +79,13 @@ class Job:
         made_anew = self.overwrite and "vertebrae" in self.command.makes
         return not made_anew and not (self.given is not None and self.command.needs == "vertebrae")
 
+    def absolute(self) -> "Job":
+        """The same with absolute paths, for processes that were started in other folders."""
+        given = None
+        if self.given is not None:
+            given = {name: path.absolute() for name, path in self.given.items()}
+        return replace(self, out=self.out.absolute(), given=given)
+
 
 def _localize_spine(ct: sitk.Image, models: Models, known: Known) -> Known:
     return replace(known, spine=pipeline.find_spine(ct, models))

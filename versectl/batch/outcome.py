@@ -7,6 +7,7 @@ from time import monotonic
 
 from versectl.errors import VersectlError
 from versectl.io import atomic
+from versectl.types import Flag
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ DONE, KEPT, FAILED, BUSY = "done", "kept", "failed", "busy"
 class Outcome:
     """What came of one case; goes between processes, so it is small and plain.
 
-    line : what there is to say in one line. notes : what deserves a look, a sentence each.
+    line : what there is to say in one line. flags : of its results, if they are new.
     error : why it failed, or what --strict finds in its report.
     details : the traceback, for whoever mends the program.
     removed : files that are gone, since they showed former results.
@@ -29,7 +30,7 @@ class Outcome:
     name: str
     status: str
     line: str
-    notes: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     error: VersectlError | None = None
     seconds: float = 0.0
     details: str = ""

@@ -5,10 +5,12 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from versectl.batch import case_run, outcome, selection, transaction
+from versectl.batch.case_run import reuse
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
@@ -17,6 +19,7 @@ from versectl.errors import BadInputError, FlaggedError, PartialFailureError, Ve
 from versectl.io import stderr
 from versectl.io.layout import Case
 from versectl.text import count, first_few
+from versectl.types import Severity
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 #: chosen: how far a case is when a stage begins, of all its time; for the bar only.
 BEGINS = {"vertebrae": 0.05, "segmentation": 0.3, "write": 0.9}
 
+#: What the line of a flag begins with, the most severe first; docs/quality.md.
+SAID: dict[Severity, str] = {"error": "likely wrong", "warning": "please check", "note": "note"}
 
 #: What becomes of each case, one after the other.
 Outcomes = Generator[Outcome, None, None]
@@ -37,7 +42,7 @@ def run(sources: Sequence[Path], job: Job, wanted: Selection = EVERYTHING) -> No
     Raises the failure of a single case as it is, and PartialFailureError when some of many failed.
     What stops every case, missing weights say, ends the batch at once.
     """
-    todo = chosen(sources, job.out, wanted)
+    todo = limited(chosen(sources, job.out, wanted), job, wanted.limit)
     if wanted.dry_run:
         return list_cases(todo, job)
     alone = len(sources) == 1 and sources[0].is_file() and wanted.manifest is None
@@ -75,7 +80,7 @@ def run_cases(
 
 
 def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
-    """The selected cases, in order of name, or of the manifest."""
+    """The selected cases, in order of name, or of the manifest; the limit comes later."""
     if wanted.manifest is None:
         todo = selection.find_cases(sources, out, wanted.series)
     elif len(sources) == 1:
@@ -85,7 +90,26 @@ def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
     if wanted.shard is not None:
         number, of = wanted.shard
         todo = todo[number - 1 :: of]
-    return todo[: wanted.limit]
+    return todo
+
+
+def limited(todo: Sequence[Case], job: Job, limit: int | None) -> Sequence[Case]:
+    """At most so many cases, the first that are not finished, so that the next run goes on."""
+    if limit is None:
+        return todo
+    found = list(islice((case for case in todo if not is_finished(case, job)), limit))
+    passed = (todo.index(found[-1]) + 1 if found else len(todo)) - len(found)
+    if passed:
+        log.info("%s passed over", count(passed, "finished case"))
+    return found
+
+
+def is_finished(case: Case, job: Job) -> bool:
+    """Whether nothing would be done with a case."""
+    try:
+        return case_run.forecast(case, job) == reuse.KEPT
+    except OSError:  # its own outcome tells
+        return False
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:
@@ -119,23 +143,32 @@ def in_a_worker(
 
 def report(one: Outcome, prefix: str) -> None:
     """Log a case in one line, and what deserves a look; a single failure is shown at the end."""
-    if one.status != outcome.FAILED:
-        log.info("%s%s: %s", prefix, one.name, one.line)
-    elif prefix:
+    if prefix and one.status == outcome.FAILED:
         log.error("%s%s failed: %s", prefix, one.name, one.line)
+    elif prefix or one.status not in (outcome.FAILED, outcome.BUSY):
+        log.info("%s%s: %s", prefix, one.name, one.line)
     if one.details:
         log.debug("%s", one.details)
     for remark in one.remarks:
         log.info("  %s", remark)
-    for note in one.notes:
-        log.info("  check: %s", note)
+    for severity, words in SAID.items():
+        for flag in one.flags:
+            if flag.severity == severity:
+                log.info("  %s: %s", words, flag.message)
 
 
 def conclude(done: Sequence[Outcome]) -> None:
     """End as the outcomes ask: quietly, with a single case's error, or with those of a batch.
 
-    Failures come before results that --strict finds likely wrong.
+    Failures come before results that --strict finds likely wrong. A case of a batch that another
+    run is processing is no failure; a single one is, for whoever asked for it has no result.
     """
+    busy = [one for one in done if one.status == outcome.BUSY]
+    if busy and len(done) == 1:
+        raise transaction.refusal(busy[0].name)
+    if busy:
+        some = f"{len(busy)} of {len(done)} cases"
+        log.info("%s left to other runs, which are processing them: %s", some, _named(busy))
     failed = [one for one in done if one.status == outcome.FAILED]
     if failed and len(done) == 1:
         raise failed[0].error or VersectlError(failed[0].line)

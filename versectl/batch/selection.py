@@ -19,7 +19,7 @@ class Selection:
     """Which cases of a batch are done, and where; what is None is not asked for.
 
     manifest : a CSV that lists the cases. shard : (i, N), every N-th from the i-th, counted from 1.
-    limit : at most so many. timeout_s : time limit of each.
+    limit : at most so many that are not finished. timeout_s : time limit of each.
     series : number or UID of the DICOM series to read. dry_run : list the cases, compute nothing.
     scheduler : address of a Dask cluster. local_workers : so many processes on this machine.
     """

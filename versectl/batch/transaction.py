@@ -40,6 +40,8 @@ PATIENCE_S = 3.0
 class BusyError(VersectlError):
     """Another run is processing the case."""
 
+    exit_code = 7
+
 
 @dataclass(frozen=True)
 class Transaction:
@@ -119,15 +121,20 @@ def begin(out: Path, case_name: str, patience_s: float = PATIENCE_S) -> Iterator
 def begin_or_refuse(out: Path, case_name: str) -> Iterator[Transaction]:
     """begin() for who has no other case to go on with.
 
-    Raises BadInputError when another run holds the lock, OutputError when OUT cannot be written.
+    Raises BusyError, with what to do, and OutputError when OUT cannot be written.
     """
     try:
         with begin(out, case_name) as files:
             yield files
     except BusyError as error:
-        raise BadInputError(
-            f"{case_name} is being processed by another run; try again when that has ended."
-        ) from error
+        raise refusal(case_name) from error
+
+
+def refusal(case_name: str) -> BusyError:
+    """The error where there is no other case to go on with."""
+    return BusyError(
+        f"{case_name} is being processed by another run; try again when that has ended."
+    )
 
 
 def sweep(out: Path) -> None:

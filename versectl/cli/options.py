@@ -185,7 +185,11 @@ SHARD = option(
     "--shard", callback=parse_shard, metavar="i/N", help="Process part i of N: every N-th case."
 )
 
-LIMIT = option("--limit", type=click.IntRange(min=1), help="Process at most this many cases.")
+LIMIT = option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="Process at most this many cases; finished ones do not count.",
+)
 
 
 def parse_vertebrae(

@@ -4,30 +4,36 @@ python -m versectl.cli.owner run-all /data/in /data/out   prints that user as ui
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from versectl.cli.main import main
 
-#: Parameters of commands that say where they write or, failing that, read; the first given counts.
-FOLDERS = ("out", "output", "csv", "folder", "pred")
+#: Parameters of commands that say where they write; the first given counts, then what is read.
+WRITTEN = ("out", "output", "csv")
 
-#: chosen: for command lines without a folder, such as --help: nobody's user.
+#: chosen: for command lines without a path, such as --help: nobody's user.
 NOBODY = (65534, 65534)
 
 
 def owner(words: Sequence[str]) -> tuple[int, int]:
-    """User and group of the folder that a command line names, or of its nearest existing parent."""
-    named = parameters(words)
-    paths = (named.get(name) for name in FOLDERS)
-    chosen = next((path for path in paths if isinstance(path, Path)), None)
+    """User and group of the path that a command line names, or of its nearest existing parent."""
+    chosen = next(paths(parameters(words)), None)
     if chosen is None:
         return NOBODY
     folder = chosen.resolve()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     return there.stat().st_uid, there.stat().st_gid
+
+
+def paths(named: Mapping[str, object]) -> Iterator[Path]:
+    """The paths among parameters, those that are written to first."""
+    written = [named[name] for name in WRITTEN if name in named]
+    for value in (*written, *named.values()):
+        several = value if isinstance(value, tuple) else (value,)
+        yield from (path for path in several if isinstance(path, Path))
 
 
 def parameters(words: Sequence[str]) -> dict[str, object]:

@@ -38,6 +38,10 @@ ENDINGS = (
 )
 
 
+#: What to do where a case would have two files of a kind. A table is for CTs to be processed.
+KEEP_ONE = "move one of them out of the folder, or rename it if it belongs to another case."
+NAME_THEM = "rename one, or name every case in a table (--manifest)."
+
 #: The kinds of files that belong to a case. Markups are asked for by name: exports lie beside
 #: what they were made of.
 KINDS = ("ct", "labels", "centroids", "spine", "report")
@@ -91,7 +95,8 @@ def find(
     path = Path(path)
     if not path.exists():
         raise BadInputError(f"{path} does not exist.")
-    return _cases(file for file in _recognised(path, apart_from) if file.kind in only)
+    wanted = (file for file in _recognised(path, apart_from) if file.kind in only)
+    return _cases(wanted, KEEP_ONE)
 
 
 def with_ct(path: Path, apart_from: Path | None = None, series: str | None = None) -> list[Case]:
@@ -114,7 +119,7 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
         raise BadInputError(
             f"{path} holds no CT; put files ending in {endings}, or DICOM series, there."
         )
-    return list(_cases(cts).values())
+    return list(_cases(cts, NAME_THEM).values())
 
 
 def with_labels(path: Path) -> list[Case]:
@@ -228,8 +233,8 @@ def _single(path: Path, series: str | None) -> Case:
     return Case(name_of(path), ct=path)
 
 
-def _cases(files: Iterable[_File]) -> dict[str, Case]:
-    """The files as cases, in order of name."""
+def _cases(files: Iterable[_File], advice: str) -> dict[str, Case]:
+    """The files as cases, in order of name. advice : where two files are the same part of one."""
     by_name: dict[str, list[_File]] = {}
     for file in files:
         by_name.setdefault(file.case, []).append(file)
@@ -239,8 +244,7 @@ def _cases(files: Iterable[_File]) -> dict[str, Case]:
         taken = getattr(case, file.kind)
         if taken is not None:
             raise BadInputError(
-                f"{taken} and {file.path} belong to the same case, {file.case}; rename one, or "
-                "name every case in a table (--manifest)."
+                f"{taken} and {file.path} belong to the same case, {file.case}; {advice}"
             )
         found[file.case] = replace(case, **{file.kind: file.path})  # type: ignore[arg-type]  # one of KINDS
     return dict(sorted(found.items()))

@@ -68,8 +68,9 @@ class Models:
             threading.Thread(target=self._load_all, args=(missing,)).start()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """For another process: what to load, not what was loaded here."""
-        return type(self), (self.folder, *self._settings, self.fast)
+        """For another process, in whatever folder: what to load, not what was loaded here."""
+        folder = None if self.folder is None else self.folder.absolute()
+        return type(self), (folder, *self._settings, self.fast)
 
     @property
     def _settings(self) -> tuple[str | None, str, str, int | None]:

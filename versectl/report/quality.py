@@ -10,7 +10,7 @@ from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
-from versectl.text import count, in_words
+from versectl.text import count, first_few, in_words
 from versectl.types import Flag, Result, Vertebra, Vertebrae
 
 #: chosen: a heatmap's response below this is faint.
@@ -47,6 +47,7 @@ def of_result(result: Result, measured: Measured, ct: sitk.Image) -> list[Flag]:
         *of_vertebrae(result.vertebrae, ct),
         *centres_without_mask(measured.vertebrae),
         *centroid_in_other_mask(result),
+        *masks_alone(result),
         *anatomy.flags(measured.vertebrae),
         *cut_at_border(measured.vertebrae),
     ]
@@ -154,6 +155,48 @@ def centroid_in_other_mask(result: Result) -> list[Flag]:
             None,
             f"Centroids lie in the masks of other vertebrae: {in_words(pairs)}.",
             "Give centroids and masks the same labels, or delete the _seg.nii.gz and run again.",
+        )
+    ]
+
+
+def masks_alone(result: Result) -> list[Flag]:
+    """What the label map holds beside the vertebrae: others', and numbers of nothing known."""
+    counts = geometry.label_counts(sitk.GetArrayViewFromImage(result.label_map))
+    held = {int(number) for number in np.flatnonzero(counts)} - {0}
+    alone = [label for label in labels.ORDER if label in held - result.vertebrae.keys()]
+    unknown = sorted(held - {*labels.ORDER, *labels.NO_VERTEBRAE})
+    return [*mask_without_centre(alone), *unknown_number(unknown)]
+
+
+def mask_without_centre(alone: Sequence[int]) -> list[Flag]:
+    """Vertebrae with voxels and no centroid; one flag for all of them."""
+    if not alone:
+        return []
+    names = in_words([labels.NAMES[label] for label in alone])
+    has, its = ("has", "its centroid") if len(alone) == 1 else ("have", "their centroids")
+    return [
+        Flag(
+            "mask_without_centre",
+            "warning",
+            None,
+            f"{names} {has} a mask but no centroid, and so no row in the report and its tables.",
+            f"Add {its} to the _ctd.json and run again.",
+        )
+    ]
+
+
+def unknown_number(numbers: Sequence[int]) -> list[Flag]:
+    """Voxels whose number stands for no vertebra, nor for the sacrum or coccyx; one flag."""
+    if not numbers:
+        return []
+    return [
+        Flag(
+            "unknown_number",
+            "error",
+            None,
+            f"Masks have numbers that stand for no vertebra: {first_few([*map(str, numbers)])}.",
+            "Give these voxels of the _seg.nii.gz the number of their vertebra (C1 to L6 are 1 to "
+            "25, T13 is 28), or 0, and run again.",
         )
     ]
 

@@ -60,6 +60,12 @@ VERTEBRAE = (
 
 ENDING = "_report.json"
 
+#: What a line of a table is -> the file's usual name.
+TABLES = {"cases": "collected.csv", "vertebrae": "collected-vertebrae.csv"}
+
+#: What tables say of a case whose report is damaged, or is none.
+UNREADABLE, CANNOT_BE_READ = "unreadable", "cannot be read; run the case again"
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -108,7 +114,6 @@ def text(overview: Overview) -> str:
     doubts = {name: _doubt(overview, name) for name in _likely_wrong(overview)}
     doubtful = [f"  {name} is likely wrong: {doubt}" for name, doubt in doubts.items()]
     lines += _first(doubtful, "are likely wrong")
-    lines += [f"  {n}{ENDING} cannot be read; run the case again" for n in overview.unreadable]
     lines += outdated(overview)
     if overview.interrupted:
         names = first_few(overview.interrupted)
@@ -119,12 +124,13 @@ def text(overview: Overview) -> str:
 
 
 def outdated(overview: Overview) -> list[str]:
-    """A line per case whose report is of former files."""
+    """A line per case whose report cannot be read, or is of former files."""
+    unreadable = [f"  {n}{ENDING} {CANNOT_BE_READ}" for n in overview.unreadable]
     lines = [
         f"  {name}: {', '.join(files)} changed since the report was written; run run-all again"
         for name, files in overview.changed.items()
     ]
-    return _first(lines, "changed since")
+    return [*unreadable, *_first(lines, "changed since")]
 
 
 def _first(lines: Sequence[str], what: str) -> list[str]:
@@ -153,12 +159,13 @@ def as_json(overview: Overview) -> str:
 
 
 def write_cases(overview: Overview, path: Path) -> int:
-    """Write a line per case; how many there are."""
+    """Write a line per case, in order of name; how many there are."""
     rows = [
         _case_row(name, report, overview.changed.get(name, ()))
         for name, report in overview.reports.items()
     ]
-    return _write(CASES, rows, path)
+    rows += map(_unreadable_row, overview.unreadable)
+    return _write(CASES, sorted(rows, key=lambda row: str(row[0])), path)
 
 
 def write_vertebrae(overview: Overview, path: Path) -> int:
@@ -257,6 +264,11 @@ def _case_row(name: str, report: Report, changed: Sequence[str]) -> tuple[object
         report.input_sha256,
         report.versions.get("versectl"),
     )
+
+
+def _unreadable_row(name: str) -> tuple[object, ...]:
+    known = {"case": name, "status": UNREADABLE, "error": f"its report {CANNOT_BE_READ}"}
+    return tuple(known.get(column) for column in CASES)
 
 
 def _vertebra_rows(name: str, report: Report) -> list[tuple[object, ...]]:

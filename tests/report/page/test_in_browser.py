@@ -1,6 +1,7 @@
 """The pages in a browser: from a file, offline, with viewer, keys, corrections and verdicts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -147,15 +148,70 @@ def test_keys_judge_and_the_index_exports_the_verdicts(page, folder):
     page.keyboard.press("p")
     page.locator("#index").click()
     assert page.locator("td.verdict").all_inner_texts()[1].startswith("fail")
-    with page.expect_download() as download:
-        page.locator("#export").click()
-    content = json.loads(download.value.path().read_text())
-    schema = json.loads((SCHEMAS / "verdicts.schema.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(content)
+    content = json.loads(exported(page).read_text())
     assert {v["case"]: (v["verdict"], v["comment"]) for v in content["verdicts"]} == {
         "y": ("fail", "puffu"),
         HOSTILE: ("pass", ""),
     }
+
+
+def exported(page):
+    """What the page exports, checked against the schema."""
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    path = download.value.path()
+    schema = json.loads((SCHEMAS / "verdicts.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_text()))
+    return path
+
+
+@pytest.fixture
+def other(folder, tmp_path):
+    """The same results as another batch."""
+    shutil.copytree(folder / "out", tmp_path / "out", ignore=shutil.ignore_patterns("report*"))
+    versectl("report", tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_a_comment_before_any_verdict_is_kept_and_moves_with_the_folder(page, other):
+    opened(page, other / "report" / "y.html")
+    page.locator("#comment").fill("which rib?")
+    moved = other.rename(other.with_name("moved"))
+    opened(page, moved / "report.html")
+    assert page.locator("td.verdict").all_inner_texts()[1].strip() == "which rib?"
+    (only,) = json.loads(exported(page).read_text())["verdicts"]
+    assert (only["case"], only["verdict"], only["comment"]) == ("y", None, "which rib?")
+    opened(page, moved / "report" / "y.html")
+    page.keyboard.press("p")
+    page.keyboard.press("p")
+    assert page.locator("#comment").input_value() == "which rib?"
+    page.locator("#comment").fill("")
+    assert json.loads(exported(page).read_text())["verdicts"] == []
+
+
+def test_exported_verdicts_can_be_imported_where_they_are_not_known(page, other, folder, tmp_path):
+    for name, key in (("lumbar", "f"), ("y", "u")):
+        opened(page, other / "report" / f"{name}.html")
+        page.keyboard.press(key)
+    path = tmp_path / "verdicts.json"
+    path.write_bytes(exported(page).read_bytes())
+    (other / "report" / "batch-id.txt").unlink()
+    versectl("report", other)
+    opened(page, other / "report" / "y.html")
+    assert page.locator("#verdict-now").inner_text() == "None yet."
+    with page.expect_file_chooser() as chooser:
+        page.locator("#import").click()
+    chooser.value.set_files(path)
+    page.get_by_text("1 imported, 1 on cases that this page does not show.").wait_for()
+    assert page.locator("#verdict-now").inner_text().startswith("unsure, ")
+    page.keyboard.press("p")
+    opened(page, other / "report.html")
+    page.locator("#import-file").set_input_files(path)
+    page.get_by_text("1 imported, 1 older than those here.").wait_for()
+    told = [cell.split()[0] for cell in page.locator("td.verdict").all_inner_texts() if cell]
+    assert told == ["fail", "pass"]
+    page.locator("#import-file").set_input_files(folder / "out" / "y_report.json")
+    page.get_by_text("This is no file of exported verdicts; nothing was imported.").wait_for()
 
 
 def test_shifted_labels_are_saved_and_segment_goes_on_from_them(viewer, folder, tmp_path):

@@ -168,6 +168,32 @@ def test_a_page_is_written_again_only_when_it_would_show_something_else(run, ct_
     assert "L3" in written()
 
 
+def batch_id(page):
+    data = re.search(r'id="data">(.*?)</script>', page.read_text())[1]
+    return json.loads(data)["batch"]["id"]
+
+
+def test_verdicts_are_kept_by_a_number_that_goes_with_the_folder(run, ct_file, done, tmp_path):
+    run("report", done)
+    first = batch_id(done / "report.html")
+    assert batch_id(done / "report" / "lumbar.html") == first
+    moved = done.rename(tmp_path / "moved")
+    run("report", moved, "--overwrite")
+    assert batch_id(moved / "report.html") == batch_id(moved / "report" / "lumbar.html") == first
+    run("run-all", ct_file, done)  # another batch at the same place, as in a container
+    run("report", done)
+    assert batch_id(done / "report.html") != first
+
+
+def test_pages_of_a_batch_that_lost_its_number_get_one_new_number(run, done):
+    run("report", done)
+    (done / "report" / "batch-id.txt").write_text("\udcff<b>", errors="surrogateescape")
+    run("report", done)
+    found = {batch_id(path) for path in (done / "report.html", done / "report" / "lumbar.html")}
+    assert len(found) == 1
+    assert "<b>" not in found.pop()
+
+
 def test_a_folder_without_results_is_refused_and_nothing_is_written(run, tmp_path):
     (tmp_path / "empty").mkdir()
     refused = run("report", tmp_path / "empty")

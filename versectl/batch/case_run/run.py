@@ -176,7 +176,7 @@ class CaseRun:
             self.case.name,
             outcome.DONE,
             self._line(known),
-            notes=tuple(flag.message for flag in written.flags),
+            flags=written.flags,
             removed=written.removed,
             replaced=written.replaced,
             yours=tuple(yours),

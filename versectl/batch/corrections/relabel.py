@@ -79,8 +79,8 @@ def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:
     """Give the vertebrae of a case other labels, in all its files at once or in none.
 
     case : its CT may be None.
-    Raises BadInputError where the case has no centroids, the labels are not possible, or another
-    run is processing the case.
+    Raises BadInputError where the case has no centroids or the labels are not possible, BusyError
+    where another run is processing the case.
     """
     paths = Paths(out, case.name)
     if not any(paths.of(kind).exists() for kind in ("vertebrae", "markups")):

@@ -108,7 +108,11 @@ def status(out: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@option("--csv", type=FILE, help="File to write. Default: OUT/collected.csv.")
+@option(
+    "--csv",
+    type=FILE,
+    help="File to write. Default: OUT/collected.csv, of vertebrae OUT/collected-vertebrae.csv.",
+)
 @option(
     "--rows",
     type=click.Choice(["cases", "vertebrae"]),
@@ -120,11 +124,12 @@ def status(out: Path, as_json: bool) -> None:
 def collect(out: Path, csv: Path | None, rows: str) -> None:
     """Collect all reports in OUT in one CSV table.
 
-    Warns of cases that were corrected since their report was written.
+    Warns of cases that were corrected since their report was written, or whose report cannot be
+    read.
     """
     from versectl.report import summary
 
-    path = csv or out / "collected.csv"
+    path = csv or out / summary.TABLES[rows]
     overview = summary.of_results(out)
     write = summary.write_cases if rows == "cases" else summary.write_vertebrae
     count = write(overview, path)

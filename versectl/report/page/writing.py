@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import re
+import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 
 #: The index, and the folder of the cases' pages beside it.
 INDEX, FOLDER = "report.html", "report"
+
+#: Beside the cases' pages, what verdicts in a browser are kept by: a random number that stays when
+#: pages are written again and goes where the folder goes.
+BATCH_ID = "batch-id.txt"
 
 #: Files of a case that its page shows.
 SHOWN = ("report", "vertebrae", "segmentation", "preview")
@@ -62,6 +67,7 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
     overview = summary.of_results(out)
     names = list(overview.reports)
     batch = describe(out)
+    _write_text(batch.key, out / FOLDER / BATCH_ID)
     entries, unreadable = [], [*overview.unreadable]
     bar.reset(len(names))
     for place, name in enumerate(names):
@@ -103,9 +109,15 @@ def find_case(path: Path) -> tuple[Path, str]:
 def describe(out: Path) -> Batch:
     """What all pages of a folder share."""
     whole = out.resolve()
-    key = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
+    key = _batch_id(out / FOLDER / BATCH_ID) or secrets.token_hex(16)
     made_on = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     return Batch(whole.name or "report", key, str(out), made_on)
+
+
+def _batch_id(path: Path) -> str | None:
+    """The number in a file; None where there is no such file, or something else in it."""
+    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    return text if re.fullmatch(r"[0-9a-f]{32}", text) else None
 
 
 def _write_case(
@@ -119,7 +131,7 @@ def _write_case(
         next=_link(around[place + 1]) if around[place + 1 :] else "",
     )
     path, link = out / FOLDER / f"{name}.html", f"{FOLDER}/{_link(name)}"
-    made_from = _made_from(out, name, sources, links)
+    made_from = _made_from(batch, name, sources, links)
     kept = None if sources.overwrite else kept_thumbnail(path, made_from)
     if kept is not None:
         return Entry(case.read(out, name), link, kept)
@@ -137,14 +149,15 @@ def kept_thumbnail(path: Path, made_from: str) -> str | None:
     return match[2] if match and match[1] == made_from else None
 
 
-def _made_from(out: Path, name: str, sources: Sources, links: Links) -> str:
+def _made_from(batch: Batch, name: str, sources: Sources, links: Links) -> str:
     """A hash of everything that a case's page shows, and of what shows it."""
-    paths, source = Paths(out, name), sources.cts.get(name)
+    paths, source = Paths(Path(batch.out), name), sources.cts.get(name)
     files = [paths.of(kind) for kind in SHOWN]
     parts = [
         *(atomic.sha256(file) if file.exists() else "" for file in files),
         _sha256(source),
-        *map(repr, (source, links, out, accuracy.of_case(sources.evaluation, name))),
+        *map(repr, (source, links, accuracy.of_case(sources.evaluation, name))),
+        *(batch.out, batch.key),
         *(rendering.fingerprint(), viewer.load().version, viewer.load().problem),
     ]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()

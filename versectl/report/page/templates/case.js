@@ -16,32 +16,37 @@ function showVerdict() {
   const found = VERDICTS.of(NAME);
   for (const button of document.querySelectorAll("[data-verdict]"))
     button.setAttribute("aria-pressed", String(!!found && found.verdict === button.dataset.verdict));
-  const earlier = found && found.report_sha256 !== DATA.case.report_sha256 ? ", on an earlier result: judge this one again" : "";
-  byId("verdict-now").textContent = found ? `${found.verdict}, ${new Date(found.time).toLocaleString()}${earlier}.` : "None yet.";
+  byId("verdict-now").textContent = found && found.verdict ? described(found) : "None yet.";
   if (document.activeElement !== byId("comment")) byId("comment").value = found ? found.comment : "";
+}
+
+const isOnThis = (found) => found.report_sha256 === DATA.case.report_sha256;
+
+function described(found) {
+  const earlier = isOnThis(found) ? "" : ", on an earlier result: judge this one again";
+  return `${found.verdict}, ${new Date(found.time).toLocaleString()}${earlier}.`;
 }
 
 // The same verdict twice takes it back.
 function judge(verdict) {
   const found = VERDICTS.of(NAME);
-  const same = found && found.verdict === verdict && found.report_sha256 === DATA.case.report_sha256;
-  VERDICTS.set(NAME, same ? null : record(verdict));
+  record(found && found.verdict === verdict && isOnThis(found) ? null : verdict, DATA.case.report_sha256);
   showVerdict();
 }
 
-const record = (verdict) => ({
-  verdict,
-  comment: byId("comment").value,
-  time: new Date().toISOString(),
-  report_sha256: DATA.case.report_sha256,
-});
+// A comment is kept without a verdict, too, and then has the verdict null.
+function record(verdict, report_sha256) {
+  const comment = byId("comment").value;
+  VERDICTS.set(NAME, verdict || comment ? { verdict, comment, time: new Date().toISOString(), report_sha256 } : null);
+}
 
 const follow = (id) => () => byId(id) && byId(id).click();
 
 for (const button of document.querySelectorAll("[data-verdict]")) button.addEventListener("click", () => judge(button.dataset.verdict));
-byId("comment").addEventListener("change", () => {
+byId("comment").addEventListener("input", () => {
   const found = VERDICTS.of(NAME);
-  if (found) VERDICTS.set(NAME, { ...found, comment: byId("comment").value });
+  if (found && found.verdict) record(found.verdict, found.report_sha256);
+  else record(null, DATA.case.report_sha256);
 });
 for (const button of document.querySelectorAll("#vertebrae button")) button.addEventListener("click", () => go(Number(button.dataset.place)));
 for (const button of document.querySelectorAll("[data-go]"))

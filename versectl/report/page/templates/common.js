@@ -1,4 +1,4 @@
-// Verdicts of this browser, kept per batch, and how they are exported.
+// Verdicts and comments of this browser, kept per batch; how they are exported and imported.
 "use strict";
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
@@ -24,8 +24,11 @@ const VERDICTS = {
   },
   set(name, verdict) {
     const all = this.all();
-    if (verdict) Object.defineProperty(all, name, { value: verdict, enumerable: true, configurable: true });
+    if (verdict) put(all, name, verdict);
     else delete all[name];
+    this.keep(all);
+  },
+  keep(all) {
     try {
       localStorage.setItem(this.key, JSON.stringify(all));
     } catch {
@@ -43,7 +46,43 @@ const VERDICTS = {
     };
     save(`${DATA.batch.title}_verdicts.json`, JSON.stringify(content, null, 1) + "\n");
   },
+  // Takes over what an exported file says of the cases of this page; of two verdicts on a case the
+  // later one stays. Returns what came of it, in words.
+  import(text) {
+    const given = readVerdicts(text);
+    if (!given) return "This is no file of exported verdicts; nothing was imported.";
+    const here = new Set((DATA.cases || [DATA.case]).map((found) => found.name));
+    const known = given.filter(([name]) => here.has(name));
+    const all = this.all();
+    const later = known.filter(([name, found]) => !(this.of(name) && Date.parse(this.of(name).time) > Date.parse(found.time)));
+    for (const [name, found] of later) put(all, name, found);
+    this.keep(all);
+    dispatchEvent(new Event("storage")); // the page shows them, as those of another window
+    const parts = [`${later.length} imported`];
+    if (known.length > later.length) parts.push(`${known.length - later.length} older than those here`);
+    if (given.length > known.length) parts.push(`${given.length - known.length} on cases that this page does not show`);
+    return `${parts.join(", ")}.`;
+  },
 };
+
+// Any name can be a case's, "__proto__" too.
+function put(all, name, verdict) {
+  Object.defineProperty(all, name, { value: verdict, enumerable: true, configurable: true });
+}
+
+// The pairs of a case's name and its verdict in the text of an exported file; null if it is none.
+function readVerdicts(text) {
+  try {
+    return JSON.parse(text).verdicts.map((found) => {
+      const { case: name, verdict, comment, time, report_sha256 } = found;
+      const texts = [name, comment, time, report_sha256].every((value) => typeof value === "string");
+      if (!texts || !["pass", "fail", "unsure", null].includes(verdict) || Number.isNaN(Date.parse(time))) throw new TypeError("no verdict");
+      return [name, { verdict, comment, time, report_sha256 }];
+    });
+  } catch {
+    return null;
+  }
+}
 
 function save(name, text) {
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
@@ -68,3 +107,8 @@ function onKeys(actions) {
 }
 
 byId("export").addEventListener("click", () => VERDICTS.export());
+byId("import").addEventListener("click", () => byId("import-file").click());
+byId("import-file").addEventListener("change", async ({ target }) => {
+  if (target.files.length) byId("imported").value = VERDICTS.import(await target.files[0].text());
+  target.value = ""; // the same file can be chosen again
+});

@@ -8,10 +8,10 @@ function showVerdicts() {
     const verdict = VERDICTS.of(name);
     const cell = row.querySelector(".verdict");
     const kind = { pass: "good", fail: "error", unsure: "warning" };
-    cell.dataset.value = verdict ? verdict.verdict : "";
+    cell.dataset.value = (verdict && verdict.verdict) || "";
     cell.replaceChildren();
     if (!verdict) continue;
-    cell.append(make("span", { className: `badge ${kind[verdict.verdict] || ""}`, textContent: verdict.verdict }));
+    if (verdict.verdict) cell.append(make("span", { className: `badge ${kind[verdict.verdict] || ""}`, textContent: verdict.verdict }));
     if (verdict.report_sha256 !== report_sha256) cell.append(make("p", { className: "why", textContent: "on an earlier result" }));
     if (verdict.comment) cell.append(make("p", { className: "why", textContent: verdict.comment }));
   }
