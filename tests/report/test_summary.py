@@ -98,12 +98,26 @@ def test_levels_corrected_by_hand_are_the_users_and_nobody_doubts_them(run, ct_f
     }
 
 
+def test_masks_that_were_corrected_or_removed_since_the_report_are_named(run, ct_file, out):
+    run("run-all", ct_file, out)
+    masks = out / "lumbar_seg.nii.gz"
+    told = "lumbar: lumbar_seg.nii.gz changed or gone since the report was written"
+    masks.touch()  # newer, but the same
+    assert told not in run("status", out).output
+    masks.write_bytes(masks.read_bytes() + b"corrected")
+    assert told in run("status", out).output
+    masks.unlink()
+    assert told in run("status", out).output
+    run("run-all", ct_file, out)
+    assert told not in run("status", out).output
+
+
 def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
     run("run-all", ct_file, out)
     assert "changed" not in run("status", out).output
     centroids = out / "lumbar_ctd.json"
     centroids.write_text(centroids.read_text().replace('"label": 20', '"label": 19'))
-    told = "lumbar: lumbar_ctd.json changed since the report was written; run run-all again"
+    told = "lumbar: lumbar_ctd.json changed or gone since the report was written; run run-all again"
     assert told in run("status", out).output
     assert json.loads(run("status", out, "--json").stdout)["changed"] == {
         "lumbar": ["lumbar_ctd.json"]

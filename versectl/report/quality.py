@@ -222,7 +222,7 @@ def files_changed(names: Sequence[str]) -> list[Flag]:
             "files_changed",
             "error",
             None,
-            f"This page shows results from before {in_words(names)} {were} changed.",
+            f"This page shows results from before {in_words(names)} {were} changed or removed.",
             "Run run-all again, then report.",
         )
     ]

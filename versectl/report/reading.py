@@ -1,7 +1,7 @@
 """<case>_report.json read back; case_report.py writes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -53,6 +53,7 @@ class Report:
     error, exit_code : empty and 0 when the case is done. origins : what made the result files.
     kept : stages whose results were there already. seconds : step -> what it took.
     versions : of versectl and what computes, None where it was not installed.
+    written_ns : when the report's file was written, as its folder has it.
     """
 
     status: str
@@ -72,6 +73,7 @@ class Report:
     peak_memory_mb: int | None
     versions: Mapping[str, str | None]
     is_current_format: bool
+    written_ns: int = 0
 
     @property
     def files(self) -> dict[str, str]:
@@ -101,16 +103,21 @@ class Report:
         return [row for row in self.vertebrae if row.name not in without]
 
     def changed(self, folder: Path) -> tuple[str, ...]:
-        """The JSON files in a folder that are no longer those that it names.
+        """The result files in a folder that are gone, or no longer those that it names.
 
-        Masks are not looked at: of thousands of cases that would take long.
+        Masks that are older than the report are not read: of thousands of cases that takes long.
         """
-        small = [name for name in self.origins if name.endswith(".json") and self.is_finished]
-        return tuple(name for name in small if self._is_other(folder / name))
+        named = [folder / name for name in self.origins if self.is_finished]
+        return tuple(path.name for path in named if self._may_be_other(path))
 
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
         return self.is_finished and not any(self._is_other(folder / name) for name in self.origins)
+
+    def _may_be_other(self, path: Path) -> bool:
+        is_small = path.name.endswith(".json") or not path.exists()
+        may_be = is_small or path.stat().st_mtime_ns >= self.written_ns
+        return may_be and self._is_other(path)
 
     def _is_other(self, path: Path) -> bool:
         """Whether a file that it names is gone or has changed."""
@@ -123,7 +130,7 @@ def read(path: Path) -> Report | None:
     Reports of version 1 are read as well.
     """
     try:
-        return _parse(atomic.read_json(path))
+        return replace(_parse(atomic.read_json(path)), written_ns=path.stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

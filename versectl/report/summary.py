@@ -127,7 +127,8 @@ def outdated(overview: Overview) -> list[str]:
     """A line per case whose report cannot be read, or is of former files."""
     unreadable = [f"  {n}{ENDING} {CANNOT_BE_READ}" for n in overview.unreadable]
     lines = [
-        f"  {name}: {', '.join(files)} changed since the report was written; run run-all again"
+        f"  {name}: {', '.join(files)} changed or gone since the report was written; "
+        "run run-all again"
         for name, files in overview.changed.items()
     ]
     return [*unreadable, *_first(lines, "changed since")]
