@@ -108,3 +108,8 @@ BAD = {
 def test_a_manifest_that_is_none_or_leads_elsewhere_is_bad_input(text, tmp_path):
     with pytest.raises(BadInputError, match=BAD[text]):
         selection.read_manifest(write(tmp_path, text), tmp_path)
+
+
+def test_cases_run_in_one_place():
+    with pytest.raises(BadInputError, match="choose --scheduler or --local-workers"):
+        Selection(scheduler="tcp://cluster:8786", local_workers=2)

@@ -170,6 +170,7 @@ def test_verbose_tells_of_every_stage(run, ct_file, out):
         ["run-all", "a", "b", "--precision", "int8"],
         ["run-all", "a", "b", "--engine", "numpy"],
         ["run-all", "a", "b", "--nonsense"],
+        ["run-all", "a", "b", "--vertebrae", "T10-L5"],
         ["nonsense"],
     ],
 )

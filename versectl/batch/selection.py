@@ -33,6 +33,11 @@ class Selection:
     series: str | None = None
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        """BadInputError where cases would have to run in two places."""
+        if self.scheduler is not None and self.local_workers is not None:
+            raise BadInputError("choose --scheduler or --local-workers; cases run in one place.")
+
 
 #: All cases of the source, one after the other.
 EVERYTHING = Selection()

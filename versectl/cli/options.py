@@ -205,10 +205,19 @@ def parse_vertebrae(
 def exports(
     formats: tuple[Format, ...], per_vertebra: bool, vertebrae: tuple[int, ...] | None
 ) -> "Exports":
-    """What to write in other formats."""
-    from versectl.io.export.formats import Exports
+    """What to write in other formats; UsageError where one wish would be passed over."""
+    from versectl.io.export.formats import SEG_KINDS, Exports
 
-    return Exports(formats, per_vertebra, vertebrae)
+    kinds = [name for name in SEG_KINDS if name in formats]
+    if kinds[1:]:
+        raise click.UsageError(f"--format {' and '.join(kinds)} have the same file; choose one.")
+    wanted = Exports(formats, per_vertebra, vertebrae)
+    if vertebrae is not None and not wanted:
+        raise click.UsageError(
+            "--vertebrae is for --format and --per-vertebra; give one of them. All vertebrae are "
+            "found and segmented."
+        )
+    return wanted
 
 
 #: Other formats.

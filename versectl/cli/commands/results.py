@@ -68,7 +68,10 @@ def export_results(sources: Sources, out: Path, wanted: "Exports", selection: Se
     from versectl.networks import loading
 
     if not wanted:
-        raise click.UsageError("Say what to write: --format FORMAT or --per-vertebra.")
+        raise click.UsageError(
+            "Say what to write: --per-vertebra or --format FORMAT, other than nifti, which is "
+            "there always."
+        )
     asked = job.Job(out, job.DERIVE, loading.Models(), exports=wanted)
     batch_run.run(sources, asked, selection)
 
