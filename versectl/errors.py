@@ -95,6 +95,12 @@ class WeightsError(SetupError):
     exit_code = 6
 
 
+class BusyError(VersectlError):
+    """Another run is processing the case."""
+
+    exit_code = 7
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception, of whatever library, means that memory did not suffice."""
     # Neither engines nor ITK are imported here: their errors are known by name or text.

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from versectl.batch import transaction
 from versectl.io import atomic
 from versectl.io.export import nifti
+from versectl.stages import pipeline
 
 SEGMENTS, ALONE, MARKUPS = "lumbar_seg.seg.nrrd", "lumbar_seg-L1_msk.nii.gz", "lumbar_ctd.mrk.json"
 WORDS = ("--format", "slicer", "--per-vertebra")
@@ -54,11 +55,11 @@ def test_a_correction_that_a_run_would_remove_is_refused_before_anything_is_comp
     edit_centroids(done)
     before = contents(done)
     shown = run("run-all", ct_file, done, "--dry-run").stdout
-    assert f"would fail: {done / name} was changed since versectl wrote it" in shown
+    assert f"would fail: {done / name} is not as versectl wrote it" in shown
     for command in ("run-all", "segment"):
         refused = run(command, ct_file, done)
         assert (refused.exit_code, refused.stderr.count("\n")) == (3, 1)
-        assert f"{name} was changed since versectl wrote it, and would be" in refused.stderr
+        assert f"{name} is not as versectl wrote it, and would be" in refused.stderr
     kept = {n: data for n, data in before.items() if n != "lumbar_report.json"}
     assert {n: (done / n).read_bytes() for n in kept} == kept
     (done / name).rename(done.parent / name)
@@ -84,7 +85,7 @@ def test_neither_export_nor_relabel_replaces_a_correction(run, ct_file, done, wo
         command = ("export", ct_file, done, *words[1:])
     refused = run(*command)
     assert (refused.exit_code, refused.stderr.count("\n")) == (3, 1)
-    assert f"{name} was changed since versectl wrote it" in refused.stderr
+    assert f"{name} is not as versectl wrote it" in refused.stderr
     assert contents(done) == before
 
 
@@ -106,18 +107,110 @@ def test_corrected_markups_are_not_lost_when_other_centroids_are_given(run, ct_f
     text = (done / MARKUPS).read_text()
     (done / MARKUPS).write_text(text.replace('"L2"', '"L3"'))
     refused = run("segment", ct_file, done, "--centroids", given)
-    assert (refused.exit_code, f"{MARKUPS} was changed" in refused.stderr) == (3, True)
+    assert (refused.exit_code, f"{MARKUPS} is not as versectl" in refused.stderr) == (3, True)
     assert run("segment", ct_file, done, "--centroids", done).exit_code == 0
 
 
-def test_what_a_former_version_wrote_counts_as_its_own(run, ct_file, done):
-    content = json.loads((done / "lumbar_provenance.json").read_text())
-    content["files"] = {n: e for n, e in content["files"].items() if n not in (SEGMENTS, ALONE)}
-    atomic.write_json(content, done / "lumbar_provenance.json")
+def test_a_file_that_nobody_recorded_is_not_replaced(run, ct_file, out):
+    run("run-all", ct_file, out)
+    (out / SEGMENTS).write_bytes(b"saved in 3D Slicer")
+    refused = run("export", ct_file, out, "--format", "slicer")
+    assert (refused.exit_code, "is not as versectl wrote it" in refused.stderr) == (3, True)
+    edit_centroids(out)
+    assert run("run-all", ct_file, out).exit_code == 3
+    assert (out / SEGMENTS).read_bytes() == b"saved in 3D Slicer"
+
+
+def test_markups_that_segment_reads_or_does_not_show_stay(run, ct_file, done, monkeypatch):
+    text = (done / MARKUPS).read_text().replace('"L2"', '"L3"')
+    (done / MARKUPS).write_text(text)
+    monkeypatch.chdir(done.parent)
+    assert run("segment", ct_file, "out", "--centroids", done, "--overwrite").exit_code == 0
+    assert (done / MARKUPS).read_text() == text
+    given = done.parent / "given"
+    given.mkdir()
+    (given / "lumbar_ctd.json").write_bytes((done / "lumbar_ctd.json").read_bytes())
+    edit_centroids(given)
+    (done / MARKUPS).write_text(text.replace('"L3"', '"L4"'))
+    assert run("segment", ct_file, done, "--centroids", given, "--overwrite").exit_code == 0
+    assert '"L4"' in (done / MARKUPS).read_text()
+
+
+def test_what_overwrite_takes_of_the_user_s_is_named(run, ct_file, done):
     change(done / SEGMENTS)
+    change(done / ALONE)
+    shown = run("run-all", ct_file, done, "--overwrite", "--per-vertebra").stdout
+    assert f"  removed, though it was not as versectl wrote it: {SEGMENTS}\n" in shown
+    assert f"  replaced, though it was not as versectl wrote it: {ALONE}\n" in shown
+    assert "former results: " + SEGMENTS not in shown
+
+
+@pytest.mark.parametrize("command", ["run-all", "segment"])
+def test_what_is_corrected_while_networks_compute_is_not_lost(
+    run, ct_file, done, command, monkeypatch
+):
+    computed = pipeline.SEGMENTATION["default"]
+    text = (done / MARKUPS).read_text().replace('"L2"', '"L3"')
+
+    def meanwhile(*given):
+        (done / MARKUPS).write_text(text)
+        return computed(*given)
+
     edit_centroids(done)
-    assert run("run-all", ct_file, done).exit_code == 0
-    assert not (done / SEGMENTS).exists()
+    (done / MARKUPS).unlink()
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.SEGMENTATION, "default", meanwhile)
+        refused = run(command, ct_file, done)
+    assert (refused.exit_code, f"{MARKUPS} is not as versectl" in refused.stderr) == (3, True)
+    assert (done / MARKUPS).read_text() == text
+
+
+def test_masks_of_centroids_that_changed_meanwhile_are_computed_again(
+    run, ct_file, out, monkeypatch
+):
+    computed = pipeline.SEGMENTATION["default"]
+
+    def meanwhile(*given):
+        edit_centroids(out)
+        return computed(*given)
+
+    for step in ("localize-spine", "localize-vertebrae"):
+        run(step, ct_file, out)
+    with monkeypatch.context() as patch:
+        patch.setitem(pipeline.SEGMENTATION, "default", meanwhile)
+        run("segment", ct_file, out)
+    assert "kept" not in run("segment", ct_file, out).stdout
+    assert "kept" in run("segment", ct_file, out).stdout
+
+
+def test_an_export_of_corrected_masks_takes_all_that_shows_former_ones_away(run, ct_file, done):
+    run("preview", ct_file, done)
+    mask = sitk.ReadImage(str(done / "lumbar_seg.nii.gz"))
+    mask[30:34, 20:24, 20:24] = 20
+    sitk.WriteImage(mask, str(done / "lumbar_seg.nii.gz"))
+    shown = run("export", ct_file, done, "--format", "slicer").stdout
+    for name in (ALONE, "lumbar_preview.png"):
+        assert f"removed, because it showed former results: {name}" in shown
+        assert not (done / name).exists()
+        assert name not in recorded(done)
+    assert {SEGMENTS, MARKUPS} <= {*recorded(done)}
+
+
+def test_a_picture_without_masks_is_drawn_anew_when_there_are_some(run, ct_file, out):
+    for step in ("localize-spine", "localize-vertebrae", "preview"):
+        run(step, ct_file, out)
+    before = (out / "lumbar_preview.png").read_bytes()
+    shown = run("run-all", ct_file, out).stdout
+    assert "removed, because it showed former results: lumbar_preview.png" in shown
+    run("run-all", ct_file, out, "--preview")
+    assert (out / "lumbar_preview.png").read_bytes() != before
+
+
+def test_a_new_spine_takes_no_picture_of_the_same_vertebrae_away(run, ct_file, done):
+    run("preview", ct_file, done)
+    before = {*contents(done)} - {"lumbar_report.json"}
+    run("localize-spine", ct_file, done, "--overwrite")
+    assert {*contents(done)} == before
 
 
 def test_every_file_that_goes_is_named_once(run, ct_file, done):

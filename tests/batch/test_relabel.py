@@ -13,8 +13,8 @@ from phantoms import CENTERS_MM, LPS, Phantoms, draw
 from versectl import labels
 from versectl.batch import case_run, outcome, transaction
 from versectl.batch.job import RUN_ALL, Job
-from versectl.io import atomic, centroids, volume
-from versectl.io.export import formats
+from versectl.io import atomic, centroids, markups, volume
+from versectl.io.export import dicom_seg, dicom_sr, formats
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.stages import pipeline
@@ -277,6 +277,17 @@ def test_dicom_seg_is_written_again_with_the_series_and_removed_without(run, tmp
     result = relabel(run, out, "--shift", "+1")
     assert "former labels: lumbar_seg.dcm\n" in result.stdout
     assert not (out / "lumbar_seg.dcm").exists()
+
+
+def test_each_format_keeps_the_vertebrae_that_it_shows(run, tmp_path, out):
+    pytest.importorskip("highdicom", reason="DICOM is an extra: versectl[dicom]")
+    series = drawn.save(drawn.of_image(draw(direction=LPS)[0]), tmp_path / "in" / "lumbar")
+    run("run-all", series, out, "--format", "slicer", "--vertebrae", "L1")
+    run("export", series, out, "--format", "dicom-sr")
+    assert relabel(run, out, "--shift", "+1", "--ct", series).exit_code == 0
+    assert dicom_seg.labels_in(out / "lumbar_seg.dcm") == [20, 21, 22]
+    assert dicom_sr.refers_to(out / "lumbar_sr.dcm", out / "lumbar_seg.dcm")
+    assert [*markups.read(out / "lumbar_ctd.mrk.json")] == [21]
 
 
 def test_exports_of_some_vertebrae_stay_exports_of_these(run, tmp_path, out):

@@ -417,3 +417,12 @@ def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, s
     assert found.count("would be processed") == 2
     assert "would fail" in run("segment", scans, out, "--dry-run").stdout
     assert sorted(out.iterdir()) == before
+
+
+def test_the_limit_of_pictures_goes_on_with_those_that_are_not_there(run, ct_file, ct, out):
+    volume.write(ct, ct_file.with_name("other_ct.nii.gz"))
+    run("run-all", ct_file.parent, out)
+    for wanted in ("lumbar", "other"):
+        run("preview", ct_file.parent, out, "--limit", "1")
+        assert (out / f"{wanted}_preview.png").exists()
+        assert (out / "other_preview.png").exists() == (wanted == "other")

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from versectl.batch import transaction
-from versectl.errors import BadInputError, OutputError
+from versectl.errors import BadInputError, BusyError, OutputError
 
 
 def make(place, *names):
@@ -64,7 +64,7 @@ def test_a_run_that_died_after_the_last_move_has_done_its_case(tmp_path):
 def test_a_case_is_held_once(tmp_path):
     with transaction.begin(tmp_path, "a"):
         assert transaction.locked(tmp_path) == ["a"]
-        with pytest.raises(transaction.BusyError), transaction.begin(tmp_path, "a"):
+        with pytest.raises(BusyError), transaction.begin(tmp_path, "a"):
             pass
         with transaction.begin(tmp_path, "b"):
             pass

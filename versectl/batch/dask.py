@@ -7,6 +7,7 @@ Only names and paths travel; scans and results stay on the disk that all machine
 that is lost costs nothing: Dask hands its cases to another.
 """
 
+import asyncio
 import logging
 import os
 import uuid
@@ -146,7 +147,7 @@ def _tell_if_no_worker_comes(client: distributed.Client) -> None:
     """
     try:
         client.wait_for_workers(1, timeout=NO_WORKER_S)
-    except TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # two things until Python 3.11
         address = client.scheduler_info(n_workers=0)["address"]
         log.warning("waiting for workers at %s; start one with: dask worker %s", address, address)
 

@@ -43,12 +43,17 @@ class Outcome:
     def remarks(self) -> list[str]:
         """What became of files that were there, a sentence each."""
         other = [f"these replace the results of another CT with the name {self.name}"]
+        removed = [file for file in self.removed if file not in self.replaced]
         return [
             *(other if self.was_of_another_ct else []),
             *(f"kept, though it is not as versectl wrote it: {file}" for file in self.yours),
-            *(f"replaced, though it was not as versectl wrote it: {f}" for f in self.replaced),
-            *(f"removed, because it showed former results: {file}" for file in self.removed),
+            *map(self._lost, self.replaced),
+            *(f"removed, because it showed former results: {file}" for file in removed),
         ]
+
+    def _lost(self, file: str) -> str:
+        done = "removed" if file in self.removed else "replaced"
+        return f"{done}, though it was not as versectl wrote it: {file}"
 
 
 COLUMNS = ("case", "status", "exit_code", "seconds", "message")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from versectl.batch import case_run, outcome, selection, transaction
-from versectl.batch.case_run import reuse
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import EVERYTHING, Selection
@@ -97,19 +96,11 @@ def limited(todo: Sequence[Case], job: Job, limit: int | None) -> Sequence[Case]
     """At most so many cases, the first that are not finished, so that the next run goes on."""
     if limit is None:
         return todo
-    found = list(islice((case for case in todo if not is_finished(case, job)), limit))
+    found = list(islice((case for case in todo if not case_run.is_finished(case, job)), limit))
     passed = (todo.index(found[-1]) + 1 if found else len(todo)) - len(found)
     if passed:
         log.info("%s passed over", count(passed, "finished case"))
     return found
-
-
-def is_finished(case: Case, job: Job) -> bool:
-    """Whether nothing would be done with a case."""
-    try:
-        return case_run.forecast(case, job) == reuse.KEPT
-    except OSError:  # its own outcome tells
-        return False
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:

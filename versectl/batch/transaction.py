@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from versectl.errors import BadInputError, OutputError, VersectlError
+from versectl.errors import BadInputError, BusyError, OutputError, VersectlError
 from versectl.io import atomic
 
 #: The folder within OUT that holds all that is not a result.
@@ -35,12 +35,6 @@ TRIES = 100
 
 #: A run that was just killed may need a moment to die.
 PATIENCE_S = 3.0
-
-
-class BusyError(VersectlError):
-    """Another run is processing the case."""
-
-    exit_code = 7
 
 
 @dataclass(frozen=True)

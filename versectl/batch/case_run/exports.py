@@ -14,7 +14,7 @@ from versectl.io.export.findings import Findings, is_measured
 from versectl.io.export.formats import Exports
 from versectl.io.layout import Case
 from versectl.io.volume import CT
-from versectl.report import measures, reading
+from versectl.report import measures, provenance, reading
 from versectl.types import Known, Vertebrae
 
 
@@ -42,12 +42,17 @@ def refuse_to_lose(job: Job, paths: Paths, present: Present, made: Sequence[Stag
     if not made:
         shown = export_files.outdated(written, present.recorded, export_files.shown(paths))
         written = [*{*shown, *export_files.replaced(job.exports, paths)}]
-    export_files.check([path for path in written if path != present.needed], present.recorded)
+    export_files.check([path for path in written if not present.reads(path)], present.recorded)
 
 
 def are_there(job: Job, paths: Paths) -> bool:
-    """Whether the picture and other formats asked for are there, of the vertebrae asked for."""
-    return _is_drawn(job, paths) and _are_written(job.exports, paths)
+    """Whether the picture and other formats asked for are there, and show what is there."""
+    if not _is_drawn(job, paths) or not _are_written(job.exports, paths):
+        return False
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    asked = export_files.replaced(job.exports, paths)
+    asked += [paths.of("preview")] if "preview" in job.extras else []
+    return not export_files.outdated(asked, recorded, export_files.shown(paths))
 
 
 def _is_drawn(job: Job, paths: Paths) -> bool:

@@ -4,7 +4,7 @@ import os
 
 from versectl.batch.case_run import exports, reuse
 from versectl.batch.case_run.failures import without_folder
-from versectl.batch.case_run.reuse import KEPT, Present
+from versectl.batch.case_run.reuse import STAYS, Present
 from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
@@ -24,6 +24,20 @@ def forecast(case: Case, job: Job) -> str:
         return f"would fail: {without_folder(error, case)}"
 
 
+def is_finished(case: Case, job: Job) -> bool:
+    """Whether nothing would be done with a case, and it would not fail."""
+    paths = Paths(job.out, case.name)
+    try:
+        corrected = centroid_files.corrected_markups(paths)
+        present = reuse.look(case, job)
+    except (BadInputError, OSError):  # its own outcome tells
+        return False
+    if corrected is not None and job.keeps_vertebrae:
+        return False
+    is_computed = not job.command.makes or reuse.is_finished(job, paths, present)
+    return is_computed and exports.are_there(job, paths)
+
+
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
     # unlike Path.exists, this raises for no folder that is closed to us
@@ -37,7 +51,7 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     present = reuse.look(case, job)
     finished = reuse.is_finished(job, paths, present)
     if finished and exports.are_there(job, paths):
-        return KEPT
+        return STAYS
     formats.check(job.exports, case)
     made = [stage for stage in job.command.makes if stage not in present.stays]
     exports.refuse_to_lose(job, paths, present, made)

@@ -13,7 +13,7 @@ from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.batch.transaction import Transaction
 from versectl.config import STAGES, Stage
-from versectl.errors import BadInputError, VersectlError
+from versectl.errors import VersectlError
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
@@ -77,35 +77,29 @@ class Results:
         flags = self._report(ct, known, self._record(by_file, kept))
         former = self._recorded()
         shown, record = self._write_shown(ct, known, flags)
-        provenance.write(
-            self.case.name, {**former, **by_file, **record}, self.making.of("provenance")
-        )
-        removed = self._outdated(made)
-        replaced = tuple(
-            path.name for path in reuse.corrected(self.paths, self.present.recorded, made)
-        )
-        self.files.commit(removed)
-        return Written(tuple(flags), shown, removed, replaced)
+        return self._commit(flags, shown, {**former, **by_file, **record}, made)
 
     def write_shown(self, ct: CT, known: Known) -> Written:
-        """Write what is made of the results that are there: the picture, other formats.
-
-        Raises BadInputError where they would replace a correction, or show outdated masks.
-        """
-        recorded = provenance.read(self.paths.of("provenance"), self.paths.of("report"))
-        if self.job.exports:
-            self._check_masks(recorded)
-            export_files.check(export_files.replaced(self.job.exports, self.paths), recorded)
+        """Write what is made of the results that are there: the picture, other formats."""
         flags = self._present_flags(ct, known)
         shown, record = self._write_shown(ct, known, flags)
         if not shown:
             return Written()
-        provenance.write(self.case.name, {**recorded, **record}, self.making.of("provenance"))
         if self.paths.of("report").exists():  # it is of these results still
             shutil.copy2(self.paths.of("report"), self.making.of("report"))
-        removed = self._in_place_of_others()
+        return self._commit(flags, shown, {**self.present.recorded, **record}, ())
+
+    def _commit(
+        self, flags: Sequence[Flag], shown: tuple[str, ...], record: Origins, made: Sequence[Stage]
+    ) -> Written:
+        """Record what was made, and move it to the other files."""
+        removed, replaced = self._outdated(made), self._not_its_own(made)
+        left = {name: origin for name, origin in record.items() if name not in removed}
+        provenance.write(self.case.name, left, self.making.of("provenance"))
         self.files.commit(removed)
-        return Written(tuple(flags), shown, removed)
+        gone = (*removed, *shown, *(self.paths.of(stage).name for stage in made))
+        replaced = tuple(name for name in replaced if name in gone)
+        return Written(tuple(flags), shown, removed, replaced)
 
     def write_failure(self, error: VersectlError) -> None:
         """Write a report that says why the case failed.
@@ -146,13 +140,6 @@ class Results:
         preview.write(ct.image, known.label_map, shown, self.making.of("preview"))
         return [self.making.of("preview")]
 
-    def _check_masks(self, recorded: Origins) -> None:
-        if reuse.has_outdated_masks(self.paths, recorded):
-            raise BadInputError(
-                f"the masks were made from other centroids than those in "
-                f"{self.paths.of('vertebrae')}; run run-all (or segment) first."
-            )
-
     def _present_flags(self, ct: CT, known: Known) -> Sequence[Flag]:
         """What the report says of the results that are there; what they show if it is of others."""
         report = reading.read(self.paths.of("report"))
@@ -164,7 +151,7 @@ class Results:
     def _origins(self, known: Known, made: Sequence[Stage]) -> dict[Stage, Origin]:
         """What made each of the command's results, those that were kept included."""
         origins: dict[Stage, Origin] = {}
-        preceding = None if self.present.needed is None else reuse.sha256(self.present.needed)
+        preceding = self.present.needed_sha256
         for stage in self.job.command.makes:
             if stage in made:
                 origins[stage] = self._origin(stage, known, preceding)
@@ -219,16 +206,24 @@ class Results:
         recorded = self.present.recorded
         return {f.name: recorded[f.name] for f in files if f.name in recorded and f.exists()}
 
+    def _not_its_own(self, made: Sequence[Stage]) -> tuple[str, ...]:
+        """Files that are not as versectl wrote them, of these stages and of other formats."""
+        recorded = self.present.recorded
+        new = [path for path in export_files.written(self.paths) if self._is_new(path)]
+        return tuple(path.name for path in (*reuse.corrected(self.paths, recorded, made), *new))
+
     def _outdated(self, made: Sequence[Stage]) -> tuple[str, ...]:
         """Pictures and other formats that show former results, where no new ones come."""
-        shown, recorded = export_files.shown(self.making, self.paths), self.present.recorded
-        former = [path for path in export_files.made(self.paths) if path != self.present.needed]
-        outdated = export_files.outdated(former, recorded, shown)
-        if made:  # what was changed, or was not recorded, may show anything
-            outdated += [path for path in former if export_files.is_new(path, recorded)]
+        shown, former = export_files.shown(self.making, self.paths), export_files.made(self.paths)
+        outdated = export_files.outdated(former, self.present.recorded, shown)
+        outdated += [path for path in former if self._is_new(path) and _may_show(path, made)]
         outdated += [self.paths.of("heatmap")] if "spine" in made else []
-        gone = [path.name for path in outdated if path.exists() and not self._is_made(path.name)]
-        return tuple({*gone, *self._in_place_of_others()})
+        gone = [path for path in outdated if path.exists() and not self.present.reads(path)]
+        names = [path.name for path in gone if not self._is_made(path.name)]
+        return tuple(dict.fromkeys([*names, *self._in_place_of_others()]))
+
+    def _is_new(self, path: Path) -> bool:
+        return export_files.is_new(path, self.present.recorded)
 
     def _in_place_of_others(self) -> tuple[str, ...]:
         """Files of the formats asked for that there are no longer, and the SR of another SEG."""
@@ -241,3 +236,8 @@ class Results:
 
     def _is_made(self, name: str) -> bool:
         return (self.making.folder / name).exists()
+
+
+def _may_show(path: Path, made: Sequence[Stage]) -> bool:
+    """Whether a file whose content nobody recorded may show a former result of these stages."""
+    return "vertebrae" in made or ("segmentation" in made and not export_files.is_markups(path))

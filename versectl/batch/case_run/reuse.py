@@ -20,7 +20,8 @@ from versectl.report import provenance, reading
 from versectl.report.provenance import USER, VERSECTL, Origin, Origins
 from versectl.types import Known
 
-KEPT = "kept, its results are there already (--overwrite recomputes them, corrections included)"
+#: What is said of a case that stays as it is.
+STAYS = "kept, its results are there already (--overwrite recomputes them, corrections included)"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Present:
     recorded : file name -> what made it, as an earlier run recorded it.
     stays : stage -> what made its result, for those results that are not computed again.
     needed : the file of the preceding stage that the command reads; None where it reads none.
+    needed_sha256 : of that file.
     unknown : files of a former version that did not record what it made, since its run failed.
     """
 
@@ -37,6 +39,7 @@ class Present:
     recorded: Origins = field(default_factory=dict)
     stays: Mapping[Stage, Origin] = field(default_factory=dict)
     needed: Path | None = None
+    needed_sha256: str | None = None
     unknown: tuple[str, ...] = ()
     was_of_another_ct: bool = False
 
@@ -45,18 +48,30 @@ class Present:
         """Stages whose results stay since the user made or changed them."""
         return [stage for stage, origin in self.stays.items() if origin.made_by == USER]
 
+    def reads(self, path: Path) -> bool:
+        """Whether a file is the one that the command reads, however its folder is spelt."""
+        needed = self.needed
+        is_there = needed is not None and needed.exists() and path.exists()
+        return needed is not None and is_there and path.samefile(needed)
+
 
 def look(case: Case, job: Job) -> Present:
     """What is there of a case; BadInputError when what the command needs is not."""
     paths = Paths(job.out, case.name)
     recorded = provenance.read(paths.of("provenance"), paths.of("report"))
-    input_sha256 = _input_sha256(case)
-    needed = _needed(case, job, paths)
-    stays = {} if job.overwrite else _staying(job, paths, recorded, (input_sha256, needed))
-    unknown = () if job.overwrite else _unknown(job, paths, recorded)
+    needed, input_sha256 = _needed(case, job, paths), _input_sha256(case)
     former = _results_of(recorded, paths, job.command.makes, made_by=VERSECTL)
-    is_another = input_sha256 is not None and bool(former - {input_sha256})
-    return Present(input_sha256, recorded, stays, needed, unknown, is_another)
+    present = Present(
+        input_sha256,
+        recorded,
+        needed=needed,
+        needed_sha256=None if needed is None else sha256(needed),
+        was_of_another_ct=input_sha256 is not None and bool(former - {input_sha256}),
+    )
+    if job.overwrite:
+        return present
+    stays, unknown = _staying(job, paths, present), _unknown(job, paths, recorded)
+    return replace(present, stays=stays, unknown=unknown)
 
 
 def is_finished(job: Job, paths: Paths, present: Present) -> bool:
@@ -112,11 +127,10 @@ def corrected(paths: Paths, recorded: Origins, stages: Iterable[Stage]) -> list[
     return [path for path in there if not _is_own(path, recorded)]
 
 
-def refuse_another_ct(case: Case, paths: Paths) -> None:
-    """Raises BadInputError where the results that are there are of another CT."""
-    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+def refuse_another_ct(paths: Paths, recorded: Origins, input_sha256: str | None) -> None:
+    """Raises BadInputError where the results that are there are of another CT than this one."""
     made_of = _results_of(recorded, paths, STAGES)
-    if made_of and layout.sha256(case) not in made_of:
+    if made_of and input_sha256 is not None and input_sha256 not in made_of:
         raise BadInputError(
             f"the results in {paths.folder} are of another CT; give theirs, or run run-all first."
         )
@@ -189,22 +203,17 @@ def _needed(case: Case, job: Job, paths: Paths) -> Path | None:
     return path
 
 
-def _staying(
-    job: Job, paths: Paths, recorded: Origins, made_of: tuple[str | None, Path | None]
-) -> dict[Stage, Origin]:
-    """What made each result of the command that is not computed again.
-
-    made_of : the CT's SHA-256, and the file of the preceding stage.
-    """
-    input_sha256, needed = made_of
-    preceding = None if needed is None else sha256(needed)
+def _staying(job: Job, paths: Paths, present: Present) -> dict[Stage, Origin]:
+    """What made each result of the command that is not computed again."""
+    preceding = present.needed_sha256
     stays: dict[Stage, Origin] = {}
     for stage in job.command.makes:
         path = paths.of(stage)
         found = sha256(path)
         if found is not None:
-            wanted = Origin(found, VERSECTL, input_sha256, job.models.identity(stage), preceding)
-            origin = _origin(recorded.get(path.name), wanted)
+            model = job.models.identity(stage)
+            wanted = Origin(found, VERSECTL, present.input_sha256, model, preceding)
+            origin = _origin(present.recorded.get(path.name), wanted)
             if origin is not None and _is_wanted(stage, origin, job, paths):
                 stays[stage] = origin
         preceding = found if stage in stays else ""  # what is made of a new result is new

@@ -8,7 +8,7 @@ from versectl import labels, text
 from versectl.batch import outcome, transaction
 from versectl.batch.case_run import exports, failures, reuse
 from versectl.batch.case_run.results import Results, Written
-from versectl.batch.case_run.reuse import KEPT, Present
+from versectl.batch.case_run.reuse import STAYS, Present
 from versectl.batch.case_run.steps import (
     READ,
     WAIT,
@@ -23,7 +23,7 @@ from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.transaction import Transaction
-from versectl.errors import BadInputError, SetupError, VersectlError, explain
+from versectl.errors import BadInputError, BusyError, SetupError, VersectlError, explain
 from versectl.io import layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
@@ -54,7 +54,7 @@ def do(
             done = replace(done, error=failures.flagged(case, job.out))
     except SetupError:
         raise
-    except transaction.BusyError as busy:
+    except BusyError as busy:
         done = Outcome(case.name, outcome.BUSY, str(busy))
     except Exception as error:
         done = failures.failure(case, explain(error))
@@ -66,7 +66,7 @@ def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
     try:
         with transaction.begin(job.out, case.name) as files:
             return CaseRun(case, job, files, Steps(), Turns()).failed(error)
-    except transaction.BusyError as busy:
+    except BusyError as busy:
         return Outcome(case.name, outcome.BUSY, str(busy))
     except Exception:  # the folder cannot be written: the outcome must tell
         return failures.failure(case, error)
@@ -111,13 +111,21 @@ class CaseRun:
         with self.turns.case:
             known = self.job.command.compute(ct.image, self.models, kept)
         self.steps.begin(WRITE)
+        exports.refuse_to_lose(self.job, self.paths, present, made)  # corrected in the meantime
         return self._outcome(known, self.results.write(ct, known, made))
 
     def shown(self) -> Outcome:
         """Write what is made of the results that are there: the picture, other formats."""
         formats.check(self.job.exports, self.case)
         self._take_over_corrections()
-        reuse.refuse_another_ct(self.case, self.paths)
+        present = self.results.present = reuse.look(self.case, self.job)
+        reuse.refuse_another_ct(self.paths, present.recorded, present.input_sha256)
+        if self.job.exports and reuse.has_outdated_masks(self.paths, present.recorded):
+            raise BadInputError(
+                f"the masks were made from other centroids than those in "
+                f"{self.paths.of('vertebrae')}; run run-all (or segment) first."
+            )
+        exports.refuse_to_lose(self.job, self.paths, present, ())
         ct = self._ct()
         known = reuse.read_any(self.paths, ct)
         if known.vertebrae is None and known.label_map is None:
@@ -157,7 +165,7 @@ class CaseRun:
         """A finished case stays; a picture may be missing, or a format, or show other vertebrae."""
         if not exports.are_there(self.job, self.paths):
             return self.shown()
-        return Outcome(self.case.name, outcome.KEPT, KEPT)
+        return Outcome(self.case.name, outcome.KEPT, STAYS)
 
     def _ct(self) -> CT:
         return volume.read_ct(layout.ct_of(self.case), self.case.series)

@@ -38,15 +38,12 @@ def made(paths: Paths) -> list[Path]:
 
 
 def check(files: Iterable[Path], recorded: Origins) -> None:
-    """Raises BadInputError when one of these files is not as it was recorded.
-
-    What a former version wrote was not recorded; it counts as versectl's own.
-    """
+    """Raises BadInputError when one of these files is not as it was recorded."""
     for path in files:
-        if path.name in recorded and is_new(path, recorded):
+        if is_new(path, recorded):
             raise BadInputError(
-                f"{path} was changed since versectl wrote it, and would be replaced; move it away, "
-                "or delete it."
+                f"{path} is not as versectl wrote it, and would be replaced; move it away, or "
+                "delete it."
             )
 
 
@@ -68,18 +65,17 @@ def shown(*folders: Paths) -> dict[str, str]:
 def outdated(files: Iterable[Path], recorded: Origins, present: Mapping[str, str]) -> list[Path]:
     """Those of these files that show other centroids or masks than those present, see `shown`.
 
-    What a former version wrote shows what was recorded with it.
+    Of what nobody recorded it is not known: it shows those that were recorded.
     """
     former = {name: recorded[name].sha256 for name in present if name in recorded}
-    shows = {path: recorded[path.name].shows if path.name in recorded else {} for path in files}
-    return [
-        path
-        for path, these in shows.items()
-        if any(
-            present.get(name) != sha256
-            for name, sha256 in (these or _shown_in(path, former)).items()
-        )
-    ]
+
+    def is_outdated(path: Path) -> bool:
+        now, origin = _shown_in(path, present), recorded.get(path.name)
+        if origin is not None and origin.shows:
+            return origin.shows != now
+        return any(now[name] != sha256 for name, sha256 in _shown_in(path, former).items())
+
+    return [path for path in files if is_outdated(path)]
 
 
 def origins(files: Iterable[Path], present: Mapping[str, str]) -> Origins:
@@ -90,8 +86,13 @@ def origins(files: Iterable[Path], present: Mapping[str, str]) -> Origins:
     }
 
 
+def is_markups(path: Path) -> bool:
+    """Whether a file holds centroids alone."""
+    return path.name.endswith(markups.ENDING)
+
+
 def _shown_in(path: Path, present: Mapping[str, str]) -> dict[str, str]:
     """What a file shows of what is present: markups hold centroids alone."""
-    if not path.name.endswith(markups.ENDING):
+    if not is_markups(path):
         return dict(present)
     return {name: sha256 for name, sha256 in present.items() if name.endswith(".json")}

@@ -25,7 +25,7 @@ from versectl.errors import BadInputError
 from versectl.io import atomic, case_files, centroids, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.centroids import Centroids
-from versectl.io.export import formats, nifti
+from versectl.io.export import Format, formats, nifti
 from versectl.io.export.findings import Findings
 from versectl.io.export.formats import NEED_DICOM, Exports
 from versectl.io.images.placement import Placement
@@ -105,8 +105,10 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     _write_report(former, change, record, making)
     _draw(former, making)
     record |= _exported(former, change, making)
-    provenance.write(case.name, record, making.of("provenance"))
     outdated = _outdated(paths, making)
+    gone = {path.name for path in outdated}
+    left = {name: origin for name, origin in record.items() if name not in gone}
+    provenance.write(case.name, left, making.of("provenance"))
     named_anew = nifti.each_of(making.folder, making.case_name)
     renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
     files.commit(path.name for path in outdated)
@@ -133,7 +135,8 @@ class _Former:
         if not masks.exists() and case.ct is None:
             raise BadInputError(f"{case.name} has no masks yet; give its CT as well (--ct).")
         if case.ct is not None:
-            reuse.refuse_another_ct(case, paths)
+            recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+            reuse.refuse_another_ct(paths, recorded, layout.sha256(case))
         ct = None if case.ct is None else volume.read_ct(case.ct, case.series)
         placed = volume.read_placement(masks) if ct is None else ct.placement
         if centroid_files.corrected_markups(paths) is not None:
@@ -165,14 +168,10 @@ class _Former:
         impossible = NEED_DICOM if self.case.ct is None else ()
         return replace(there, formats=tuple(f for f in there.formats if f not in impossible))
 
-    def shown(self, change: Change) -> tuple[int, ...] | None:
-        """New labels of the vertebrae that the other formats show; None where these are all."""
-        markups = self.recorded.get(self.paths.of("markups").name)
-        if markups is None:
-            held = formats.in_dicom_seg(self.paths.folder, self.case.name)
-            return None if held is None else _changed(held, change)
-        partly = len(markups.certainty) < len(self.vertebrae)
-        return _changed(markups.certainty, change) if partly else None
+    def shown(self, name: Format, change: Change) -> tuple[int, ...] | None:
+        """New labels of the vertebrae that a format shows; None where these are all."""
+        held = formats.labels_in(self.paths.folder, self.case.name, name)
+        return None if held is None or held >= {*self.vertebrae} else _changed(held, change)
 
     def shown_alone(self, change: Change) -> tuple[int, ...]:
         """New labels of the vertebrae that have a mask alone."""
@@ -189,10 +188,18 @@ class _Former:
         found = self._found(change, volume.read_labels(masks), exports)
         found = replace(found, flags=self._flags(change))
         formats.check(exports, self.case)
-        whole = replace(exports, per_vertebra=False, only=self.shown(change))
-        alone = replace(exports, formats=(), only=self.shown_alone(change))
-        for part in filter(bool, (whole, alone)):
+        for part in self._parts(exports, change):
             formats.write(part, found, making.folder)
+
+    def _parts(self, exports: Exports, change: Change) -> list[Exports]:
+        """The exports by the vertebrae that they show; formats that share a file show the same."""
+        by_shown: dict[tuple[int, ...] | None, list[Format]] = {}
+        for name in exports.formats:
+            by_shown.setdefault(self.shown(name, change), []).append(name)
+        parts = [Exports(tuple(names), only=only) for only, names in by_shown.items()]
+        if exports.per_vertebra:
+            parts.append(Exports(per_vertebra=True, only=self.shown_alone(change)))
+        return parts
 
     def _flags(self, change: Change) -> tuple[Flag, ...]:
         """What the report will say of the new labels; nothing where there is none."""
@@ -282,7 +289,7 @@ def _exported(former: _Former, change: Change, making: Paths) -> Origins:
     origins = export_files.origins(export_files.made(making), shown)
     name = making.of("markups").name
     if name in origins:
-        only = former.shown(change)
+        only = former.shown("slicer", change)
         held = [new for new in change.values() if only is None or new in only]
         origins[name] = centroid_files.with_labels(origins[name], held)
     return origins

@@ -168,10 +168,11 @@ def is_of_another_seg(folder: Path, case_name: str, seg_folder: Path) -> bool:
     return sr.exists() and seg.exists() and not dicom_sr.refers_to(sr, seg)
 
 
-def in_dicom_seg(folder: Path, case_name: str) -> list[int] | None:
-    """The labels that a case's DICOM SEG holds; None where there is none."""
-    seg = folder / f"{case_name}{DICOM_SEG}"
-    return dicom_seg.labels_in(seg) if seg.exists() else None
+def labels_in(folder: Path, case_name: str, name: Format) -> set[int] | None:
+    """The labels that a case's files of a format hold; None where they do not tell."""
+    paths = [(file, folder / f"{case_name}{file.ending}") for file in FORMATS[name]]
+    held = [file.labels_in(path) for file, path in paths if file.labels_in and path.exists()]
+    return {*held[0]} if held else None
 
 
 def written(folder: Path, case_name: str) -> list[Path]:
