@@ -136,6 +136,13 @@ def test_saving_does_not_replace_masks_that_were_corrected_in_another_format(
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["a/b", "", "../escape"])
+def test_a_name_that_cannot_name_files_is_refused(found, out, name):
+    with pytest.raises(BadInputError, match="is not a valid case name"):
+        versectl.save(found, out, name)
+    assert not out.exists()
+
+
 def test_saving_replaces_a_correction_only_if_asked_to(found, ct_file, out, run):
     assert run("run-all", ct_file, out).exit_code == 0
     masks = out / "lumbar_seg.nii.gz"

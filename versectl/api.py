@@ -20,7 +20,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import types
-from versectl.batch import transaction
+from versectl.batch import selection, transaction
 from versectl.batch.case_run import reuse
 from versectl.batch.corrections import export_files
 from versectl.config import STAGES
@@ -187,8 +187,9 @@ def save(result: Result, folder: str | Path, name: str, overwrite: bool = False)
 
     overwrite : replace files that were corrected, too.
     Raises OutputError when the folder cannot be written, BusyError when another run is processing
-    the case, BadInputError where a correction would be lost.
+    the case, BadInputError where a correction would be lost or the name cannot name files.
     """
+    selection.check_name(name)
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:
         if not overwrite:

@@ -205,6 +205,15 @@ def test_the_ct_of_another_case_is_refused(run, done, ct, tmp_path):
     assert contents(done) == before
 
 
+def test_the_ct_is_found_in_a_folder_of_cts(run, done, ct_file, ct):
+    volume.write(ct, ct_file.with_name("other_ct.nii.gz"))
+    assert relabel(run, done, "--shift", "+1", "--ct", ct_file.parent).exit_code == 0
+    ct_file.unlink()
+    volume.write(ct, ct_file.with_name("third_ct.nii.gz"))
+    refused = relabel(run, done, "--shift", "-1", "--ct", ct_file.parent)
+    assert (refused.exit_code, "has no CT of a case lumbar" in refused.stderr) == (3, True)
+
+
 def test_the_only_case_need_not_be_named(run, done):
     assert "lumbar: T12 to L2 are now L1 to L3" in run("relabel", done, "--shift", "1").stdout
     shutil.copy(done / "lumbar_ctd.json", done / "other_ctd.json")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import SimpleITK as sitk
 from phantoms import CENTERS_MM, Phantoms, slimmer
 
 from versectl.batch import case_run
@@ -388,3 +389,22 @@ def test_centroids_of_another_program_are_kept_and_named_so(run, ct_file, ct, ou
     assert "L1 alone" in run("run-all", ct_file, out).stdout
     assert report(out)["files"][FILES["vertebrae"]]["made_by"] == "user"
     assert report(out)["files"][FILES["spine"]]["made_by"] == "versectl"
+
+
+def test_corrected_masks_on_another_grid_are_refused_and_stay(run, ct_file, out):
+    run("run-all", ct_file, out)
+    masks = out / FILES["masks"]
+    sitk.WriteImage(sitk.ReadImage(str(masks))[1:, :, :], str(masks))
+    before = masks.read_bytes()
+    refused = run("run-all", ct_file, out)
+    assert (refused.exit_code, "does not lie on the scan's grid" in refused.stderr) == (3, True)
+    assert masks.read_bytes() == before
+
+
+def test_a_dry_run_says_what_would_be_replaced(run, ct_file, ct, out):
+    run("run-all", ct_file, out)
+    correct(out)
+    shown = run("run-all", ct_file, out, "--overwrite", "--dry-run").stdout
+    assert f"processed, replacing {FILES['vertebrae']}, not as versectl wrote it" in shown
+    volume.write(ct + 5, ct_file)
+    assert "replacing the results of another CT" in run("run-all", ct_file, out, "--dry-run").stdout

@@ -419,6 +419,12 @@ def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, s
     assert sorted(out.iterdir()) == before
 
 
+def test_where_all_cases_failed_there_is_no_rest():
+    failed = [Outcome(name, outcome.FAILED, "x", error=VersectlError("x")) for name in "ab"]
+    with pytest.raises(PartialFailureError, match=r"2 of 2 cases failed: a, b\.$"):
+        batch_run.conclude(failed)
+
+
 def test_the_limit_of_pictures_goes_on_with_those_that_are_not_there(run, ct_file, ct, out):
     volume.write(ct, ct_file.with_name("other_ct.nii.gz"))
     run("run-all", ct_file.parent, out)

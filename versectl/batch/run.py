@@ -164,8 +164,9 @@ def conclude(done: Sequence[Outcome]) -> None:
     if failed and len(done) == 1:
         raise failed[0].error or VersectlError(failed[0].line)
     if failed:
+        rest = "; the rest is done" if failed[: len(done)] != [*done] else ""
         raise PartialFailureError(
-            f"{len(failed)} of {len(done)} cases failed: {_named(failed)}; the rest is done."
+            f"{len(failed)} of {len(done)} cases failed: {_named(failed)}{rest}."
         )
     flagged = [one for one in done if one.error is not None]
     if len(done) == 1 and flagged:

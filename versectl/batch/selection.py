@@ -85,6 +85,15 @@ def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[C
     return list(found.values())
 
 
+def check_name(name: str, advice: str = "") -> None:
+    """Raises BadInputError where a case's name cannot be the beginning of file names."""
+    if not is_file_name(name):
+        raise BadInputError(
+            f'{name!r} is not a valid case name (no / \\ : * ? " < > |, no dot in front, at most '
+            f"{LONGEST_NAME} bytes){advice}."
+        )
+
+
 def _case(row: Mapping[str, str], folder: Path, series: str | None) -> Case:
     """The case of a row; BadInputError, without the line, where it is none."""
     if not row.get("ct") or "\0" in row["ct"]:
@@ -94,11 +103,7 @@ def _case(row: Mapping[str, str], folder: Path, series: str | None) -> Case:
         raise BadInputError(f"{ct} has no series to choose from: it is not DICOM.")
     usual = layout.name_of(ct, series)
     name = row.get("case") or usual
-    if not is_file_name(name):
-        raise BadInputError(
-            f'{name!r} is not a valid case name (no / \\ : * ? " < > |, no dot in front, at most '
-            f"{LONGEST_NAME} bytes); set another in the column case."
-        )
+    check_name(name, "; set another in the column case")
     return Case(name, ct=ct, series=series)
 
 

@@ -240,7 +240,7 @@ def cut_at_border(measured: Sequence[Measurement]) -> list[Flag]:
             "note",
             None,
             f"{in_words(names)} {touch} the border of the scan and may be cut.",
-            "Leave their volumes and heights out of your analysis.",
+            "Their volumes are not measured, nor is anything of a body that is cut.",
         )
     ]
 

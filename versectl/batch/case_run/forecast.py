@@ -58,4 +58,8 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     if finished:
         return "would be kept; missing formats or the picture would be written"
     stays = [stage for stage in STAGES if stage in present.stays]
-    return f"would be processed, keeping {', '.join(stays)}" if stays else "would be processed"
+    kept = [f"keeping {', '.join(stays)}"] if stays else []
+    lost = [path.name for path in reuse.corrected(paths, present.recorded, made)]
+    replaced = [f"replacing {', '.join(lost)}, not as versectl wrote it"] if lost else []
+    other = ["replacing the results of another CT"] if present.was_of_another_ct else []
+    return ", ".join(["would be processed", *kept, *replaced, *other])

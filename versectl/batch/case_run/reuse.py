@@ -5,14 +5,13 @@ CT and of the same preceding result. Everything else is computed again.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from versectl.batch.job import Job
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError
-from versectl.io import atomic, case_files, layout
+from versectl.io import atomic, case_files, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
 from versectl.io.volume import CT
@@ -21,7 +20,7 @@ from versectl.report.provenance import USER, VERSECTL, Origin, Origins
 from versectl.types import Known
 
 #: What is said of a case that stays as it is.
-STAYS = "kept, its results are there already (--overwrite recomputes them, corrections included)"
+STAYS = "kept, its results are there already (--overwrite recomputes them and discards corrections)"
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,24 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
     """The results that stay, and the one that the command needs."""
     known = Known()
     for stage, origin in present.stays.items():
+        path = paths.of(stage)
         # nobody corrects masks into a file that cannot be read: it is ours, and damaged
-        damaged = stage == "segmentation" and paths.of(stage).name in present.recorded
-        with suppress(BadInputError) if damaged else nullcontext():
-            known = case_files.read(known, stage, ct, paths.of(stage))
+        if stage == "segmentation" and path.name in present.recorded and _is_damaged(path):
+            continue
+        known = case_files.read(known, stage, ct, path)
         if stage == "vertebrae" and known.vertebrae is not None:
             known = replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
     if job.command.needs is not None and present.needed is not None:
         known = case_files.read(known, job.command.needs, ct, present.needed)
     return known
+
+
+def _is_damaged(masks: Path) -> bool:
+    try:
+        volume.read_labels(masks)
+    except BadInputError:
+        return True
+    return False
 
 
 def read_any(paths: Paths, ct: CT) -> Known:

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from versectl import geometry, labels
-from versectl.batch import transaction
+from versectl.batch import selection, transaction
 from versectl.batch.case_run import exports as case_exports
 from versectl.batch.case_run import reuse
 from versectl.batch.corrections import centroid_files, export_files
@@ -73,6 +73,18 @@ def _cases(out: Path) -> list[str]:
     if not names:
         raise BadInputError(f"{out} has no centroids of any case; give the OUT of run-all.")
     return sorted(names)
+
+
+def case_of(out: Path, name: str, ct: Path | None, series: str | None = None) -> Case:
+    """The case of that name; its CT is a file or a DICOM folder, or in a folder of CTs."""
+    if ct is None:
+        return Case(name)
+    found = {case.name: case for case in selection.find_cases([ct], out, series)}
+    if name in found:
+        return found[name]
+    if len(found) > 1:
+        raise BadInputError(f"{ct} has no CT of a case {name}; give its file.")
+    return replace(*found.values(), name=name)
 
 
 def relabel(out: Path, case: Case, wanted: Wanted) -> Relabelled:

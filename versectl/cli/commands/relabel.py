@@ -128,10 +128,9 @@ def relabel(
     run-all keeps them.
     """
     from versectl.batch.corrections import relabel as corrections
-    from versectl.io.layout import Case
     from versectl.report import relabelling
 
-    case = Case(name or corrections.only_case(out), ct=ct, series=series)
+    case = corrections.case_of(out, name or corrections.only_case(out), ct, series)
     done = corrections.relabel(out, case, wanted.change())
     log.info("%s: %s", case.name, relabelling.described(done.change))
     for file in done.removed:

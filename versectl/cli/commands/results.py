@@ -19,7 +19,7 @@ from versectl.cli.options import (
     exports,
 )
 from versectl.cli.parsing import FILE, InOutCommand, adding, gathered, option
-from versectl.text import printable
+from versectl.text import count, printable
 
 if TYPE_CHECKING:
     from versectl.io.export.formats import Exports
@@ -135,7 +135,8 @@ def collect(out: Path, csv: Path | None, rows: str) -> None:
     path = csv or out / summary.TABLES[rows]
     overview = summary.of_results(out)
     write = summary.write_cases if rows == "cases" else summary.write_vertebrae
-    count = write(overview, path)
-    log.info("%d %s in %s", count, rows, path)
+    number = write(overview, path)
+    one = {"cases": "case", "vertebrae": "vertebra"}[rows]
+    log.info("%s in %s", count(number, one, rows), path)
     for line in summary.outdated(overview):
         log.warning("%s", printable(line))
