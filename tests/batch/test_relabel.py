@@ -214,6 +214,14 @@ def test_the_ct_is_found_in_a_folder_of_cts(run, done, ct_file, ct):
     assert (refused.exit_code, "has no CT of a case lumbar" in refused.stderr) == (3, True)
 
 
+def test_what_the_new_labels_raise_is_said(run, done):
+    shown = relabel(run, done, "--set", "L2=L6").stdout
+    flags = read(done, "_report.json")["flags"]
+    assert {"rare_variant", "gap"} & {flag["code"] for flag in flags}
+    for flag in flags:
+        assert flag["message"] in shown
+
+
 def test_the_only_case_need_not_be_named(run, done):
     assert "lumbar: T12 to L2 are now L1 to L3" in run("relabel", done, "--shift", "1").stdout
     shutil.copy(done / "lumbar_ctd.json", done / "other_ctd.json")

@@ -18,7 +18,7 @@ from versectl.errors import BadInputError, FlaggedError, PartialFailureError, Ve
 from versectl.io import stderr
 from versectl.io.layout import Case
 from versectl.text import count, first_few
-from versectl.types import Severity
+from versectl.types import Flag, Severity
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -142,8 +142,13 @@ def report(one: Outcome, prefix: str) -> None:
         log.debug("%s", one.details)
     for remark in one.remarks:
         log.info("  %s", remark)
+    report_flags(one.flags)
+
+
+def report_flags(flags: Sequence[Flag]) -> None:
+    """Log what deserves a look, the most severe first."""
     for severity, words in SAID.items():
-        for flag in one.flags:
+        for flag in flags:
             if flag.severity == severity:
                 log.info("  %s: %s", words, flag.message)
 

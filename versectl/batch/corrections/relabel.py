@@ -47,10 +47,14 @@ BY = "relabel"
 
 @dataclass(frozen=True)
 class Relabelled:
-    """What became of the labels, and which files are gone for want of the CT."""
+    """What became of the labels, and which files are gone for want of the CT.
+
+    flags : what deserves a look under the new labels.
+    """
 
     change: Change
     removed: tuple[str, ...]
+    flags: tuple[Flag, ...] = ()
 
 
 def only_case(out: Path) -> str:
@@ -123,8 +127,10 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     provenance.write(case.name, left, making.of("provenance"))
     named_anew = nifti.each_of(making.folder, making.case_name)
     renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
+    report = reading.read(making.of("report"))
     files.commit(path.name for path in outdated)
-    return Relabelled(change, tuple(path.name for path in outdated if path not in renamed))
+    removed = tuple(path.name for path in outdated if path not in renamed)
+    return Relabelled(change, removed, () if report is None else report.flags)
 
 
 @dataclass(frozen=True, eq=False)

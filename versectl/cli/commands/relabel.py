@@ -127,6 +127,7 @@ def relabel(
     Centroids, masks, the report and other formats get the new labels, without a new segmentation.
     run-all keeps them.
     """
+    from versectl.batch import run as batch_run
     from versectl.batch.corrections import relabel as corrections
     from versectl.report import relabelling
 
@@ -137,3 +138,4 @@ def relabel(
         log.info("  removed, because it showed the former labels: %s", file)
     if done.removed:
         log.info("  versectl preview and versectl export write such files again.")
+    batch_run.report_flags(done.flags)
