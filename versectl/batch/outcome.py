@@ -23,7 +23,8 @@ class Outcome:
     error : why it failed, or what --strict finds in its report.
     details : the traceback, for whoever mends the program.
     removed : files that are gone, since they showed former results.
-    yours, replaced : files that are not as versectl wrote them, and stay, or were replaced.
+    yours, replaced : files that are not as versectl wrote them, and stay, or were replaced
+        or removed.
     was_of_another_ct : whether the results of another CT of this name were replaced.
     """
 

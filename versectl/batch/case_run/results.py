@@ -29,8 +29,8 @@ class Written(NamedTuple):
     """What was written.
 
     flags : what deserves a look. names : files that were made of the results.
-    removed : files that are gone, since they showed former results. replaced : files that the user
-        made or changed, in whose place there are others now.
+    removed : files that are gone, since they showed former results. replaced : files that were not
+        as versectl wrote them, and were replaced or removed.
     """
 
     flags: tuple[Flag, ...] = ()
@@ -75,9 +75,8 @@ class Results:
         self.steps.end()
         kept = tuple(stage for stage in origins if stage not in made)
         flags = self._report(ct, known, self._record(by_file, kept))
-        former = self._recorded()
         shown, record = self._write_shown(ct, known, flags)
-        return self._commit(flags, shown, {**former, **by_file, **record}, made)
+        return self._commit(flags, shown, {**by_file, **record}, made)
 
     def write_shown(self, ct: CT, known: Known) -> Written:
         """Write what is made of the results that are there: the picture, other formats."""
@@ -87,14 +86,15 @@ class Results:
             return Written()
         if self.paths.of("report").exists():  # it is of these results still
             shutil.copy2(self.paths.of("report"), self.making.of("report"))
-        return self._commit(flags, shown, {**self.present.recorded, **record}, ())
+        return self._commit(flags, shown, record, ())
 
     def _commit(
         self, flags: Sequence[Flag], shown: tuple[str, ...], record: Origins, made: Sequence[Stage]
     ) -> Written:
         """Record what was made, and move it to the other files."""
         removed, replaced = self._outdated(made), self._not_its_own(made)
-        left = {name: origin for name, origin in record.items() if name not in removed}
+        every = {**self._recorded(), **record}
+        left = {name: origin for name, origin in every.items() if name not in removed}
         provenance.write(self.case.name, left, self.making.of("provenance"))
         self.files.commit(removed)
         gone = (*removed, *shown, *(self.paths.of(stage).name for stage in made))

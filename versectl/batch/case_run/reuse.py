@@ -32,6 +32,7 @@ class Present:
     needed : the file of the preceding stage that the command reads; None where it reads none.
     needed_sha256 : of that file.
     unknown : files of a former version that did not record what it made, since its run failed.
+    was_of_another_ct : whether versectl made results of another CT of this name.
     """
 
     input_sha256: str | None = None
@@ -50,8 +51,7 @@ class Present:
     def reads(self, path: Path) -> bool:
         """Whether a file is the one that the command reads, however its folder is spelt."""
         needed = self.needed
-        is_there = needed is not None and needed.exists() and path.exists()
-        return needed is not None and is_there and path.samefile(needed)
+        return needed is not None and needed.exists() and path.exists() and path.samefile(needed)
 
 
 def look(case: Case, job: Job) -> Present:
@@ -95,10 +95,13 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
     known = Known()
     for stage, origin in present.stays.items():
         path = paths.of(stage)
-        # nobody corrects masks into a file that cannot be read: it is ours, and damaged
-        if stage == "segmentation" and path.name in present.recorded and _is_damaged(path):
-            continue
-        known = case_files.read(known, stage, ct, path)
+        try:
+            known = case_files.read(known, stage, ct, path)
+        except BadInputError:
+            # nobody corrects masks into a file that cannot be read: it is ours, and damaged
+            is_ours = stage == "segmentation" and path.name in present.recorded
+            if not (is_ours and _is_damaged(path)):
+                raise
         if stage == "vertebrae" and known.vertebrae is not None:
             known = replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
     if job.command.needs is not None and present.needed is not None:
