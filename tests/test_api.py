@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -12,7 +13,7 @@ from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
 import versectl
 from versectl import geometry
 from versectl.batch import transaction
-from versectl.errors import BadInputError, BusyError
+from versectl.errors import BadInputError, BusyError, DeviceError, WeightsError
 from versectl.io import volume
 
 NAMES = ["T12", "L1", "L2"]
@@ -41,6 +42,26 @@ def test_vertebrae_are_known_by_name_from_head_to_foot(found, phantom):
     voxels = int((geometry.to_array(found.label_map) == lumbar.label).sum())
     assert lumbar.volume_ml == pytest.approx(voxels * 2.0 * 1.5 * 2.5 / 1000, rel=1e-3)
     assert dice(found.label_map, phantom[1], 20) > 0.9
+
+
+def test_a_result_shows_its_levels_in_one_line(found):
+    assert repr(found) == f"<Result: T12 to L2, 3 vertebrae; {len(found.flags)} flags>"
+    assert repr(replace(found, vertebrae={}, flags=())) == "<Result: no vertebra; 0 flags>"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"engine": "foo"}, DeviceError, "'foo' is no engine; use auto, tensorflow or"),
+        ({"device": "gpu1"}, DeviceError, "'gpu1' is not a device"),
+        ({"precision": "half"}, DeviceError, "'half' is no precision"),
+        ({"weights": "nowhere"}, WeightsError, "spine.json is missing"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_models_that_cannot_be_are_refused_before_a_scan_is_read(wrong, error, message):
+    with pytest.raises(error, match=message):
+        versectl.load_models(**wrong)
 
 
 @pytest.mark.parametrize("direction", [LPS, PIR, oblique(PIR)], ids=str)

@@ -29,11 +29,14 @@ from versectl.io import atomic, case_files, memory, volume
 from versectl.io.case_files import Paths
 from versectl.io.memory import Image
 from versectl.io.volume import CT
+from versectl.networks.engines import choice
 from versectl.networks.loading import Models
+from versectl.networks.weights import describe
 from versectl.report import case_report, measurements, provenance, quality
 from versectl.report.measurements import Curvature, Measures
 from versectl.report.provenance import VERSECTL, Origin, Origins
 from versectl.stages import pipeline
+from versectl.text import count, counted
 from versectl.types import Engine, Flag, Known, Numbering, OtherNumbering, Spine, Vertebrae
 
 if TYPE_CHECKING:
@@ -108,6 +111,11 @@ class Result:
     flags: tuple[Flag, ...]
     engine: Engine | None = None
 
+    def __repr__(self) -> str:
+        """What a reader looks for first, in one line."""
+        seen = counted(list(self.vertebrae)) if self.vertebrae else "no vertebra"
+        return f"<Result: {seen}; {count(len(self.flags), 'flag')}>"
+
 
 def read_ct(path: str | Path, series: str | None = None) -> CT:
     """A CT in Hounsfield units: NIfTI, NRRD, MetaImage, or a DICOM series.
@@ -133,9 +141,13 @@ def load_models(
     engine : "tensorflow", "openvino", "jax", "torch"; "auto", the fastest that is installed; None,
         TensorFlow if it is installed, otherwise as "auto". A process can use one engine.
     fast : masks from less context, as --fast.
-    Using them raises WeightsError or DeviceError when they cannot be had.
+    Raises DeviceError for a word that is none of these, WeightsError when the folder lacks weights;
+    using the models raises the same when engine or device is not there, or weights are damaged.
     """
     folder = None if weights is None else Path(weights)
+    choice.check(engine, device, precision)
+    for stage in STAGES:
+        describe(folder, stage)
     return Models(folder, engine, device, precision, None, fast)
 
 

@@ -47,6 +47,12 @@ def set_environment() -> None:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
+def check(device: str) -> None:
+    """DeviceError when it is no word for a device."""
+    if not DEVICES.fullmatch(device):
+        raise DeviceError(f"{device!r} is not a device; use auto, cpu, gpu or gpu:N.")
+
+
 def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
     """Which of these GPUs is meant; None for the CPU.
 
@@ -54,8 +60,7 @@ def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
     engine : who sees these GPUs, for the message. Raises DeviceError when there is no such GPU, or
         it is no device.
     """
-    if not DEVICES.fullmatch(device):
-        raise DeviceError(f"{device!r} is not a device; use auto, cpu, gpu or gpu:N.")
+    check(device)
     if device == "cpu" or (device == "auto" and not gpus):
         return None
     number = int(device.removeprefix("auto").removeprefix("gpu").removeprefix(":") or 0)

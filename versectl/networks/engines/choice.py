@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from versectl.errors import DeviceError
 from versectl.io import stderr
-from versectl.networks.device import FAST_INT8, Device, cpu_flags, wants_gpu
+from versectl.networks import device as devices
+from versectl.networks.device import FAST_INT8, PRECISIONS, Device, cpu_flags, wants_gpu
 from versectl.networks.engines import postponed
 from versectl.types import Answer, Engine
 
@@ -90,6 +91,14 @@ class Ready:
     int8: bool = False
 
 
+def check(engine: str | None, device: str, precision: str) -> None:
+    """DeviceError when one of these is no word for an engine, a device or a precision."""
+    devices.check(device)
+    for kind, word, words in (("engine", engine, TITLES), ("precision", precision, PRECISIONS)):
+        if word not in (None, "auto", *words):
+            raise DeviceError(f"{word!r} is no {kind}; use auto, {' or '.join(words)}.")
+
+
 def prepare(
     engine: str | None = None,
     device: str = "auto",
@@ -106,6 +115,7 @@ def prepare(
     Raises DeviceError when engine, device or precision is not there, or when this process uses
     another already.
     """
+    check(engine, device, precision)
     with _PREPARING:
         name = chosen(engine, device)
         start(name)
