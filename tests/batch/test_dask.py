@@ -20,8 +20,8 @@ dask = pytest.importorskip("dask")
 psutil = pytest.importorskip("psutil")
 cluster = pytest.importorskip("versectl.batch.dask")
 
-#: Of a cluster that a test starts: no port, no messages, room for a child process.
-QUIET = {"dashboard_address": None, "silence_logs": 60, "memory_limit": 0}
+#: Of a cluster that a test starts: any port, no messages, room for a child process.
+QUIET = {"dashboard_address": ":0", "silence_logs": 60, "memory_limit": 0}
 
 
 def ignore(_case, _step):

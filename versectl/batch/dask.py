@@ -122,7 +122,7 @@ def _cluster(where: str | int, slots: int) -> "distributed.LocalCluster | _Exist
         n_workers=where,
         threads_per_worker=slots,
         memory_limit=0,  # the Workers' processes hold the memory, and Dask does not see them
-        dashboard_address=None,
+        dashboard_address=":0",  # a free port; None takes 8787, which may be in use
         silence_logs=logging.CRITICAL + 1,
     )
 
