@@ -45,9 +45,10 @@ class Outcome:
         """What became of files that were there, a sentence each."""
         other = [f"these replace the results of another CT with the name {self.name}"]
         removed = [file for file in self.removed if file not in self.replaced]
+        yours = [file for file in self.yours if file not in self.replaced]
         return [
             *(other if self.was_of_another_ct else []),
-            *(f"kept, though it is not as versectl wrote it: {file}" for file in self.yours),
+            *(f"kept, though it is not as versectl wrote it: {file}" for file in yours),
             *map(self._lost, self.replaced),
             *(f"removed, because it showed former results: {file}" for file in removed),
         ]

@@ -53,11 +53,12 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     if finished and exports.are_there(job, paths):
         return STAYS
     formats.check(job.exports, case)
-    made = [stage for stage in job.command.makes if stage not in present.stays]
+    kept_stages = reuse.foresee(case, job, paths, present)
+    made = [stage for stage in job.command.makes if stage not in kept_stages]
     exports.refuse_to_lose(job, paths, present, made)
     if finished:
         return "would be kept; missing formats or the picture would be written"
-    stays = [stage for stage in STAGES if stage in present.stays]
+    stays = [stage for stage in STAGES if stage in present.stays and stage not in made]
     kept = [f"keeping {', '.join(stays)}"] if stays else []
     lost = [path.name for path in reuse.corrected(paths, present.recorded, made)]
     replaced = [f"replacing {', '.join(lost)}, not as versectl wrote it"] if lost else []
