@@ -50,11 +50,13 @@ class Relabelled:
     """What became of the labels, and which files are gone for want of the CT.
 
     flags : what deserves a look under the new labels.
+    report_removed : the report, if it is gone: it was not of the files as they were.
     """
 
     change: Change
     removed: tuple[str, ...]
     flags: tuple[Flag, ...] = ()
+    report_removed: str | None = None
 
 
 def only_case(out: Path) -> str:
@@ -127,10 +129,11 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     provenance.write(case.name, left, making.of("provenance"))
     named_anew = nifti.each_of(making.folder, making.case_name)
     renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
-    report = reading.read(making.of("report"))
+    report, former_report = reading.read(making.of("report")), paths.of("report")
+    lost = former_report.name if report is None and former_report.exists() else None
     files.commit(path.name for path in outdated)
     removed = tuple(path.name for path in outdated if path not in renamed)
-    return Relabelled(change, removed, () if report is None else report.flags)
+    return Relabelled(change, removed, () if report is None else report.flags, lost)
 
 
 @dataclass(frozen=True, eq=False)

@@ -138,4 +138,9 @@ def relabel(
         log.info("  removed, because it showed the former labels: %s", file)
     if done.removed:
         log.info("  versectl preview and versectl export write such files again.")
+    if done.report_removed:
+        log.info(
+            "  removed, because it has not the new labels: %s; run run-all again to have it",
+            done.report_removed,
+        )
     batch_run.report_flags(done.flags)
