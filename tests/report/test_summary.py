@@ -6,6 +6,7 @@ import json
 import pytest
 from phantoms import CENTERS_MM
 
+from versectl.batch import transaction
 from versectl.report import summary
 from versectl.stages import pipeline
 from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
@@ -147,6 +148,24 @@ def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file
     assert not any(rows[0][column] for column in summary.CASES[4:])
     assert told in run("collect", out, "--rows", "vertebrae").output
     assert told in run("status", out).output
+
+
+def test_cases_that_have_results_but_no_report_are_named(run, ct_file, out):
+    run("run-all", ct_file, out)
+    told = "  without a report: a, b, z; run run-all to have one"
+    (out / "a_ctd.json").write_text("[]")
+    (out / "b_spine.json").write_text("{}")
+    (out / "z_seg.nii.gz").write_text("")
+    (out / "._c_seg.nii.gz").write_text("")  # of another system
+    assert run("status", out).stdout.splitlines() == ["done 1, failed 0, working 0", told]
+    assert json.loads(run("status", out, "--json").stdout)["without_report"] == ["a", "b", "z"]
+    for rows in ("cases", "vertebrae"):
+        assert told in run("collect", out, "--rows", rows).output
+    with transaction.begin(out, "b"):
+        assert told.replace("b, ", "") in run("status", out).stdout
+        assert told.replace("b, ", "") in run("collect", out).output
+    (out / "lumbar_report.json").unlink()
+    assert "is this the OUT" not in run("status", out).stdout
 
 
 def test_the_table_of_vertebrae_leaves_that_of_cases(run, ct_file, out):
