@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from phantoms import CENTERS_MM
@@ -130,6 +131,30 @@ def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
     assert "changed" not in run("status", out).output
     (row,) = table(run, out)
     assert row["changed"] == ""
+
+
+def test_masks_put_in_place_with_their_old_time_are_seen(run, ct_file, out, tmp_path):
+    run("run-all", ct_file, out)
+    masks, mine = out / "lumbar_seg.nii.gz", tmp_path / "mine.nii.gz"
+    mine.write_bytes(masks.read_bytes() + b"corrected")
+    shutil.copystat(masks, mine)
+    shutil.copy2(mine, masks)
+    assert masks.stat().st_mtime < (out / "lumbar_report.json").stat().st_mtime
+    assert "lumbar: lumbar_seg.nii.gz changed or gone" in run("status", out).output
+
+
+def test_markups_corrected_in_slicer_are_seen_like_the_centroids(run, ct_file, out):
+    run("run-all", ct_file, out, "--format", "slicer")
+    assert "changed" not in run("status", out).output
+    markups = out / "lumbar_ctd.mrk.json"
+    markups.write_text(markups.read_text().replace('"L2"', '"L3"'))
+    told = "lumbar: lumbar_ctd.mrk.json changed or gone since the report was written"
+    assert told in run("status", out).output
+    assert told in run("collect", out).output
+    (row,) = table(run, out)
+    assert row["changed"] == "lumbar_ctd.mrk.json"
+    run("run-all", ct_file, out)
+    assert "changed" not in run("status", out).output
 
 
 def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file, out):

@@ -103,6 +103,11 @@ def write(case_name: str, origins: Origins, path: Path) -> None:
     atomic.write_json(content, path)
 
 
+def is_new(path: Path, recorded: Origins) -> bool:
+    """Whether a file was not recorded as it is."""
+    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
+
+
 def to_json(origins: Origins) -> dict[str, dict[str, object]]:
     """The origins as JSON content."""
     return {name: _origin_to_json(origin) for name, origin in origins.items()}

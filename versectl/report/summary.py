@@ -98,7 +98,7 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
     }
     reports = {name: report for name, report in found.items() if report is not None}
     unreadable = [name for name in found if name not in reports]
-    changed = {name: report.changed(Path(out)) for name, report in reports.items()}
+    changed = {name: report.changed(Paths(out, name)) for name, report in reports.items()}
     changed = {name: files for name, files in changed.items() if files}
     without_report = sorted(_with_results(Path(out)) - {*found, *working, *interrupted})
     return Overview(reports, unreadable, working, interrupted, changed, without_report)

@@ -223,7 +223,7 @@ class Results:
         return tuple(dict.fromkeys([*names, *self._in_place_of_others()]))
 
     def _is_new(self, path: Path) -> bool:
-        return export_files.is_new(path, self.present.recorded)
+        return provenance.is_new(path, self.present.recorded)
 
     def _in_place_of_others(self) -> tuple[str, ...]:
         """Files of the formats asked for that there are no longer, and the SR of another SEG."""

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from versectl.batch.corrections import export_files
 from versectl.batch.job import Job
 from versectl.config import STAGES, Stage
 from versectl.errors import BadInputError, DamagedError
@@ -116,7 +115,7 @@ def foresee(case: Case, job: Job, paths: Paths, present: Present) -> frozenset[S
     What is as versectl wrote it is not read: it can be.
     """
     needed = present.needed
-    is_yours = needed is not None and export_files.is_new(needed, present.recorded)
+    is_yours = needed is not None and provenance.is_new(needed, present.recorded)
     if not present.yours and not is_yours:
         return frozenset(present.stays)
     blank = volume.read_blank(layout.ct_of(case), case.series)

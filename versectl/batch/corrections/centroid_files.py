@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from versectl import labels
-from versectl.batch.corrections import export_files
 from versectl.errors import BadInputError
 from versectl.geometry import Frame
 from versectl.io import atomic, case_files, centroids, layout, markups
@@ -97,7 +96,7 @@ def _recorded(paths: Paths) -> Origins:
 
 def _is_changed(path: Path, recorded: Origins) -> bool:
     """Whether a file is there and is not as it was recorded."""
-    return path.exists() and export_files.is_new(path, recorded)
+    return path.exists() and provenance.is_new(path, recorded)
 
 
 def _not_exported(

@@ -13,6 +13,7 @@ from versectl.io import atomic, markups
 from versectl.io.case_files import Paths
 from versectl.io.export import formats, nifti
 from versectl.io.export.formats import DICOM_SEG, DICOM_SR, Exports
+from versectl.report import provenance
 from versectl.report.provenance import VERSECTL, Origin, Origins
 
 
@@ -40,16 +41,11 @@ def made(paths: Paths) -> list[Path]:
 def check(files: Iterable[Path], recorded: Origins) -> None:
     """Raises BadInputError when one of these files is not as it was recorded."""
     for path in files:
-        if is_new(path, recorded):
+        if provenance.is_new(path, recorded):
             raise BadInputError(
                 f"{path} is not as versectl wrote it, and would be replaced; move it away, or "
                 "delete it."
             )
-
-
-def is_new(path: Path, recorded: Origins) -> bool:
-    """Whether a file was not recorded as it is."""
-    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
 
 
 def shown(*folders: Paths) -> dict[str, str]:

@@ -58,6 +58,17 @@ class Relabelled:
     flags: tuple[Flag, ...] = ()
     report_removed: str | None = None
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is gone, and how to have it again, a sentence each."""
+        said = [f"removed, because it showed the former labels: {file}" for file in self.removed]
+        if self.removed:
+            said.append("versectl preview and versectl export write such files again.")
+        if self.report_removed:
+            lost = f"removed, because it has not the new labels: {self.report_removed}"
+            said.append(f"{lost}; run run-all again to have it")
+        return said
+
 
 def only_case(out: Path) -> str:
     """The name of the one case in OUT; BadInputError when there are more, or none."""
