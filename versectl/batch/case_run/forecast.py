@@ -2,10 +2,11 @@
 
 import os
 
+from versectl.batch import outcome
 from versectl.batch.case_run import exports, reuse
 from versectl.batch.case_run.failures import without_folder
 from versectl.batch.case_run.reuse import STAYS, Present
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
 from versectl.errors import BadInputError
@@ -18,10 +19,13 @@ from versectl.report import provenance
 
 def forecast(case: Case, job: Job) -> str:
     """What do() would do with a case."""
+    paths = Paths(job.out, case.name)
     try:
-        return _forecast(case, job, Paths(job.out, case.name))
+        said = _forecast(case, job, paths)
     except BadInputError as error:
         return f"would fail: {without_folder(error, case)}"
+    stay = () if job.overwrite else export_files.without_effect(paths)
+    return "; ".join([said, *outcome.said_of(case.name, stay)])
 
 
 def is_finished(case: Case, job: Job) -> bool:

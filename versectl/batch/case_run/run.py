@@ -19,7 +19,7 @@ from versectl.batch.case_run.steps import (
     WatchedModels,
     ignored,
 )
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.transaction import Transaction
@@ -75,7 +75,8 @@ def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
 def _attempt(run: "CaseRun") -> Outcome:
     """The outcome of a case, whatever happens in it; SetupError when no case can be done."""
     try:
-        return run.done() if run.job.command.makes else run.shown()
+        done = run.done() if run.job.command.makes else run.shown()
+        return replace(done, without_effect=export_files.without_effect(run.paths))
     except SetupError:
         raise
     except Exception as error:

@@ -48,6 +48,13 @@ def check(files: Iterable[Path], recorded: Origins) -> None:
             )
 
 
+def without_effect(paths: Paths) -> tuple[str, ...]:
+    """Other formats that are not as versectl wrote them: corrections in them do not count."""
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    files = [path for path in written(paths) if not is_markups(path)]
+    return tuple(path.name for path in files if provenance.is_new(path, recorded))
+
+
 def shown(*folders: Paths) -> dict[str, str]:
     """Name -> SHA-256 of a case's centroids and masks, from the first folder that has them."""
     found = {}
