@@ -134,7 +134,10 @@ class CaseRun:
         written = self.results.write_shown(ct, known)
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(written.names)
-        line = f"written in {self.job.out}: {names}" if names else "no vertebra to write"
+        asked_for = "" if self.job.exports.only is None else ", none of those asked for has a mask"
+        line = (
+            f"written in {self.job.out}: {names}" if names else f"no vertebra to write{asked_for}"
+        )
         return Outcome(self.case.name, status, line, removed=written.removed)
 
     def failed(self, error: VersectlError) -> Outcome:

@@ -27,6 +27,15 @@ def replaced(exports: Exports, paths: Paths) -> list[Path]:
     return [path for path in written(paths) if path.name in names]
 
 
+def of_other_vertebrae(asked: Exports, possible: Exports, paths: Paths) -> list[Path]:
+    """Files of formats asked for that cannot be of the vertebrae asked for: these allow none."""
+    endings = asked.endings.keys() - possible.endings.keys()
+    files = [paths.folder / f"{paths.case_name}{ending}" for ending in sorted(endings)]
+    if asked.per_vertebra and not possible.per_vertebra:
+        files += nifti.each_of(paths.folder, paths.case_name)
+    return [path for path in files if path.exists()]
+
+
 def written(paths: Paths) -> list[Path]:
     """The files of all other formats that are there."""
     return formats.written(paths.folder, paths.case_name)
