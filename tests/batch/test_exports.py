@@ -326,6 +326,10 @@ def test_a_series_is_chosen_in_a_study(run, series, out):
     refused = run("run-all", series, out)
     assert refused.exit_code == 3
     assert "holds 2 CT series, 4, 9; choose one by --series" in refused.stderr
+    for words in ((), ("--series", "7")):
+        shown = run("run-all", series, out, *words, "--dry-run").stdout
+        says = shown.splitlines()[0].split(": would fail: ")[1].split("/")[-1]
+        assert says in run("run-all", series, out, *words).stderr
     done = run("run-all", series, out, "--series", "4")
     assert done.exit_code == 0, done.output
     assert (out / "lumbar_series-4_report.json").exists()

@@ -99,6 +99,15 @@ def read_frame(path: Path) -> sitk.Image:
     return read_blank(path).image
 
 
+def check_header(path: Path, series: str | None = None) -> None:
+    """Raises BadInputError where headers alone tell that read_ct() would refuse the path."""
+    if _is_dicom(path):
+        reading.check(path, series)
+        return
+    _check_name(path)
+    _header(path, placement.SHORTEST_MM)
+
+
 def read_blank(path: Path, series: str | None = None) -> CT:
     """A CT of zeros, placed as read_ct() would place it, from read_placement() alone."""
     placed = read_placement(path, series)

@@ -9,8 +9,8 @@ from versectl.batch.case_run.reuse import STAYS, Present
 from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
-from versectl.errors import BadInputError
-from versectl.io import layout
+from versectl.errors import BadInputError, explain
+from versectl.io import layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.layout import Case
@@ -22,8 +22,8 @@ def forecast(case: Case, job: Job) -> str:
     paths = Paths(job.out, case.name)
     try:
         said = _forecast(case, job, paths)
-    except BadInputError as error:
-        return f"would fail: {without_folder(error, case)}"
+    except (BadInputError, OSError) as error:
+        return f"would fail: {without_folder(explain(error), case)}"
     stay = () if job.overwrite else export_files.without_effect(paths)
     return "; ".join([said, *outcome.said_of(case.name, stay)])
 
@@ -49,6 +49,8 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
         raise BadInputError(f"{case.ct} does not exist.")
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
+        placed = volume.read_placement(layout.ct_of(case), case.series)
+        centroid_files.check(paths, placed.own)
         recorded = provenance.read(paths.of("provenance"), paths.of("report"))
         exports.refuse_to_lose(job, paths, Present(recorded=recorded, needed=corrected), STAGES)
         return f"would be processed, with the corrections in {corrected.name}"
@@ -57,6 +59,7 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     if finished and exports.are_there(job, paths):
         return STAYS
     formats.check(job.exports, case)
+    volume.check_header(layout.ct_of(case), case.series)
     kept_stages = reuse.foresee(case, job, paths, present)
     made = [stage for stage in job.command.makes if stage not in kept_stages]
     exports.refuse_to_lose(job, paths, present, made)
