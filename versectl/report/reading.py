@@ -10,7 +10,6 @@ import numpy as np
 from versectl import labels
 from versectl.config import STAGES
 from versectl.io import atomic
-from versectl.io.case_files import Paths
 from versectl.report import levels, provenance
 from versectl.report.measures import Curvature, Measures, Plates, names
 from versectl.report.provenance import Origins
@@ -21,6 +20,9 @@ SCHEMA_VERSION = 2
 
 #: NO_SPINE : done, and the scan shows no vertebra.
 DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
+
+#: How the file ends that 3D Slicer saves corrected centroids in.
+MARKUPS = "_ctd.mrk.json"
 
 T = TypeVar("T", Measures, Curvature)
 
@@ -104,18 +106,18 @@ class Report:
         without = {flag.vertebra for flag in self.flags if flag.code == "centre_without_mask"}
         return [row for row in self.vertebrae if row.name not in without]
 
-    def changed(self, paths: Paths) -> tuple[str, ...]:
-        """A case's files that are gone, or no longer those that the report is of.
+    def changed(self, folder: Path, case_name: str) -> tuple[str, ...]:
+        """A case's files in a folder that are gone, or no longer those that the report is of.
 
         Markups that were corrected count like the centroids. Masks that have been there since
         before the report are not read: of thousands of cases that takes long.
         """
         if not self.is_finished:
             return ()
-        named, markups = [paths.folder / name for name in self.origins], paths.of("markups")
-        found = [path.name for path in named if self._may_be_other(path)]
+        found = [name for name in self.origins if self._may_be_other(folder / name)]
+        markups, record = (folder / f"{case_name}{end}" for end in (MARKUPS, "_provenance.json"))
         if markups.exists():
-            recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+            recorded = provenance.read(record, folder / f"{case_name}_report.json")
             found += [markups.name] if provenance.is_new(markups, recorded) else []
         return tuple(found)
 

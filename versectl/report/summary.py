@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from versectl import labels
-from versectl.config import STAGES
 from versectl.errors import BadInputError
 from versectl.io import atomic
-from versectl.io.case_files import Paths
-from versectl.report import levels, reading
+from versectl.report import levels, provenance, reading
 from versectl.report.measures import Curvature, Measures, names, or_none, values
 from versectl.report.reading import Report
 from versectl.text import first_few, fitting, printable
@@ -62,9 +60,6 @@ VERTEBRAE = (
 
 ENDING = "_report.json"
 
-#: How the files end by which a case has results, whether or not it has a report.
-RESULTS = tuple(Paths(Path(), "").of(stage).name for stage in STAGES)
-
 #: What a line of a table is -> the file's usual name.
 TABLES = {"cases": "collected.csv", "vertebrae": "collected-vertebrae.csv"}
 
@@ -98,7 +93,7 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
     }
     reports = {name: report for name, report in found.items() if report is not None}
     unreadable = [name for name in found if name not in reports]
-    changed = {name: report.changed(Paths(out, name)) for name, report in reports.items()}
+    changed = {name: report.changed(Path(out), name) for name, report in reports.items()}
     changed = {name: files for name, files in changed.items() if files}
     without_report = sorted(_with_results(Path(out)) - {*found, *working, *interrupted})
     return Overview(reports, unreadable, working, interrupted, changed, without_report)
@@ -106,8 +101,9 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
 
 def _with_results(out: Path) -> set[str]:
     """The cases that have a stage's result; hidden files are of nobody."""
-    files = (file.name for file in out.iterdir() if not file.name.startswith("."))
-    return {name.removesuffix(end) for name in files for end in RESULTS if name.endswith(end)}
+    files = [file.name for file in out.iterdir() if not file.name.startswith(".")]
+    endings = provenance.ENDINGS.values()
+    return {name.removesuffix(end) for end in endings for name in files if name.endswith(end)}
 
 
 def of_results(out: Path, working: Sequence[str] = ()) -> Overview:
