@@ -90,9 +90,11 @@ def test_a_file_that_may_not_grow_is_not_left_half_written(scans, tmp_path):
 
 
 def test_an_output_folder_that_cannot_be_written_ends_the_batch_at_once(run, scans, frozen_disk):
-    for done in tried(run, scans, frozen_disk / "out"):
+    foretold = run("run-all", scans, frozen_disk / "out", "--dry-run")
+    for done in (*tried(run, scans, frozen_disk / "out"), foretold):
         assert done.exit_code == 3
         assert done.stderr.count("\n") == 1
+        assert "(Read-only file system)" in done.stderr
     assert list(frozen_disk.iterdir()) == []
 
 
@@ -101,9 +103,11 @@ def test_an_output_folder_that_is_no_ones_is_told(scans, run, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "deeper")
     for place in ("file", "file/out", "link"):
-        for done in tried(run, scans, tmp_path / place):
+        foretold = run("run-all", scans, tmp_path / place, "--dry-run")
+        for done in (*tried(run, scans, tmp_path / place), foretold):
             assert done.exit_code == 3, done.output
             assert done.stderr.count("\n") == 1
+            assert "results cannot be written there" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

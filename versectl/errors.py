@@ -55,6 +55,10 @@ class BadInputError(VersectlError):
     exit_code = 3
 
 
+class DamagedError(BadInputError):
+    """A file that is cut off, or whose bytes are no longer those that were written."""
+
+
 class OutputError(SetupError):
     """The output folder cannot be written."""
 

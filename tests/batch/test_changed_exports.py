@@ -89,13 +89,18 @@ def test_neither_export_nor_relabel_replaces_a_correction(run, ct_file, done, wo
     assert contents(done) == before
 
 
-def test_a_format_that_is_not_touched_may_be_changed(run, ct_file, done):
+def test_a_format_that_is_not_touched_may_be_changed_and_is_named(run, ct_file, done):
+    assert "without effect" not in run("run-all", ct_file, done, *WORDS).stdout
     change(done / SEGMENTS)
     mine = (done / SEGMENTS).read_bytes()
-    assert "kept" in run("run-all", ct_file, done, *WORDS).stdout
-    assert run("run-all", ct_file, done, "--format", "bids").exit_code == 0
+    told = f"not as versectl wrote it, without effect: {SEGMENTS}; save masks as lumbar_seg.nii.gz"
+    foretold = run("run-all", ct_file, done, *WORDS, "--dry-run").stdout
+    assert (foretold[:12], foretold.count(f"; {told}\n")) == ("lumbar: kept", 1)
+    kept = run("run-all", ct_file, done, *WORDS).stdout
+    assert (kept[:12], kept.count(f"\n  {told}\n")) == ("lumbar: kept", 1)
+    assert f"  {told}\n" in run("run-all", ct_file, done, "--format", "bids").stdout
     (done / "lumbar_report.json").unlink()
-    assert run("run-all", ct_file, done).exit_code == 0
+    assert f"  {told}\n" in run("run-all", ct_file, done).stdout
     assert (done / SEGMENTS).read_bytes() == mine
 
 

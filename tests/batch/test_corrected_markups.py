@@ -61,6 +61,17 @@ def test_every_command_goes_on_from_corrected_markups(run, ct_file, done, comman
     assert "kept" in run(command, ct_file, done).stdout
 
 
+def test_a_dry_run_tells_that_corrected_markups_will_be_refused(run, ct_file, done):
+    rename(done, {"L2": "L1"})
+    foretold = run("run-all", ct_file, done, "--dry-run").stdout
+    assert foretold.startswith(f"lumbar: would fail: {done / MARKUPS} has L1 twice; rename or")
+    assert "has L1 twice" in run("run-all", ct_file, done).stderr
+    rename(done, {"L1": None})
+    edit(done, 19, 18)
+    foretold = run("run-all", ct_file, done, "--dry-run").stdout
+    assert "were both changed, and differ; delete the one that does not count" in foretold
+
+
 @pytest.mark.parametrize("file", [JSON, MARKUPS])
 def test_labels_in_a_wrong_order_are_used_and_flagged(run, ct_file, done, file):
     edit(done, 19, 25) if file == JSON else rename(done, {"T12": "L6"})

@@ -131,7 +131,7 @@ def test_vertebrae_that_are_not_there_cost_no_case(run, series, out):
     words = ("--format", "dicom-sr", "--format", "bids", "--vertebrae", "C3-C5")
     done = run("run-all", series, out, *words)
     assert done.exit_code == 0, done.output
-    assert "no vertebra has a mask; dicom-sr is left out" in done.stdout
+    assert "no vertebra asked for has a mask; dicom-sr is left out" in done.stdout
     assert not list(out.glob("*.dcm"))
     assert (out / "lumbar_dseg.tsv").exists()
 
@@ -157,6 +157,22 @@ def test_masks_of_vertebrae_that_are_no_longer_asked_for_do_not_stay(run, series
     run("run-all", series, out, "--per-vertebra", "--vertebrae", "L1", "--overwrite")
     masks = {path.name for path in out.glob("*_msk.nii.gz")}
     assert masks == {"lumbar_seg-L1_msk.nii.gz", "lumbar_seg-L1-body_msk.nii.gz"}
+
+
+@pytest.mark.parametrize("command", ["run-all", "export"])
+def test_a_range_without_vertebrae_leaves_none_of_others(run, series, out, command):
+    words = ("--per-vertebra", "--format", "dicom-sr")
+    run("run-all", series, out, *words)
+    assert {path.name for path in out.glob("*_msk.nii.gz")}
+    assert {"lumbar_seg.dcm", "lumbar_sr.dcm"} < names(out)
+    shown = run(command, series, out, *words, "--vertebrae", "C1-C4").stdout
+    for name in ("dicom-sr", "--per-vertebra"):
+        assert f"lumbar: no vertebra asked for has a mask; {name} is left out\n" in shown
+    assert "lumbar: no vertebra to write, none of those asked for has a mask\n" in shown
+    assert "former results: lumbar_seg-L1_msk.nii.gz\n" in shown
+    assert not [*out.glob("*_msk.nii.gz"), *out.glob("*.dcm")]
+    again = run("run-all", series, out, *words, "--vertebrae", "C1-C4")
+    assert again.stdout.startswith("lumbar: kept")
 
 
 def test_a_batch_folder_may_hold_dicom(run, series, ct_file, out):
@@ -310,6 +326,10 @@ def test_a_series_is_chosen_in_a_study(run, series, out):
     refused = run("run-all", series, out)
     assert refused.exit_code == 3
     assert "holds 2 CT series, 4, 9; choose one by --series" in refused.stderr
+    for words in ((), ("--series", "7")):
+        shown = run("run-all", series, out, *words, "--dry-run").stdout
+        says = shown.splitlines()[0].split(": would fail: ")[1].split("/")[-1]
+        assert says in run("run-all", series, out, *words).stderr
     done = run("run-all", series, out, "--series", "4")
     assert done.exit_code == 0, done.output
     assert (out / "lumbar_series-4_report.json").exists()

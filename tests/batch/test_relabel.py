@@ -269,7 +269,9 @@ def test_masks_that_are_older_than_the_centroids_are_still_computed_again(run, d
     entries = read(done, "_ctd.json")
     entries[1]["X"] += 1.5
     atomic.write_json(entries, done / "lumbar_ctd.json")
-    assert relabel(run, done, "--shift", "+1").exit_code == 0
+    shown = relabel(run, done, "--shift", "+1").stdout
+    gone = "lumbar_report.json; run run-all again to have it"
+    assert f"  removed, because it has not the new labels: {gone}\n" in shown
     assert not (done / "lumbar_report.json").exists()
     assert "L1 to L3" in run("run-all", ct_file, done).stdout
     assert read(done, "_report.json")["kept"] == ["spine", "vertebrae"]

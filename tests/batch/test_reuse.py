@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from phantoms import CENTERS_MM, Phantoms, slimmer
 
+from versectl import geometry
 from versectl.batch import case_run
 from versectl.batch.job import RUN_ALL, Job
 from versectl.errors import VersectlError
@@ -399,6 +401,71 @@ def test_corrected_masks_on_another_grid_are_refused_and_stay(run, ct_file, out)
     refused = run("run-all", ct_file, out)
     assert (refused.exit_code, "does not lie on the scan's grid" in refused.stderr) == (3, True)
     assert masks.read_bytes() == before
+
+
+def halved(masks):
+    return sitk.Cast(masks, sitk.sitkFloat32) * 0.5
+
+
+def with_a_value(value):
+    """A voxel has a number that no label map holds."""
+
+    def changed(masks):
+        voxels = sitk.GetArrayFromImage(masks).astype(np.int16)
+        voxels[0, 0, 0] = value
+        return geometry.from_array(voxels, masks)
+
+    return changed
+
+
+UNUSABLE = {
+    "halves": (halved, "whole numbers"),
+    "-1": (with_a_value(-1), "whole numbers"),
+    "300": (with_a_value(300), "whole numbers"),
+    "smooth": (lambda masks: sitk.SmoothingRecursiveGaussian(masks, 2.0), "whole numbers"),
+    "4-D": (lambda masks: sitk.JoinSeries([masks, masks]), "2 frames"),
+    "vectors": (lambda masks: sitk.Compose(masks, masks), "vector image"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), UNUSABLE.values(), ids=UNUSABLE)
+def test_corrected_masks_that_are_no_label_map_are_refused_and_stay(
+    run, ct_file, out, change, says
+):
+    run("run-all", ct_file, out)
+    masks = out / FILES["masks"]
+    sitk.WriteImage(change(sitk.ReadImage(str(masks))), str(masks))
+    before = masks.read_bytes()
+    foretold = run("run-all", ct_file, out, "--dry-run").stdout
+    assert foretold.startswith("lumbar: would fail: ")
+    refused = run("run-all", ct_file, out)
+    assert (refused.exit_code, says in refused.stderr) == (3, True), refused.output
+    assert refused.stderr.endswith(foretold.splitlines()[0].split("would fail: ")[1] + "\n")
+    run("segment", ct_file, out)
+    assert masks.read_bytes() == before
+
+
+def test_masks_that_are_cut_off_are_computed_again_unless_they_are_the_users(run, ct_file, out):
+    run("run-all", ct_file, out)
+    masks = out / FILES["masks"]
+    whole = masks.read_bytes()
+    masks.write_bytes(whole[:-40])
+    wanted = f"keeping spine, vertebrae, replacing {masks.name}, not as versectl wrote it"
+    assert wanted in run("run-all", ct_file, out, "--dry-run").stdout
+    shown = run("run-all", ct_file, out).stdout
+    assert f"  replaced, though it was not as versectl wrote it: {masks.name}\n" in shown
+    assert "kept, though" not in shown
+    assert masks.read_bytes() == whole
+    changed = sitk.ReadImage(str(masks))
+    changed[0, 0, 0] = 19
+    volume.write(changed, masks)
+    run("run-all", ct_file, out)
+    masks.write_bytes(masks.read_bytes()[:-40])
+    mine = masks.read_bytes()
+    assert "would fail" in run("run-all", ct_file, out, "--dry-run").stdout
+    refused = run("run-all", ct_file, out)
+    assert (refused.exit_code, "damaged or cut off" in refused.stderr) == (3, True)
+    assert masks.read_bytes() == mine
 
 
 def test_a_dry_run_says_what_would_be_replaced(run, ct_file, ct, out):

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from phantoms import CENTERS_MM
 
+from versectl.batch import transaction
 from versectl.report import summary
 from versectl.stages import pipeline
 from versectl.types import Numbering, OtherNumbering, Vertebra, Vertebrae
@@ -131,6 +133,30 @@ def test_a_case_that_was_corrected_since_its_report_is_named(run, ct_file, out):
     assert row["changed"] == ""
 
 
+def test_masks_put_in_place_with_their_old_time_are_seen(run, ct_file, out, tmp_path):
+    run("run-all", ct_file, out)
+    masks, mine = out / "lumbar_seg.nii.gz", tmp_path / "mine.nii.gz"
+    mine.write_bytes(masks.read_bytes() + b"corrected")
+    shutil.copystat(masks, mine)
+    shutil.copy2(mine, masks)
+    assert masks.stat().st_mtime < (out / "lumbar_report.json").stat().st_mtime
+    assert "lumbar: lumbar_seg.nii.gz changed or gone" in run("status", out).output
+
+
+def test_markups_corrected_in_slicer_are_seen_like_the_centroids(run, ct_file, out):
+    run("run-all", ct_file, out, "--format", "slicer")
+    assert "changed" not in run("status", out).output
+    markups = out / "lumbar_ctd.mrk.json"
+    markups.write_text(markups.read_text().replace('"L2"', '"L3"'))
+    told = "lumbar: lumbar_ctd.mrk.json changed or gone since the report was written"
+    assert told in run("status", out).output
+    assert told in run("collect", out).output
+    (row,) = table(run, out)
+    assert row["changed"] == "lumbar_ctd.mrk.json"
+    run("run-all", ct_file, out)
+    assert "changed" not in run("status", out).output
+
+
 def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file, out):
     run("run-all", ct_file, out)
     (out / "a_report.json").write_text("{")
@@ -147,6 +173,24 @@ def test_a_case_whose_report_cannot_be_read_has_a_row_and_a_warning(run, ct_file
     assert not any(rows[0][column] for column in summary.CASES[4:])
     assert told in run("collect", out, "--rows", "vertebrae").output
     assert told in run("status", out).output
+
+
+def test_cases_that_have_results_but_no_report_are_named(run, ct_file, out):
+    run("run-all", ct_file, out)
+    told = "  without a report: a, b, z; run run-all to have one"
+    (out / "a_ctd.json").write_text("[]")
+    (out / "b_spine.json").write_text("{}")
+    (out / "z_seg.nii.gz").write_text("")
+    (out / "._c_seg.nii.gz").write_text("")  # of another system
+    assert run("status", out).stdout.splitlines() == ["done 1, failed 0, working 0", told]
+    assert json.loads(run("status", out, "--json").stdout)["without_report"] == ["a", "b", "z"]
+    for rows in ("cases", "vertebrae"):
+        assert told in run("collect", out, "--rows", rows).output
+    with transaction.begin(out, "b"):
+        assert told.replace("b, ", "") in run("status", out).stdout
+        assert told.replace("b, ", "") in run("collect", out).output
+    (out / "lumbar_report.json").unlink()
+    assert "is this the OUT" not in run("status", out).stdout
 
 
 def test_the_table_of_vertebrae_leaves_that_of_cases(run, ct_file, out):

@@ -1,12 +1,14 @@
 """What came of a case, and the table of what came of every case of a batch."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from versectl.errors import VersectlError
 from versectl.io import atomic
+from versectl.text import first_few
 from versectl.types import Flag
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Outcome:
     removed : files that are gone, since they showed former results.
     yours, replaced : files that are not as versectl wrote them, and stay, or were replaced
         or removed.
+    without_effect : other formats that are not as versectl wrote them, and stay.
     was_of_another_ct : whether the results of another CT of this name were replaced.
     """
 
@@ -38,6 +41,7 @@ class Outcome:
     removed: tuple[str, ...] = ()
     yours: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    without_effect: tuple[str, ...] = ()
     was_of_another_ct: bool = False
 
     @property
@@ -45,16 +49,26 @@ class Outcome:
         """What became of files that were there, a sentence each."""
         other = [f"these replace the results of another CT with the name {self.name}"]
         removed = [file for file in self.removed if file not in self.replaced]
+        yours = [file for file in self.yours if file not in self.replaced]
         return [
             *(other if self.was_of_another_ct else []),
-            *(f"kept, though it is not as versectl wrote it: {file}" for file in self.yours),
+            *(f"kept, though it is not as versectl wrote it: {file}" for file in yours),
             *map(self._lost, self.replaced),
             *(f"removed, because it showed former results: {file}" for file in removed),
+            *said_of(self.name, self.without_effect),
         ]
 
     def _lost(self, file: str) -> str:
         done = "removed" if file in self.removed else "replaced"
         return f"{done}, though it was not as versectl wrote it: {file}"
+
+
+def said_of(name: str, without_effect: Sequence[str]) -> list[str]:
+    """What there is to say of a case's other formats that are not as versectl wrote them."""
+    if not without_effect:
+        return []
+    files = first_few(without_effect)
+    return [f"not as versectl wrote it, without effect: {files}; save masks as {name}_seg.nii.gz"]
 
 
 COLUMNS = ("case", "status", "exit_code", "seconds", "message")

@@ -50,7 +50,12 @@ def run(sources: Sequence[Path], job: Job, wanted: Selection = EVERYTHING) -> No
 
 
 def list_cases(todo: Sequence[Case], job: Job) -> None:
-    """Log what would become of each case, and their number; nothing is computed or written."""
+    """Log what would become of each case, and their number; nothing is computed or written.
+
+    Raises OutputError where no case could be written.
+    """
+    if todo:
+        transaction.check_writable(job.out)
     for case in todo:
         log.info("%s: %s", case.name, case_run.forecast(case, job))
     log.info("%s", count(len(todo), "case"))

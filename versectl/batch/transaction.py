@@ -131,6 +131,19 @@ def refusal(case_name: str) -> BusyError:
     )
 
 
+def check_writable(out: Path) -> None:
+    """Raises OutputError where begin() could make no folder for its files; nothing is made."""
+    hidden = Path(out) / HIDDEN
+    there = next(path for path in (hidden, *hidden.parents) if os.path.lexists(path))
+    code = 0
+    if not there.is_dir():
+        code = errno.ENOTDIR
+    elif not os.access(there, os.W_OK | os.X_OK):
+        code = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+    if code:
+        raise _unwritable(Transaction(Path(out), ""), OSError(code, os.strerror(code)))
+
+
 def sweep(out: Path) -> None:
     """Put in order whatever dead runs have left of any case; others' present cases stay."""
     for name in locked(out):

@@ -96,8 +96,23 @@ def read_placement(path: Path, series: str | None = None) -> Placement:
 
 def read_frame(path: Path) -> sitk.Image:
     """An image of zeros on the grid that a file's CT is worked on, from its header alone."""
-    grid = read_placement(path).grid
-    return grid.place(sitk.Image(grid.size_vox, sitk.sitkUInt8))
+    return read_blank(path).image
+
+
+def check_header(path: Path, series: str | None = None) -> None:
+    """Raises BadInputError where headers alone tell that read_ct() would refuse the path."""
+    if _is_dicom(path):
+        reading.check(path, series)
+        return
+    _check_name(path)
+    _header(path, placement.SHORTEST_MM)
+
+
+def read_blank(path: Path, series: str | None = None) -> CT:
+    """A CT of zeros, placed as read_ct() would place it, from read_placement() alone."""
+    placed = read_placement(path, series)
+    zeros = sitk.Image(placed.grid.size_vox, sitk.sitkUInt8)
+    return CT(placed.grid.place(zeros), placed)
 
 
 def placement_of(image: sitk.Image) -> Placement:

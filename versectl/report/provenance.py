@@ -34,6 +34,9 @@ SCHEMA_VERSION = 1
 
 VERSECTL, USER = "versectl", "user"
 
+#: Stage -> how its result's file ends; who only reads records need not load what reads images.
+ENDINGS = {"spine": "_spine.json", "vertebrae": "_ctd.json", "segmentation": "_seg.nii.gz"}
+
 
 @dataclass(frozen=True)
 class Certainty:
@@ -101,6 +104,11 @@ def write(case_name: str, origins: Origins, path: Path) -> None:
     """Write the record."""
     content = {"schema_version": SCHEMA_VERSION, "case": case_name, "files": to_json(origins)}
     atomic.write_json(content, path)
+
+
+def is_new(path: Path, recorded: Origins) -> bool:
+    """Whether a file was not recorded as it is."""
+    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
 
 
 def to_json(origins: Origins) -> dict[str, dict[str, object]]:
@@ -219,8 +227,7 @@ def _parse_correction(entry: Any) -> Correction:
 
 def _parse_old_report(content: Any) -> Origins:
     """Of which stages' files a report of version 1 says that they were kept: those of the user."""
-    endings = {"spine": "_spine.json", "vertebrae": "_ctd.json", "segmentation": "_seg.nii.gz"}
-    kept = tuple(endings[stage] for stage in content["kept"])
+    kept = tuple(ENDINGS[stage] for stage in content["kept"])
     return {
         str(name): Origin(
             str(sha256), USER if name.endswith(kept) else VERSECTL, content["input"]["sha256"]

@@ -21,6 +21,9 @@ SCHEMA_VERSION = 2
 #: NO_SPINE : done, and the scan shows no vertebra.
 DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
 
+#: How the file ends that 3D Slicer saves corrected centroids in.
+MARKUPS = "_ctd.mrk.json"
+
 T = TypeVar("T", Measures, Curvature)
 
 
@@ -53,7 +56,7 @@ class Report:
     error, exit_code : empty and 0 when the case is done. origins : what made the result files.
     kept : stages whose results were there already. seconds : step -> what it took.
     versions : of versectl and what computes, None where it was not installed.
-    written_ns : when the report's file was written, as its folder has it.
+    written_ns, placed_ns : when the report's file was written, and when it came where it lies.
     """
 
     status: str
@@ -74,6 +77,7 @@ class Report:
     versions: Mapping[str, str | None]
     is_current_format: bool
     written_ns: int = 0
+    placed_ns: int = 0
 
     @property
     def files(self) -> dict[str, str]:
@@ -102,22 +106,34 @@ class Report:
         without = {flag.vertebra for flag in self.flags if flag.code == "centre_without_mask"}
         return [row for row in self.vertebrae if row.name not in without]
 
-    def changed(self, folder: Path) -> tuple[str, ...]:
-        """The result files in a folder that are gone, or no longer those that it names.
+    def changed(self, folder: Path, case_name: str) -> tuple[str, ...]:
+        """A case's files in a folder that are gone, or no longer those that the report is of.
 
-        Masks that are older than the report are not read: of thousands of cases that takes long.
+        Markups that were corrected count like the centroids. Masks that have been there since
+        before the report are not read: of thousands of cases that takes long.
         """
-        named = [folder / name for name in self.origins if self.is_finished]
-        return tuple(path.name for path in named if self._may_be_other(path))
+        if not self.is_finished:
+            return ()
+        found = [name for name in self.origins if self._may_be_other(folder / name)]
+        markups, record = (folder / f"{case_name}{end}" for end in (MARKUPS, "_provenance.json"))
+        if markups.exists():
+            recorded = provenance.read(record, folder / f"{case_name}_report.json")
+            found += [markups.name] if provenance.is_new(markups, recorded) else []
+        return tuple(found)
 
     def is_of(self, folder: Path) -> bool:
         """Whether the result files in a folder are those that it names."""
         return self.is_finished and not any(self._is_other(folder / name) for name in self.origins)
 
     def _may_be_other(self, path: Path) -> bool:
-        is_small = path.name.endswith(".json") or not path.exists()
-        may_be = is_small or path.stat().st_mtime_ns >= self.written_ns
-        return may_be and self._is_other(path)
+        return self._is_worth_reading(path) and self._is_other(path)
+
+    def _is_worth_reading(self, path: Path) -> bool:
+        """Whether a file is small, or came to its place after the report, its time kept or not."""
+        if path.name.endswith(".json") or not path.exists():
+            return True
+        status = path.stat()
+        return status.st_mtime_ns >= self.written_ns or status.st_ctime_ns > self.placed_ns
 
     def _is_other(self, path: Path) -> bool:
         """Whether a file that it names is gone or has changed."""
@@ -130,7 +146,8 @@ def read(path: Path) -> Report | None:
     Reports of version 1 are read as well.
     """
     try:
-        return replace(_parse(atomic.read_json(path)), written_ns=path.stat().st_mtime_ns)
+        report, status = _parse(atomic.read_json(path)), path.stat()
+        return replace(report, written_ns=status.st_mtime_ns, placed_ns=status.st_ctime_ns)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from versectl import labels
 from versectl.errors import BadInputError
 from versectl.io import atomic
-from versectl.report import levels, reading
+from versectl.report import levels, provenance, reading
 from versectl.report.measures import Curvature, Measures, names, or_none, values
 from versectl.report.reading import Report
 from versectl.text import first_few, fitting, printable
@@ -72,6 +72,7 @@ class Overview:
     """The reports of a folder by case; cases whose report cannot be read; cases in work.
 
     interrupted : cases whose run has died. changed : case -> files that its report is not of.
+    without_report : cases that have results alone, and are not in work.
     """
 
     reports: Mapping[str, Report]
@@ -79,6 +80,7 @@ class Overview:
     working: Sequence[str]
     interrupted: Sequence[str] = ()
     changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without_report: Sequence[str] = ()
 
 
 def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()) -> Overview:
@@ -91,14 +93,22 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
     }
     reports = {name: report for name, report in found.items() if report is not None}
     unreadable = [name for name in found if name not in reports]
-    changed = {name: report.changed(Path(out)) for name, report in reports.items()}
+    changed = {name: report.changed(Path(out), name) for name, report in reports.items()}
     changed = {name: files for name, files in changed.items() if files}
-    return Overview(reports, unreadable, working, interrupted, changed)
+    without_report = sorted(_with_results(Path(out)) - {*found, *working, *interrupted})
+    return Overview(reports, unreadable, working, interrupted, changed, without_report)
 
 
-def of_results(out: Path) -> Overview:
+def _with_results(out: Path) -> set[str]:
+    """The cases that have a stage's result; hidden files are of nobody."""
+    files = [file.name for file in out.iterdir() if not file.name.startswith(".")]
+    endings = provenance.ENDINGS.values()
+    return {name.removesuffix(end) for end in endings for name in files if name.endswith(end)}
+
+
+def of_results(out: Path, working: Sequence[str] = ()) -> Overview:
     """The same of a folder that has been worked on; BadInputError when it holds no report."""
-    overview = read(out)
+    overview = read(out, working)
     if not overview.reports and not overview.unreadable:
         raise BadInputError(f"{out} holds no <case>{ENDING}; give the OUT of run-all.")
     return overview
@@ -118,20 +128,23 @@ def text(overview: Overview) -> str:
     if overview.interrupted:
         names = first_few(overview.interrupted)
         lines.append(f"  interrupted: {names}; start the command again to finish")
-    if not (overview.reports or overview.unreadable or overview.working or overview.interrupted):
+    there = (overview.reports, overview.unreadable, overview.working, overview.interrupted)
+    if not any(there) and not overview.without_report:
         lines.append(f"  there is no <case>{ENDING} yet; is this the OUT of run-all?")
     return "\n".join(map(printable, lines))
 
 
 def outdated(overview: Overview) -> list[str]:
-    """A line per case whose report cannot be read, or is of former files."""
+    """A line per case whose report cannot be read or is of former files, one for those without."""
     unreadable = [f"  {n}{ENDING} {CANNOT_BE_READ}" for n in overview.unreadable]
     lines = [
         f"  {name}: {', '.join(files)} changed or gone since the report was written; "
         "run run-all again"
         for name, files in overview.changed.items()
     ]
-    return [*unreadable, *_first(lines, "changed since")]
+    missing = first_few(overview.without_report)
+    without = [f"  without a report: {missing}; run run-all to have one"] if missing else []
+    return [*unreadable, *_first(lines, "changed since"), *without]
 
 
 def _first(lines: Sequence[str], what: str) -> list[str]:
@@ -155,6 +168,7 @@ def as_json(overview: Overview) -> str:
         "interrupted": list(overview.interrupted),
         "changed": {name: list(files) for name, files in overview.changed.items()},
         "unreadable": list(overview.unreadable),
+        "without_report": list(overview.without_report),
     }
     return json.dumps(content, indent=1)
 

@@ -66,6 +66,8 @@ def _are_written(exports: Exports, paths: Paths) -> bool:
     masked = {row.label: measures.values(row.measures) for row in report.with_mask}
     measured = [label for label, values in masked.items() if is_measured(values)]
     possible = exports.possible(exports.among(masked), exports.among(measured))
+    if export_files.of_other_vertebrae(exports, possible, paths):
+        return False
     return possible.are_there(paths.folder, paths.case_name, masked)
 
 

@@ -2,14 +2,15 @@
 
 import os
 
+from versectl.batch import outcome
 from versectl.batch.case_run import exports, reuse
 from versectl.batch.case_run.failures import without_folder
 from versectl.batch.case_run.reuse import STAYS, Present
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
-from versectl.errors import BadInputError
-from versectl.io import layout
+from versectl.errors import BadInputError, explain
+from versectl.io import layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.layout import Case
@@ -18,10 +19,13 @@ from versectl.report import provenance
 
 def forecast(case: Case, job: Job) -> str:
     """What do() would do with a case."""
+    paths = Paths(job.out, case.name)
     try:
-        return _forecast(case, job, Paths(job.out, case.name))
-    except BadInputError as error:
-        return f"would fail: {without_folder(error, case)}"
+        said = _forecast(case, job, paths)
+    except (BadInputError, OSError) as error:
+        return f"would fail: {without_folder(explain(error), case)}"
+    stay = () if job.overwrite else export_files.without_effect(paths)
+    return "; ".join([said, *outcome.said_of(case.name, stay)])
 
 
 def is_finished(case: Case, job: Job) -> bool:
@@ -45,6 +49,8 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
         raise BadInputError(f"{case.ct} does not exist.")
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
+        placed = volume.read_placement(layout.ct_of(case), case.series)
+        centroid_files.check(paths, placed.own)
         recorded = provenance.read(paths.of("provenance"), paths.of("report"))
         exports.refuse_to_lose(job, paths, Present(recorded=recorded, needed=corrected), STAGES)
         return f"would be processed, with the corrections in {corrected.name}"
@@ -53,11 +59,13 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     if finished and exports.are_there(job, paths):
         return STAYS
     formats.check(job.exports, case)
-    made = [stage for stage in job.command.makes if stage not in present.stays]
+    volume.check_header(layout.ct_of(case), case.series)
+    kept_stages = reuse.foresee(case, job, paths, present)
+    made = [stage for stage in job.command.makes if stage not in kept_stages]
     exports.refuse_to_lose(job, paths, present, made)
     if finished:
         return "would be kept; missing formats or the picture would be written"
-    stays = [stage for stage in STAGES if stage in present.stays]
+    stays = [stage for stage in STAGES if stage in present.stays and stage not in made]
     kept = [f"keeping {', '.join(stays)}"] if stays else []
     lost = [path.name for path in reuse.corrected(paths, present.recorded, made)]
     replaced = [f"replacing {', '.join(lost)}, not as versectl wrote it"] if lost else []

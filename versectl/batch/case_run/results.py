@@ -82,9 +82,10 @@ class Results:
         """Write what is made of the results that are there: the picture, other formats."""
         flags = self._present_flags(ct, known)
         shown, record = self._write_shown(ct, known, flags)
-        if not shown:
+        if not shown and not self._in_place_of_others():
             return Written()
         if self.paths.of("report").exists():  # it is of these results still
+            self.making.folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self.paths.of("report"), self.making.of("report"))
         return self._commit(flags, shown, record, ())
 
@@ -223,16 +224,17 @@ class Results:
         return tuple(dict.fromkeys([*names, *self._in_place_of_others()]))
 
     def _is_new(self, path: Path) -> bool:
-        return export_files.is_new(path, self.present.recorded)
+        return provenance.is_new(path, self.present.recorded)
 
     def _in_place_of_others(self) -> tuple[str, ...]:
         """Files of the formats asked for that there are no longer, and the SR of another SEG."""
         former = export_files.replaced(self.job.exports, self.paths)
-        sr = (self.paths.folder, self.case.name, self.making.folder)
-        stays = self.paths.folder / f"{self.case.name}{formats.DICOM_SR}"
-        if not formats.is_of_another_seg(*sr):
-            former = [path for path in former if path != stays]
-        return tuple(path.name for path in former if not self._is_made(path.name))
+        names = [path.name for path in former if not self._is_made(path.name)]
+        seg, sr = (f"{self.case.name}{ending}" for ending in (formats.DICOM_SEG, formats.DICOM_SR))
+        folders = (self.paths.folder, self.case.name, self.making.folder)
+        if sr in names and seg not in names and not formats.is_of_another_seg(*folders):
+            names.remove(sr)
+        return tuple(names)
 
     def _is_made(self, name: str) -> bool:
         return (self.making.folder / name).exists()

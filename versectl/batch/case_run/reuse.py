@@ -10,7 +10,7 @@ from pathlib import Path
 
 from versectl.batch.job import Job
 from versectl.config import STAGES, Stage
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, DamagedError
 from versectl.io import atomic, case_files, layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.layout import Case
@@ -97,10 +97,10 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
         path = paths.of(stage)
         try:
             known = case_files.read(known, stage, ct, path)
-        except BadInputError:
-            # nobody corrects masks into a file that cannot be read: it is ours, and damaged
-            is_ours = stage == "segmentation" and path.name in present.recorded
-            if not (is_ours and _is_damaged(path)):
+        except DamagedError:
+            # nobody corrects masks into a file that is cut off: they are still ours
+            recorded = present.recorded.get(path.name)
+            if stage != "segmentation" or recorded is None or recorded.made_by == USER:
                 raise
         if stage == "vertebrae" and known.vertebrae is not None:
             known = replace(known, vertebrae=provenance.with_certainty(known.vertebrae, origin))
@@ -109,12 +109,17 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
     return known
 
 
-def _is_damaged(masks: Path) -> bool:
-    try:
-        volume.read_labels(masks)
-    except BadInputError:
-        return True
-    return False
+def foresee(case: Case, job: Job, paths: Paths, present: Present) -> frozenset[Stage]:
+    """The stages whose results will be kept; BadInputError where one that is the user's cannot be.
+
+    What is as versectl wrote it is not read: it can be.
+    """
+    needed = present.needed
+    is_yours = needed is not None and provenance.is_new(needed, present.recorded)
+    if not present.yours and not is_yours:
+        return frozenset(present.stays)
+    blank = volume.read_blank(layout.ct_of(case), case.series)
+    return read(job, paths, present, blank).stages
 
 
 def read_any(paths: Paths, ct: CT) -> Known:

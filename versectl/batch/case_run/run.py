@@ -19,7 +19,7 @@ from versectl.batch.case_run.steps import (
     WatchedModels,
     ignored,
 )
-from versectl.batch.corrections import centroid_files
+from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.transaction import Transaction
@@ -75,7 +75,8 @@ def give_up(case: Case, job: Job, error: VersectlError) -> Outcome:
 def _attempt(run: "CaseRun") -> Outcome:
     """The outcome of a case, whatever happens in it; SetupError when no case can be done."""
     try:
-        return run.done() if run.job.command.makes else run.shown()
+        done = run.done() if run.job.command.makes else run.shown()
+        return replace(done, without_effect=export_files.without_effect(run.paths))
     except SetupError:
         raise
     except Exception as error:
@@ -133,7 +134,10 @@ class CaseRun:
         written = self.results.write_shown(ct, known)
         status = outcome.KEPT if self.job.command.makes else outcome.DONE
         names = ", ".join(written.names)
-        line = f"written in {self.job.out}: {names}" if names else "no vertebra to write"
+        asked_for = "" if self.job.exports.only is None else ", none of those asked for has a mask"
+        line = (
+            f"written in {self.job.out}: {names}" if names else f"no vertebra to write{asked_for}"
+        )
         return Outcome(self.case.name, status, line, removed=written.removed)
 
     def failed(self, error: VersectlError) -> Outcome:

@@ -10,15 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from versectl import labels
-from versectl.batch.corrections import export_files
 from versectl.errors import BadInputError
 from versectl.geometry import Frame
 from versectl.io import atomic, case_files, centroids, layout, markups
 from versectl.io.case_files import Paths
 from versectl.report import provenance
 from versectl.report.provenance import USER, Certainty, Origin, Origins
+from versectl.types import Vertebrae
 
 #: chosen: points nearer than this are the same; files are exact to a hundredth of a voxel.
 SAME_MM = 0.1
@@ -37,22 +38,38 @@ def take_over(paths: Paths, own: Frame) -> None:
     Raises BadInputError when both files were corrected, and differ.
     """
     path, centroid_file, recorded = paths.of("markups"), paths.of("vertebrae"), _recorded(paths)
-    wanted = case_files.read_vertebrae(own, path)
-    points_mm = wanted.centers_mm
-    present = case_files.read_points(own, centroid_file) if centroid_file.exists() else {}
-    points_mm |= _not_exported(present, recorded.get(path.name))
+    wanted, points_mm = _corrected(paths, own, recorded)
     record = {**recorded, path.name: with_labels(Origin(atomic.sha256(path), USER, None), wanted)}
-    if not _are_same(points_mm, present):
-        if present and _is_changed(centroid_file, recorded):
-            raise BadInputError(
-                f"{centroid_file} and {path} were both changed, and differ; delete the one that "
-                "does not count."
-            )
+    if points_mm is not None:
         centroids.write(centroids.from_world(points_mm, own), centroid_file)
         former = recorded.get(centroid_file.name, Origin("", USER, None))
         sha256 = atomic.sha256(centroid_file)
         record[centroid_file.name] = provenance.changed(former, sha256, former.input_sha256)
     provenance.write(paths.case_name, record, paths.of("provenance"))
+
+
+def check(paths: Paths, own: Frame) -> None:
+    """Raises BadInputError where take_over() would; nothing is written."""
+    _corrected(paths, own, _recorded(paths))
+
+
+def _corrected(
+    paths: Paths, own: Frame, recorded: Origins
+) -> tuple[Vertebrae, dict[int, NDArray[np.float64]] | None]:
+    """What corrected markups hold; the points of the centroid file, None where they stay."""
+    path, centroid_file = paths.of("markups"), paths.of("vertebrae")
+    wanted = case_files.read_vertebrae(own, path)
+    points_mm = wanted.centers_mm
+    present = case_files.read_points(own, centroid_file) if centroid_file.exists() else {}
+    points_mm |= _not_exported(present, recorded.get(path.name))
+    if _are_same(points_mm, present):
+        return wanted, None
+    if present and _is_changed(centroid_file, recorded):
+        raise BadInputError(
+            f"{centroid_file} and {path} were both changed, and differ; delete the one that "
+            "does not count."
+        )
+    return wanted, points_mm
 
 
 def with_labels(origin: Origin, held: Collection[int]) -> Origin:
@@ -97,7 +114,7 @@ def _recorded(paths: Paths) -> Origins:
 
 def _is_changed(path: Path, recorded: Origins) -> bool:
     """Whether a file is there and is not as it was recorded."""
-    return path.exists() and export_files.is_new(path, recorded)
+    return path.exists() and provenance.is_new(path, recorded)
 
 
 def _not_exported(

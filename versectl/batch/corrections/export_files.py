@@ -13,6 +13,7 @@ from versectl.io import atomic, markups
 from versectl.io.case_files import Paths
 from versectl.io.export import formats, nifti
 from versectl.io.export.formats import DICOM_SEG, DICOM_SR, Exports
+from versectl.report import provenance
 from versectl.report.provenance import VERSECTL, Origin, Origins
 
 
@@ -24,6 +25,15 @@ def replaced(exports: Exports, paths: Paths) -> list[Path]:
     single = nifti.each_of(paths.folder, paths.case_name) if exports.per_vertebra else []
     names = {f"{paths.case_name}{ending}" for ending in endings} | {path.name for path in single}
     return [path for path in written(paths) if path.name in names]
+
+
+def of_other_vertebrae(asked: Exports, possible: Exports, paths: Paths) -> list[Path]:
+    """Files of formats asked for that cannot be of the vertebrae asked for: these allow none."""
+    endings = asked.endings.keys() - possible.endings.keys()
+    files = [paths.folder / f"{paths.case_name}{ending}" for ending in sorted(endings)]
+    if asked.per_vertebra and not possible.per_vertebra:
+        files += nifti.each_of(paths.folder, paths.case_name)
+    return [path for path in files if path.exists()]
 
 
 def written(paths: Paths) -> list[Path]:
@@ -40,16 +50,18 @@ def made(paths: Paths) -> list[Path]:
 def check(files: Iterable[Path], recorded: Origins) -> None:
     """Raises BadInputError when one of these files is not as it was recorded."""
     for path in files:
-        if is_new(path, recorded):
+        if provenance.is_new(path, recorded):
             raise BadInputError(
                 f"{path} is not as versectl wrote it, and would be replaced; move it away, or "
                 "delete it."
             )
 
 
-def is_new(path: Path, recorded: Origins) -> bool:
-    """Whether a file was not recorded as it is."""
-    return path.name not in recorded or recorded[path.name].sha256 != atomic.sha256(path)
+def without_effect(paths: Paths) -> tuple[str, ...]:
+    """Other formats that are not as versectl wrote them: corrections in them do not count."""
+    recorded = provenance.read(paths.of("provenance"), paths.of("report"))
+    files = [path for path in written(paths) if not is_markups(path)]
+    return tuple(path.name for path in files if provenance.is_new(path, recorded))
 
 
 def shown(*folders: Paths) -> dict[str, str]:

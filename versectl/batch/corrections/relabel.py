@@ -50,11 +50,24 @@ class Relabelled:
     """What became of the labels, and which files are gone for want of the CT.
 
     flags : what deserves a look under the new labels.
+    report_removed : the report, if it is gone: it was not of the files as they were.
     """
 
     change: Change
     removed: tuple[str, ...]
     flags: tuple[Flag, ...] = ()
+    report_removed: str | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is gone, and how to have it again, a sentence each."""
+        said = [f"removed, because it showed the former labels: {file}" for file in self.removed]
+        if self.removed:
+            said.append("versectl preview and versectl export write such files again.")
+        if self.report_removed:
+            lost = f"removed, because it has not the new labels: {self.report_removed}"
+            said.append(f"{lost}; run run-all again to have it")
+        return said
 
 
 def only_case(out: Path) -> str:
@@ -127,10 +140,11 @@ def _relabel(files: Transaction, case: Case, wanted: Wanted) -> Relabelled:
     provenance.write(case.name, left, making.of("provenance"))
     named_anew = nifti.each_of(making.folder, making.case_name)
     renamed = nifti.each_of(paths.folder, paths.case_name) if named_anew else []
-    report = reading.read(making.of("report"))
+    report, former_report = reading.read(making.of("report")), paths.of("report")
+    lost = former_report.name if report is None and former_report.exists() else None
     files.commit(path.name for path in outdated)
     removed = tuple(path.name for path in outdated if path not in renamed)
-    return Relabelled(change, removed, () if report is None else report.flags)
+    return Relabelled(change, removed, () if report is None else report.flags, lost)
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,8 +134,6 @@ def relabel(
     case = corrections.case_of(out, name or corrections.only_case(out), ct, series)
     done = corrections.relabel(out, case, wanted.change())
     log.info("%s: %s", case.name, relabelling.described(done.change))
-    for file in done.removed:
-        log.info("  removed, because it showed the former labels: %s", file)
-    if done.removed:
-        log.info("  versectl preview and versectl export write such files again.")
+    for remark in done.remarks:
+        log.info("  %s", remark)
     batch_run.report_flags(done.flags)

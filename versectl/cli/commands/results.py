@@ -98,7 +98,7 @@ def status(out: Path, as_json: bool) -> None:
     """Show how far the batch in OUT is.
 
     Counts the cases that are done, failed or being processed, and names those that failed, are
-    likely wrong, were interrupted, or were corrected since their report was written.
+    likely wrong, were interrupted, were corrected since their report was written, or have none.
     """
     from versectl.batch import transaction
     from versectl.report import summary
@@ -127,13 +127,14 @@ def status(out: Path, as_json: bool) -> None:
 def collect(out: Path, csv: Path | None, rows: str) -> None:
     """Collect all reports in OUT in one CSV table.
 
-    Warns of cases that were corrected since their report was written, or whose report cannot be
-    read.
+    Warns of cases that were corrected since their report was written, that have none, or whose
+    report cannot be read.
     """
+    from versectl.batch import transaction
     from versectl.report import summary
 
     path = csv or out / summary.TABLES[rows]
-    overview = summary.of_results(out)
+    overview = summary.of_results(out, transaction.locked(out))
     write = summary.write_cases if rows == "cases" else summary.write_vertebrae
     number = write(overview, path)
     one = {"cases": "case", "vertebrae": "vertebra"}[rows]

@@ -51,6 +51,12 @@ def read(path: Path, wanted: str | None = None) -> Volume:
             raise BadInputError(f"{path}, series {chosen.key}, {error}.") from error
 
 
+def check(path: Path, wanted: str | None = None) -> None:
+    """Raises BadInputError where read() would find no such CT; pixels are not read."""
+    with _found(path, below=wanted is not None) as found:
+        choice.choose(found, wanted, path)
+
+
 def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
     """The whole headers of the series that read() reads, one per image or multi-frame file."""
     with _found(Path(path), below=wanted is not None) as found, headers.quiet() as pydicom:

@@ -81,6 +81,11 @@ class Exports:
             formats = tuple("dicom-seg" if name == "dicom-sr" else name for name in formats)
         return replace(self, formats=formats, per_vertebra=self.per_vertebra and bool(masked))
 
+    def left_out(self, possible: "Exports") -> list[str]:
+        """What is asked for and not possible, as the command line names it."""
+        names: list[str] = [name for name in self.formats if name not in possible.formats]
+        return names + ["--per-vertebra"] * (self.per_vertebra and not possible.per_vertebra)
+
     @property
     def hold_measures(self) -> bool:
         """Whether any of the files holds what is measured of vertebrae."""
@@ -137,9 +142,10 @@ def write(exports: Exports, findings: Findings, folder: Path) -> list[Path]:
     """
     shown = findings if exports.only is None else findings.limited_to(exports.only)
     possible = exports.possible(shown.labels, shown.measured)
-    for name in set(exports.formats) - set(possible.formats):
+    for name in exports.left_out(possible):
+        vertebra = "vertebra" if exports.only is None else "vertebra asked for"
         lacking = "is measured" if shown.labels else "has a mask"
-        log.info("%s: no vertebra %s; %s is left out", findings.case.name, lacking, name)
+        log.info("%s: no %s %s; %s is left out", findings.case.name, vertebra, lacking, name)
     paths = []
     for ending, file in possible.endings.items():
         paths.append(folder / f"{findings.case.name}{ending}")

@@ -20,7 +20,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 from zlib_ng import gzip_ng, zlib_ng
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, DamagedError
 from versectl.geometry import Frame
 from versectl.io import stderr
 from versectl.io.images.placement import PERPENDICULAR, ROUNDING_MM, Header, no_orientation
@@ -94,9 +94,11 @@ def read_header(path: Path) -> NiftiHeader:
     """
     try:
         with _opened(path) as stream:
-            nifti = _parse(stream.read(max(KINDS)))
+            block = stream.read(max(KINDS))
+        nifti = _parse(block)
         if nifti is None:
-            raise BadInputError(f"{path} cannot be read: it is not in the format its name says.")
+            kind = DamagedError if len(block) < min(KINDS) else BadInputError
+            raise kind(f"{path} cannot be read: it is not in the format its name says.")
         repairs = _repair(nifti)
         nifti.get_slope_inter()  # an error when they are no numbers
         unit, scale = UNITS.get(int(nifti["xyzt_units"]) & 7, ("", 1.0))
@@ -214,8 +216,8 @@ def forms_of(frame: Frame) -> nibabel.Nifti1Header:
     return header
 
 
-def _damaged(path: Path, error: Exception) -> BadInputError:
-    return BadInputError(f"{path} is damaged or cut off ({error}); get it again.")
+def _damaged(path: Path, error: Exception) -> DamagedError:
+    return DamagedError(f"{path} is damaged or cut off ({error}); get it again.")
 
 
 def _read_whole(stream: BufferedIOBase, count: int) -> NDArray[np.uint8]:

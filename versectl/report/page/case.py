@@ -69,7 +69,7 @@ def read(out: Path, name: str) -> CaseView:
     return CaseView(
         name=name,
         report=report,
-        flags=(*quality.files_changed(report.changed(out)), *report.flags),
+        flags=(*quality.files_changed(report.changed(out, name)), *report.flags),
         report_sha256=atomic.sha256(paths.of("report")),
         centroids=_centroids(paths.of("vertebrae")),
     )
