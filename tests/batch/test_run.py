@@ -391,7 +391,15 @@ def test_two_inputs_with_the_same_case_name_are_refused(run, scans, ct, out, tmp
 def test_a_manifest_goes_with_one_input(run, scans, out, tmp_path):
     manifest = tmp_path / "cases.csv"
     manifest.write_text("ct\na_ct.nii.gz\n")
-    assert run("run-all", scans, scans, out, "--manifest", manifest).exit_code == 3
+    refused = run("run-all", scans, scans, out, "--manifest", manifest)
+    assert (refused.exit_code, "--manifest goes with one IN" in refused.stderr) == (2, True)
+    with pytest.raises(BadInputError, match="goes with one IN"):
+        batch_run.chosen([scans, scans], out, Selection(manifest=manifest))
+
+
+def test_two_places_for_the_cases_are_wrong_usage(run, scans, out):
+    words = ("--scheduler", "127.0.0.1:1", "--local-workers", 2)
+    assert run("run-all", scans, out, *words).exit_code == 2
 
 
 def test_a_dry_run_says_which_ct_is_missing(run, scans, out):

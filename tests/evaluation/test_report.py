@@ -294,12 +294,12 @@ def test_dice_and_dsc_are_the_same_threshold(folders):
     (dice,), (dsc,) = (
         report.below(found, report.parse_thresholds(f"{name}=1")) for name in ("Dice", "DSC")
     )
-    assert dice == dsc.replace("DSC", "DICE")
+    assert dice == dsc.replace("DSC", "Dice")
 
 
 @pytest.mark.parametrize("words", ["ID", "ID=high", "HD=3", "", "ID=nan", "ID=90"])
 def test_thresholds_that_mean_nothing_are_refused(words):
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError, match="write ID, Dice, DSC or SCANS and a least value"):
         report.parse_thresholds(words)
 
 

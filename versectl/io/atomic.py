@@ -65,9 +65,10 @@ def read_given_json(path: Path) -> object:
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:
-    """Write a table; no cell of it is a formula to a spreadsheet."""
+    """Write a table, a .tsv with tabs; no cell of it is a formula to a spreadsheet."""
+    between = "\t" if Path(path).suffix.lower() == ".tsv" else ","
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, delimiter=between, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in row] for row in rows)
 
