@@ -100,7 +100,7 @@ def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = No
     a folder is missing or the two have no case in common.
     """
     options = options or Options()
-    matched = matching.match(Path(predicted), Path(gt))
+    matched = matching.match(Path(predicted), Path(gt), options.count_missing_cases)
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
