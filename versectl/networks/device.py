@@ -52,8 +52,8 @@ def set_environment() -> None:
 
 
 def check(device: str) -> None:
-    """DeviceError when it is no word for a device."""
-    if not DEVICES.fullmatch(device):
+    """DeviceError when it is no word for a device; a user's code may give anything."""
+    if not isinstance(device, str) or not DEVICES.fullmatch(device):
         raise DeviceError(f"{device!r} is not a device; use auto, cpu, gpu or gpu:N.")
 
 
