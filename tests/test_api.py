@@ -131,7 +131,7 @@ def test_what_is_no_argument_of_its_kind_is_refused_in_one_line(found, ct, tmp_p
         == "options has type dict; give versectl.evaluation.Options."
     )
     assert refused(versectl.evaluate, "a", found) == "gt has type Result; give a folder or a file."
-    assert refused(versectl.evaluate, 3, "a").startswith("pred has type int; give a folder, a file or")
+    assert refused(versectl.evaluate, 3, "a").startswith("pred has type int; give a folder, a")
     assert list(tmp_path.iterdir()) == []
 
 
