@@ -46,7 +46,7 @@ def test_a_file_that_cannot_be_written_is_named_and_not_the_one_aside(tmp_path, 
         raise PermissionError(errno.EACCES, "Permission denied", "aside")
 
     monkeypatch.setattr(atomic.os, "open", refuse)
-    with pytest.raises(PermissionError, match="write it where you are allowed to") as refused:
+    with pytest.raises(PermissionError, match="make its folder writable") as refused:
         atomic.write_json([], path)
     assert refused.value.filename == str(path)
 

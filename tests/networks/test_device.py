@@ -42,7 +42,7 @@ def test_a_gpu_that_is_not_visible_is_refused(asked, there, seen):
 
 def test_nvidias_advice_is_for_engines_that_use_its_gpus():
     openvino = pytest.importorskip("versectl.networks.engines.openvino")
-    with pytest.raises(DeviceError, match=r"^device gpu:9: .* it uses Intel's") as refused:
+    with pytest.raises(DeviceError, match=r"^device gpu:9: .* driver of Intel's") as refused:
         openvino.use("gpu:9", None)
     assert "nvidia-smi" not in str(refused.value)
 

@@ -177,10 +177,10 @@ SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; se
 
 def parse_table(_ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     """The table to write; what is there is replaced, so that only the name of a table will do."""
-    if path is not None and path.suffix.lower() not in (".csv", ".tsv"):
-        raise click.BadParameter(f"{path} is no table; give a name that ends in .csv or .tsv.")
     if path is not None and path.is_dir():
         raise click.BadParameter(f"{path} is a folder; give the name of a file.")
+    if path is not None and path.suffix.lower() not in (".csv", ".tsv"):
+        raise click.BadParameter(f"{path} is no table; give a name that ends in .csv or .tsv.")
     return path
 
 

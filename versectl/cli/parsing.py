@@ -77,7 +77,7 @@ class InOutCommand(click.Command):
         rest = super().parse_args(ctx, as_arguments(args))
         if ctx.params.get("manifest") is not None and len(ctx.params.get("sources") or ()) > 1:
             raise click.UsageError(
-                "--manifest goes with one IN, the folder that its paths start from."
+                "--manifest goes with one IN, the folder that its paths start from.", ctx
             )
         return rest
 

@@ -15,7 +15,8 @@ from versectl.errors import BadInputError
 
 #: What to do where a file cannot be written.
 UNWRITABLE = {
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "write it where you are allowed to"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make its folder writable, or write elsewhere"),
+    errno.EROFS: "write elsewhere",
     errno.EISDIR: "give the name of a file",
 }
 

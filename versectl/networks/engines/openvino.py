@@ -34,7 +34,7 @@ HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
 
 #: What to do where there are too few GPUs.
-FOR_INTEL = "it uses Intel's: check their driver, use another engine for NVIDIA's"
+FOR_INTEL = "check the driver of Intel's GPUs, take another engine for NVIDIA's"
 
 #: chosen: networks compiled for so many sizes of image are kept; each holds its own memory.
 SIZES = 3
