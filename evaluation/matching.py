@@ -29,9 +29,10 @@ class Matched:
         return (*(gt for _, gt in self.pairs), *self.without_prediction)
 
 
-def match(predicted: Path, gt: Path) -> Matched:
+def match(predicted: Path, gt: Path, may_be_empty: bool = False) -> Matched:
     """Pair the cases of two folders by name, or two files with each other whatever their names.
 
+    may_be_empty : whether a folder of predictions may hold none at all.
     Raises BadInputError when no case occurs on both sides.
     """
     predicted, gt = Path(predicted), Path(gt)
@@ -39,7 +40,7 @@ def match(predicted: Path, gt: Path) -> Matched:
         return Matched((_of_files(predicted, gt),), (), ())
     ours, theirs = _by_key(predicted), _by_key(gt)
     shared = [key for key in theirs if key in ours]
-    if not shared:
+    if not shared and (ours or not theirs or not may_be_empty):
         raise BadInputError(
             f"No case of {predicted} ({_some(ours)}) has ground truth in {gt} ({_some(theirs)}); "
             "files of one case must share its name."
@@ -74,9 +75,15 @@ def of_file(path: Path) -> Case:
 def _of_files(predicted: Path, gt: Path) -> tuple[Case, Case]:
     """Two files as a pair: masks beside centroid files are compared when both sides have one.
 
-    A mask on one side alone only tells where that side's centroids lie.
+    A mask on one side alone only tells where that side's centroids lie. Raises BadInputError for
+    predicted centroids and true masks: masks have other centres than bodies.
     """
     ours, theirs = of_file(predicted), of_file(gt)
+    if ours.centroids and not theirs.centroids:
+        raise BadInputError(
+            f"{predicted} holds centroids and {gt} masks, whose centres are others; give two "
+            "centroid files or two label maps."
+        )
     if ours.centroids and theirs.centroids and not (ours.labels and theirs.labels):
         return _as_frame(ours), _as_frame(theirs)
     return ours, theirs

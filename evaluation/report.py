@@ -13,6 +13,7 @@ from typing import Any, Literal
 from versectl import labels
 from versectl.errors import BadInputError, PartialFailureError, explain, refuse_wrong_choice
 from versectl.io.layout import Case
+from versectl.text import in_words
 
 from . import matching, protocol, reading
 from .numbering import Note
@@ -99,7 +100,7 @@ def evaluate(predicted: str | Path, gt: str | Path, options: Options | None = No
     a folder is missing or the two have no case in common.
     """
     options = options or Options()
-    matched = matching.match(Path(predicted), Path(gt))
+    matched = matching.match(Path(predicted), Path(gt), options.count_missing_cases)
     pairs: list[tuple[Case | None, Case]] = list(matched.pairs)
     if options.count_missing_cases:
         pairs += [(None, case) for case in matched.without_prediction]
@@ -228,7 +229,7 @@ def mean_dice(report: Report) -> float | None:
 #: What --fail-below may name -> the figure it means. DSC is another name of Dice.
 THRESHOLDS: Mapping[str, Callable[[Report], float | None]] = {
     "ID": lambda report: protocol.pooled(report.records)["id_rate"].mean,
-    "DICE": mean_dice,
+    "Dice": mean_dice,
     "DSC": mean_dice,
     "SCANS": lambda report: scans_correct(report).mean,
 }
@@ -236,15 +237,16 @@ THRESHOLDS: Mapping[str, Callable[[Report], float | None]] = {
 
 def parse_thresholds(text: str) -> dict[str, float]:
     """Name -> least value, 0 to 1, of "ID=0.9,Dice=0.85"; BadInputError for any other text."""
+    names = {name.casefold(): name for name in THRESHOLDS}
     thresholds = {}
     for part in text.split(","):
         match = re.fullmatch(r"(\w+)=(0|1|[01]?\.\d+)", part.strip())
-        if not match or match[1].upper() not in THRESHOLDS:
+        if not match or match[1].casefold() not in names:
             raise BadInputError(
-                f"{part!r} is not a threshold; write {' or '.join(THRESHOLDS)} and a least value "
-                "from 0 to 1, as in ID=0.9,Dice=0.85."
+                f"{part!r} is not a threshold; write {in_words([*THRESHOLDS], 'or')} and a "
+                "least value from 0 to 1, as in ID=0.9,Dice=0.85."
             )
-        thresholds[match[1].upper()] = float(match[2])
+        thresholds[names[match[1].casefold()]] = float(match[2])
     return thresholds
 
 

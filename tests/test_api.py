@@ -1,8 +1,10 @@
 import json
+import re
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -54,7 +56,10 @@ def test_a_result_shows_its_levels_in_one_line(found):
     [
         ({"engine": "foo"}, DeviceError, "'foo' is no engine; use auto, tensorflow or"),
         ({"device": "gpu1"}, DeviceError, "'gpu1' is not a device"),
+        ({"device": 0}, DeviceError, "0 is not a device; use auto, cpu, gpu or gpu:N"),
+        ({"fast": "yes"}, BadInputError, "fast has type str; give True or False"),
         ({"precision": "half"}, DeviceError, "'half' is no precision"),
+        ({"weights": 7}, BadInputError, "weights has type int; give a folder of weights, or None"),
         ({"weights": "nowhere"}, WeightsError, "spine.json is missing"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -94,10 +99,49 @@ def test_an_array_that_is_no_ct_is_refused_in_one_line():
         versectl.run((np.zeros((30, 30, 30), np.int16), np.eye(4)))
 
 
-@pytest.mark.parametrize("image", ["scan.nii.gz", np.zeros((2, 3, 4)), None])
+@pytest.mark.parametrize("image", ["scan.nii.gz", np.zeros((2, 3, 4)), None, ("a", "b")])
 def test_what_is_no_image_is_refused_in_one_line(image, models):
     with pytest.raises(versectl.VersectlError, match="give what read_ct returns, an image of"):
         versectl.run(image, models)
+
+
+def refused(call, *given):
+    with pytest.raises(BadInputError) as error:
+        call(*given)
+    return str(error.value)
+
+
+def test_what_is_no_argument_of_its_kind_is_refused_in_one_line(found, ct, tmp_path):
+    of_models = "models has type str; give what load_models returns."
+    assert refused(versectl.run, ct, "cpu") == of_models
+    assert refused(versectl.read_ct, None) == "path has type NoneType; give a file or folder."
+    assert refused(versectl.read_ct, "scans", 4).startswith("series has type int; give its number")
+    assert (
+        refused(versectl.save, None, tmp_path, "a")
+        == "result has type NoneType; give what run returns."
+    )
+    assert refused(versectl.save, found, 1, "a") == "folder has type int; give a folder."
+    for name in (None, 3):
+        assert "; give the beginning of the files' names" in refused(
+            versectl.save, found, tmp_path, name
+        )
+    assert "overwrite has type str" in refused(versectl.save, found, tmp_path, "a", "yes")
+    assert (
+        refused(versectl.evaluate, found, tmp_path, {"hd": "surface"})
+        == "options has type dict; give versectl.evaluation.Options."
+    )
+    assert refused(versectl.evaluate, "a", found) == "gt has type Result; give a folder or a file."
+    assert refused(versectl.evaluate, 3, "a").startswith("pred has type int; give a folder, a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_error_that_the_page_names_is_in_the_package():
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    named = set(re.findall(r"`(?:versectl\.)?(\w+Error)`", page))
+    assert {"BadInputError", "BusyError", "DeviceError", "OutputError", "WeightsError"} <= named
+    for name in named:
+        assert issubclass(getattr(versectl, name), versectl.VersectlError)
+        assert name in dir(versectl)
 
 
 def test_what_is_saved_is_what_the_command_line_writes(found, ct_file, out, run, tmp_path):

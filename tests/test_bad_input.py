@@ -282,7 +282,7 @@ SPINES = {
     "not json": "is not a spine file",
     '{"center": [1, 2, 3]}': "is not a spine file",
     '{"center_mm": [1, 2]}': "center_mm needs three numbers",
-    '{"center_mm": [1, 2, 30000]}': "outside the scan",
+    '{"center_mm": [1, 2, 30000]}': "outside the scan; correct the point or remove the file",
     '{"center_mm": [1, 2, NaN]}': "center_mm needs three numbers",
     '{"center_mm": "here"}': "is not a spine file",
     "[]": "is not a spine file",
@@ -300,7 +300,7 @@ def test_a_spine_file_spoilt_by_hand_is_bad_input(run, ct_file, out, text):
 
 
 CENTROIDS = {
-    "not json": "is not valid JSON",
+    "not json": "; mend or remove it",
     '[{"direction": ["P", "I", "R"]}, {"label": 26, "X": 9, "Y": 9, "Z": 9}]': "names no vertebra",
     '[{"direction": ["P", "I", "R"]}, {"label": 20, "X": 900, "Y": 9, "Z": 9}]': "outside the scan",
 }

@@ -39,6 +39,15 @@ def test_other_errors_are_no_lack_of_memory(error):
     assert not errors.is_out_of_memory(error)
 
 
+def test_a_file_that_may_not_be_read_is_to_be_made_readable(tmp_path, monkeypatch):
+    scan = tmp_path / "b.nii.gz"
+    scan.touch()
+    denied = PermissionError(13, "Permission denied", str(scan))
+    assert str(errors.explain(denied)) == f"{scan}: Permission denied."
+    monkeypatch.setattr(errors.os, "access", lambda *_: False)
+    assert str(errors.explain(denied)) == f"{scan}: Permission denied; make it readable."
+
+
 @dataclass
 class Asked:
     size: int

@@ -10,6 +10,7 @@ Points are in world millimetres, LPS: x to the patient's left, y to posterior, z
 Every error that a user can mend is a versectl.VersectlError, whose message says what to do.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,14 @@ from versectl.batch import selection, transaction
 from versectl.batch.case_run import reuse
 from versectl.batch.corrections import export_files
 from versectl.config import STAGES
-from versectl.errors import BadInputError, VersectlError
+from versectl.errors import (
+    BadInputError,
+    BusyError,
+    DeviceError,
+    OutputError,
+    VersectlError,
+    WeightsError,
+)
 from versectl.io import atomic, case_files, memory, volume
 from versectl.io.case_files import Paths
 from versectl.io.memory import Image
@@ -44,23 +52,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CT",
+    "BadInputError",
+    "BusyError",
     "Curvature",
+    "DeviceError",
     "Engine",
     "Flag",
     "Measures",
     "Models",
     "Numbering",
     "OtherNumbering",
+    "OutputError",
     "Result",
     "Spine",
     "VersectlError",
     "Vertebra",
+    "WeightsError",
     "evaluate",
     "load_models",
     "read_ct",
     "run",
     "save",
 ]
+
+
+#: What a path may be, and what an argument is that may be left out.
+PATH, NoneType = (str, os.PathLike), type(None)
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,8 @@ def read_ct(path: str | Path, series: str | None = None) -> CT:
     series : number or UID of the DICOM series, where a folder holds several CT.
     Raises BadInputError when the file is not one 3-D CT.
     """
+    _expect("path", path, PATH, "a file or folder")
+    _expect("series", series, (str, NoneType), "its number or UID, as text")
     return volume.read_ct(Path(path), series)
 
 
@@ -144,6 +163,8 @@ def load_models(
     Raises DeviceError for a word that is none of these, WeightsError when the folder lacks weights;
     using the models raises the same when engine or device is not there, or weights are damaged.
     """
+    _expect("weights", weights, (*PATH, NoneType), "a folder of weights, or None")
+    _expect("fast", fast, bool, "True or False")
     folder = None if weights is None else Path(weights)
     choice.check(engine, device, precision)
     for stage in STAGES:
@@ -160,6 +181,7 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
     Where no spine is in view, the result has no vertebra and the flag "no_spine".
     Raises BadInputError when the image is no CT.
     """
+    _expect("models", models, (types.Models, NoneType), "what load_models returns")
     known_ct = memory.as_ct(ct)
     models = models or load_models()
     found = pipeline.run(known_ct.image, models)
@@ -201,6 +223,10 @@ def save(result: Result, folder: str | Path, name: str, overwrite: bool = False)
     Raises OutputError when the folder cannot be written, BusyError when another run is processing
     the case, BadInputError where a correction would be lost or the name cannot name files.
     """
+    _expect("result", result, Result, "what run returns")
+    _expect("folder", folder, PATH, "a folder")
+    _expect("name", name, str, "the beginning of the files' names")
+    _expect("overwrite", overwrite, bool, "True or False")
     selection.check_name(name)
     paths = Paths(Path(folder), name)
     with transaction.begin_or_refuse(paths.folder, name) as files:
@@ -221,13 +247,22 @@ def evaluate(
     options : how to read and count; versectl.evaluation.Options.
     Raises BadInputError when the two have no case in common.
     """
-    from versectl.evaluation import Findings, compare, findings
+    from versectl.evaluation import Findings, Options, compare, findings
     from versectl.evaluation import evaluate as evaluate_files
 
+    _expect("pred", pred, (*PATH, Result), "a folder, a file or what run returns")
+    _expect("gt", gt, PATH, "a folder or a file")
+    _expect("options", options, (Options, NoneType), "versectl.evaluation.Options")
     if not isinstance(pred, Result):
         return evaluate_files(pred, gt, options)
     centers_mm = {vertebra.label: vertebra.center_mm for vertebra in pred.vertebrae.values()}
     return compare(Findings(pred.label_map, centers_mm), findings(gt), options)
+
+
+def _expect(name: str, given: object, kinds: type | tuple[type, ...], wanted: str) -> None:
+    """BadInputError where an argument is of none of these kinds."""
+    if not isinstance(given, kinds):
+        raise BadInputError(f"{name} has type {type(given).__name__}; give {wanted}.")
 
 
 def _refuse_to_lose_corrections(paths: Paths) -> None:

@@ -1,6 +1,7 @@
 """Mistakes a user can fix, each with the exit code the command line ends with."""
 
 import errno
+import os
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from versectl.text import first_line, in_words
@@ -145,12 +146,16 @@ def _explained(error: Exception) -> VersectlError:
     if is_out_of_memory(error):
         return OutOfMemoryError(
             "there is not enough memory; close other programs, crop the scan, "
-            "or use a machine with more memory (--device cpu if the GPU was too small)."
+            "or use a machine with more memory (device cpu if the GPU was too small)."
         )
     if isinstance(error, OSError) and error.errno in FULL:
-        return BadInputError(f"the disk is full ({error.strerror}); free some space or change OUT.")
+        return BadInputError(
+            f"the disk is full ({error.strerror}); free some space or use another folder."
+        )
     if isinstance(error, OSError) and error.filename is not None:
-        return BadInputError(f"{error.filename}: {error.strerror}.")
+        unreadable = os.path.exists(error.filename) and not os.access(error.filename, os.R_OK)
+        advice = "; make it readable" if unreadable else ""
+        return BadInputError(f"{error.filename}: {error.strerror}{advice}.")
     if isinstance(error, OSError):
         return BadInputError(f"a file could not be read or written: {error}.")
     return VersectlError(

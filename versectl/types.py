@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -81,6 +81,7 @@ class Identity:
     config_sha256: str
 
 
+@runtime_checkable
 class Models(Protocol):
     """A model per stage; each may be loaded when it is first used."""
 

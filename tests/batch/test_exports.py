@@ -277,6 +277,7 @@ def test_dicom_seg_of_a_nifti_is_refused_before_anything_is_computed(run, ct_fil
     done = run("run-all", ct_file, out, "--format", "dicom-seg")
     assert done.exit_code == 3
     assert "is not DICOM; --format dicom-seg needs a DICOM series" in done.stderr
+    assert "leave this format out, or give the series" in done.stderr
     assert not (out / "lumbar_seg.nii.gz").exists()
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from phantoms import draw
 
 from versectl.batch import case_run, outcome, transaction
 from versectl.batch import run as batch_run
+from versectl.batch.job import RUN_ALL, Job
 from versectl.batch.outcome import Outcome
 from versectl.batch.selection import Selection
 from versectl.errors import BadInputError, PartialFailureError, VersectlError, WeightsError
@@ -70,8 +73,8 @@ def test_a_tree_of_scans_becomes_a_flat_folder_of_results(run, tmp_path):
     out = tmp_path / "results"
     done = run("run-all", tmp_path, out)
     assert done.exit_code == 4
-    assert "[1/3] sub-a: T12 to L2" in done.stdout
-    assert "[3/3] sub-c failed: sub-c_ct.nii.gz is damaged" in done.stderr
+    assert "/3] sub-a: T12 to L2" in done.stdout
+    assert "/3] sub-c failed: sub-c_ct.nii.gz is damaged" in done.stderr
     assert "1 of 3 cases failed: sub-c; the rest is done" in done.stderr
     status = {
         path.name: json.loads(path.read_text())["status"] for path in out.glob("*_report.json")
@@ -133,7 +136,7 @@ def test_a_limit_counts_unfinished_cases_so_that_the_same_command_goes_on(run, c
         done = run("run-all", source, out, "--limit", "2")
         assert done.exit_code == 0
         told.append((done.stdout.splitlines()[0], sorted(p.name[0] for p in out.glob("*_seg*"))))
-    assert told[0][0].startswith("[1/2] a: T12 to L2")
+    assert re.match(r"\[1/2\] [ab]: T12 to L2", told[0][0])
     assert told[1:] == [
         ("2 finished cases passed over", ["a", "b", "c"]),
         ("3 finished cases passed over", ["a", "b", "c"]),
@@ -391,7 +394,15 @@ def test_two_inputs_with_the_same_case_name_are_refused(run, scans, ct, out, tmp
 def test_a_manifest_goes_with_one_input(run, scans, out, tmp_path):
     manifest = tmp_path / "cases.csv"
     manifest.write_text("ct\na_ct.nii.gz\n")
-    assert run("run-all", scans, scans, out, "--manifest", manifest).exit_code == 3
+    refused = run("run-all", scans, scans, out, "--manifest", manifest)
+    assert (refused.exit_code, "--manifest goes with one IN" in refused.stderr) == (2, True)
+    with pytest.raises(BadInputError, match="goes with one IN"):
+        batch_run.chosen([scans, scans], out, Selection(manifest=manifest))
+
+
+def test_two_places_for_the_cases_are_wrong_usage(run, scans, out):
+    words = ("--scheduler", "127.0.0.1:1", "--local-workers", 2)
+    assert run("run-all", scans, out, *words).exit_code == 2
 
 
 def test_a_dry_run_says_which_ct_is_missing(run, scans, out):
@@ -417,6 +428,59 @@ def test_a_dry_run_says_what_would_become_of_each_case_and_writes_nothing(run, s
     assert found.count("would be processed") == 2
     assert "would fail" in run("segment", scans, out, "--dry-run").stdout
     assert sorted(out.iterdir()) == before
+
+
+class Stuck:
+    """A worker whose first case does not end before the worker is closed."""
+
+    def __init__(self, *_settings):
+        self.closed = threading.Event()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_failure):
+        self.closed.set()
+
+    def do(self, case):
+        if case.name == "a":
+            self.closed.wait(60)
+        return Outcome(case.name, outcome.FAILED if case.name == "b" else outcome.DONE, "")
+
+
+def test_a_case_is_told_of_when_it_ends_whatever_the_first_one_does(models, out, monkeypatch):
+    monkeypatch.setattr(batch_run, "Worker", Stuck)
+    ended = batch_run.in_a_worker(CASES, Job(out, RUN_ALL, models), None, lambda *_: None)
+    assert {next(ended).name, next(ended).name} == {"b", "c"}
+    ended.close()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_batch_that_is_stopped_says_how_far_it_is(models, out, monkeypatch, caplog, stop):
+    def stopped(*_batch):
+        yield Outcome("b", outcome.FAILED, "it is broken", (), VersectlError())
+        yield Outcome("c", outcome.DONE, "")
+        raise stop
+
+    monkeypatch.setattr(batch_run, "outcomes", stopped)
+    table = out / "batch.csv"
+    with pytest.raises(stop):
+        batch_run.run_cases(CASES, Job(out, RUN_ALL, models), table=table)
+    assert [row["case"] for row in lines(table)] == ["b", "c"]
+    said = "1 of 3 cases done, 1 failed; start the same command again to go on."
+    assert caplog.messages[-1] == said
+
+
+def test_the_table_of_an_earlier_batch_does_not_outlive_one_that_was_stopped(tmp_path):
+    table = tmp_path / "batch.csv"
+    with outcome.OutcomeTable(table) as earlier:
+        earlier.add(Outcome("a", outcome.DONE, ""))
+    with outcome.OutcomeTable(table):
+        pass  # nothing was to be done
+    assert len(lines(table)) == 1
+    with pytest.raises(KeyboardInterrupt), outcome.OutcomeTable(table):
+        raise KeyboardInterrupt
+    assert lines(table) == []
 
 
 def test_where_all_cases_failed_there_is_no_rest():

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def test_the_death_of_the_process_costs_its_case_only(death, todo, undisturbed, 
             clock[threading.get_ident()] += 2000
 
     job = Job(tmp_path, RUN_ALL, Trouble(harm))
-    done = list(batch_run.in_a_worker(todo, job, 1000, put_forward))
+    done = sorted(batch_run.in_a_worker(todo, job, 1000, put_forward), key=lambda one: one.name)
     assert [ended(one) for one in done] == ["done", "done", "failed", "done", "done"]
     assert done[2].error.exit_code == code
     assert says in done[2].line
@@ -149,10 +150,14 @@ def test_a_batch_killed_at_several_steps_ends_like_an_undisturbed_one(scans, und
 
 def test_a_terminated_batch_leaves_whole_cases_and_nothing_else(scans, undisturbed, tmp_path):
     process = start(scans, tmp_path)
-    assert "case0" in process.stdout.readline()
+    assert re.match(r"\[1/5\] case\d: T12 to L2", process.stdout.readline())
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
+    *_, count, last = said.splitlines()
+    assert re.fullmatch(r"[1-5] of 5 cases done; start the same command again to go on.", count)
+    assert last == "Terminated. What was finished is kept; no file is half-written."
+    assert len((tmp_path / "batch.csv").read_text().splitlines()) == int(count[0]) + 1
     assert not (tmp_path / ".versectl").exists()
     left = results(tmp_path)
     assert left == {name: undisturbed[name] for name in left}
@@ -209,7 +214,7 @@ def children_of(process):
 
 def test_helpers_end_when_the_program_is_killed(scans, tmp_path):
     process = start(scans, tmp_path)
-    assert "case0" in process.stdout.readline()
+    assert re.match(r"\[1/5\] case\d: T12 to L2", process.stdout.readline())
     helpers = children_of(process)
     assert len(helpers) == 1
     process.kill()
@@ -277,7 +282,7 @@ def test_a_batch_with_errors_at_every_step_ends_and_tells_of_every_case(tmp_path
     volume.write(draw((6.0, 6.0, 6.0))[0], scan)
     todo = [Case(f"case{number:02d}", scan) for number in range(50)]
     done = list(batch_run.in_a_worker(todo, Job(tmp_path / "out", RUN_ALL, Faults(3)), None, quiet))
-    assert [one.name for one in done] == [case.name for case in todo]
+    assert sorted(one.name for one in done) == [case.name for case in todo]
     counts = Counter(one.status for one in done)
     assert counts["failed"] > 5
     assert counts["done"] > 5

@@ -58,7 +58,7 @@ def given(parameter, path):
     ids=str,
 )
 def test_the_owner_of_any_path_that_a_command_is_given_alone(words, parameter, tmp_path, mine):
-    assert owner.owner([*words, *given(parameter, str(tmp_path / "there"))]) == mine
+    assert owner.owner([*words, *given(parameter, str(tmp_path / "there.csv"))]) == mine
 
 
 def test_the_output_folder_counts_not_the_input(tmp_path):

@@ -131,5 +131,5 @@ def test_weights_of_another_box_keep_it_and_published_ones_are_refused():
     wide = replace(config.DEFAULT["segmentation"], size_vox=(144, 128, 96))
     assert config.fast(wide).boxes == wide.boxes
     assert config.fast(config.DEFAULT["segmentation"]).boxes[-1:] == wide.boxes  # tried last
-    with pytest.raises(WeightsError, match="without --fast"):
+    with pytest.raises(WeightsError, match="run without fast"):
         config.fast(config.PAPER["segmentation"])

@@ -36,6 +36,14 @@ def test_a_centroid_file_brings_what_lies_beside_it_and_a_mask_does_not(tmp_path
     assert matching.of_file(case.labels).centroids is None
 
 
+def test_a_centroid_file_alone_is_not_compared_with_a_mask(tmp_path):
+    write_mask(tmp_path / "a_seg.nii.gz")
+    write_mask(tmp_path / "gt_seg.nii.gz")
+    (tmp_path / "a_ctd.json").write_text("[]")
+    with pytest.raises(BadInputError, match=r"a_ctd.json holds centroids and .* masks"):
+        matching.match(tmp_path / "a_ctd.json", tmp_path / "gt_seg.nii.gz")
+
+
 def test_a_folder_of_one_case_is_that_case_and_a_folder_of_two_is_refused(tmp_path):
     write_mask(tmp_path / "verse004_seg.nii.gz")
     assert matching.only_case(tmp_path).labels == tmp_path / "verse004_seg.nii.gz"

@@ -78,6 +78,20 @@ def test_missing_cases_count_as_empty_when_asked(folders):
     )
 
 
+def test_without_any_prediction_all_are_missed_when_asked(folders, tmp_path):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(BadInputError, match="no label map"):
+        evaluate(tmp_path / "none", folders[1])
+    found = evaluate(tmp_path / "none", folders[1], Options(count_missing_cases=True))
+    assert found.without_prediction == CASES
+    assert (found.pooled["id_rate"].mean, found.pooled["dice"].mean) == (0, 0)
+    report.check(found, {})
+    with pytest.raises(PartialFailureError, match=r"Dice is 0.0000, below 0.5"):
+        report.check(found, {"Dice": 0.5})
+    with pytest.raises(BadInputError, match="must share its name"):
+        evaluate(folders[0] / "sub-d_seg.nii.gz", folders[1], Options(count_missing_cases=True))
+
+
 def test_a_file_that_cannot_be_read_costs_its_case_only(folders):
     predicted, gt = folders
     (predicted / "sub-a_seg.nii.gz").write_bytes(b"no volume")
@@ -294,12 +308,12 @@ def test_dice_and_dsc_are_the_same_threshold(folders):
     (dice,), (dsc,) = (
         report.below(found, report.parse_thresholds(f"{name}=1")) for name in ("Dice", "DSC")
     )
-    assert dice == dsc.replace("DSC", "DICE")
+    assert dice == dsc.replace("DSC", "Dice")
 
 
 @pytest.mark.parametrize("words", ["ID", "ID=high", "HD=3", "", "ID=nan", "ID=90"])
 def test_thresholds_that_mean_nothing_are_refused(words):
-    with pytest.raises(BadInputError):
+    with pytest.raises(BadInputError, match="write ID, Dice, DSC or SCANS and a least value"):
         report.parse_thresholds(words)
 
 

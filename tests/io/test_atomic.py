@@ -1,5 +1,6 @@
 """Files are whole or not there."""
 
+import errno
 import json
 import math
 
@@ -32,6 +33,22 @@ def test_a_failure_keeps_the_old_file_and_no_other(tmp_path):
         interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_the_one_aside(tmp_path, monkeypatch):
+    path = tmp_path / "new.csv"
+    path.mkdir()
+    with pytest.raises(OSError, match="Is a directory; give the name of a file") as refused:
+        atomic.write_csv(["a"], [], path)
+    assert refused.value.filename == str(path)
+
+    def refuse(*_file):
+        raise PermissionError(errno.EACCES, "Permission denied", "aside")
+
+    monkeypatch.setattr(atomic.os, "open", refuse)
+    with pytest.raises(PermissionError, match="make its folder writable") as refused:
+        atomic.write_json([], path)
+    assert refused.value.filename == str(path)
 
 
 def test_others_may_read_a_result_as_far_as_the_umask_says(tmp_path):

@@ -27,10 +27,24 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu():
     assert device.chosen("auto", [], "JAX") is None
 
 
-@pytest.mark.parametrize(("asked", "there"), [("gpu", 0), ("gpu:0", 0), ("gpu:2", 2)])
-def test_a_gpu_that_is_not_visible_is_refused(asked, there):
-    with pytest.raises(DeviceError, match=f"{asked}: PyTorch sees {there} GPUs"):
+@pytest.mark.parametrize(
+    ("asked", "there", "seen"),
+    [
+        ("gpu", 0, "no GPU; check nvidia-smi"),
+        ("gpu:1", 1, "1 GPU, counted from 0"),
+        ("gpu:2", 2, "2 GPUs"),
+    ],
+)
+def test_a_gpu_that_is_not_visible_is_refused(asked, there, seen):
+    with pytest.raises(DeviceError, match=f"^device {asked}: PyTorch sees {seen}"):
         device.chosen(asked, range(there), "PyTorch")
+
+
+def test_nvidias_advice_is_for_engines_that_use_its_gpus():
+    openvino = pytest.importorskip("versectl.networks.engines.openvino")
+    with pytest.raises(DeviceError, match=r"^device gpu:9: .* driver of Intel's") as refused:
+        openvino.use("gpu:9", None)
+    assert "nvidia-smi" not in str(refused.value)
 
 
 @pytest.mark.parametrize("asked", ["cuda", "gpu:one", ""])
@@ -41,7 +55,7 @@ def test_what_is_no_device_is_refused(asked):
 
 def test_a_limit_of_memory_is_refused_where_there_is_none():
     device.refuse_limit(None, "JAX")
-    with pytest.raises(DeviceError, match="JAX cannot limit its memory"):
+    with pytest.raises(DeviceError, match="JAX cannot limit its GPU memory"):
         device.refuse_limit(4000, "JAX")
 
 

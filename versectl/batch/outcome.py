@@ -93,8 +93,10 @@ class OutcomeTable:
     def __enter__(self) -> "OutcomeTable":
         return self
 
-    def __exit__(self, *_failure: object) -> None:
-        self._write()
+    def __exit__(self, kind: type[BaseException] | None, *_failure: object) -> None:
+        is_interrupted = kind is not None and not issubclass(kind, Exception)
+        if self.outcomes or (is_interrupted and self.path is not None and self.path.exists()):
+            self._write()  # without a row, too: one of an earlier batch would pass for this one's
 
     def add(self, one: Outcome) -> None:
         """One more case is over."""
@@ -104,10 +106,11 @@ class OutcomeTable:
 
     def _write(self) -> None:
         self._written_s = monotonic()
-        if self.path is None or not self.outcomes:
+        if self.path is None:
             return
         try:
-            atomic.write_csv(COLUMNS, map(_row, self.outcomes), self.path)
+            found = sorted(self.outcomes, key=lambda one: one.name)
+            atomic.write_csv(COLUMNS, map(_row, found), self.path)
         except OSError as error:  # a full disk: the cases' own outcomes matter more
             log.warning("%s could not be written: %s", self.path, error.strerror)
 

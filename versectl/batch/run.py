@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -78,6 +78,9 @@ def run_cases(
                 progress.over(one)
                 report(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
                 found.add(one)
+    except (KeyboardInterrupt, SystemExit):
+        report_interruption(found.outcomes, len(todo))
+        raise
     finally:
         transaction.sweep(job.out)
     return found.outcomes
@@ -109,7 +112,7 @@ def limited(todo: Sequence[Case], job: Job, limit: int | None) -> Sequence[Case]
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:
-    """What becomes of each case; with Dask as soon as it is known, else in order.
+    """What becomes of each case, as they end.
 
     A single case has no others to protect and is done in this process.
     """
@@ -132,9 +135,17 @@ def in_this_process(todo: Sequence[Case], job: Job, on_step: OnCaseStep) -> Outc
 def in_a_worker(
     todo: Sequence[Case], job: Job, timeout_s: float | None, on_step: OnCaseStep
 ) -> Outcomes:
-    """What becomes of each case, done in another process; one is read while another computes."""
+    """What becomes of each case, as they end, done in another process.
+
+    One is read while another computes.
+    """
     with ThreadPoolExecutor(slots(job)) as threads, Worker(job, timeout_s, on_step) as worker:
-        yield from threads.map(worker.do, todo)
+        ours = [threads.submit(worker.do, case) for case in todo]
+        try:
+            for one in as_completed(ours):
+                yield one.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # those in work end with the worker
 
 
 def report(one: Outcome, prefix: str) -> None:
@@ -148,6 +159,16 @@ def report(one: Outcome, prefix: str) -> None:
     for remark in one.remarks:
         log.info("  %s", remark)
     report_flags(one.flags)
+
+
+def report_interruption(found: Sequence[Outcome], of: int) -> None:
+    """Log how far a batch is that does not go on, and how it will; a single case needs no count."""
+    if of < 2:
+        return
+    failed = sum(one.status == outcome.FAILED for one in found)
+    done = sum(one.status in (outcome.DONE, outcome.KEPT) for one in found)
+    some = f"{done} of {count(of, 'case')} done" + (f", {failed} failed" if failed else "")
+    log.warning("%s; start the same command again to go on.", some)
 
 
 def report_flags(flags: Sequence[Flag]) -> None:
@@ -189,7 +210,7 @@ def conclude(done: Sequence[Outcome]) -> None:
 
 
 def _named(some: Sequence[Outcome]) -> str:
-    return first_few([one.name for one in some])
+    return first_few(sorted(one.name for one in some))
 
 
 class Progress:

@@ -192,5 +192,6 @@ def _unwritable(files: Transaction, error: OSError) -> VersectlError:
         return BadInputError("its name is too long for files; give it a shorter one.")
     reason = error.strerror or str(error)
     return OutputError(
-        f"{files.out}: results cannot be written there ({reason}); choose another OUT."
+        f"{files.out}: results cannot be written there ({reason}); make it a folder that you can "
+        "write to, or use another."
     )

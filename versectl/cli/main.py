@@ -33,6 +33,12 @@ log = logging.getLogger("versectl")
 #: chosen: what a command may take to leave in good order; schedulers kill after 10 s and more.
 GRACE_S = 8.0
 
+#: The exit code after SIGTERM.
+TERMINATED = 128 + signal.SIGTERM
+
+#: What is said when a command does not go on.
+KEPT = "What was finished is kept; no file is half-written."
+
 
 class Main(click.Group):
     """Shows every failure as one line and ends with its exit code."""
@@ -46,8 +52,12 @@ class Main(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            click.echo("Interrupted. What was finished is kept; no file is half-written.", err=True)
+            click.echo(f"Interrupted. {KEPT}", err=True)
             ctx.exit(128 + signal.SIGINT)
+        except SystemExit as left:
+            if left.code == TERMINATED:
+                click.echo(f"Terminated. {KEPT}", err=True)
+            raise
         except Exception as error:
             explained = explain(error)
             log.debug("Details", exc_info=True)
@@ -107,14 +117,14 @@ def leave_on_sigterm() -> None:
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     """Leave through every `finally`, so that no file is left half-written."""
-    sys.exit(128 + signal.SIGTERM)
+    sys.exit(TERMINATED)
 
 
 def _end_after_grace(readable: int) -> None:
     while signal.SIGTERM not in os.read(readable, 1):
         pass
     time.sleep(GRACE_S)
-    os._exit(128 + signal.SIGTERM)  # files are whole or not there: they are renamed when whole
+    os._exit(TERMINATED)  # files are whole or not there: they are renamed when whole
 
 
 for _command in (

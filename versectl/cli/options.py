@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from versectl import labels
-from versectl.cli.parsing import FILE, Callback, gathered, matching, option
+from versectl.cli.parsing import FILE, Callback, Decorator, gathered, matching, option
 from versectl.io import export
 from versectl.io.export import Format
 from versectl.networks import device
@@ -173,6 +173,21 @@ RUN = (
 )
 
 SERIES = option("--series", metavar="UID|NUMBER", help="DICOM series to read; see versectl series.")
+
+
+def parse_table(_ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """The table to write; what is there is replaced, so that only the name of a table will do."""
+    if path is not None and path.is_dir():
+        raise click.BadParameter(f"{path} is a folder; give the name of a file.")
+    if path is not None and path.suffix.lower() not in (".csv", ".tsv"):
+        raise click.BadParameter(f"{path} is no table; give a name that ends in .csv or .tsv.")
+    return path
+
+
+def csv_option(help_text: str) -> Decorator:
+    """The option that names a table to write."""
+    return option("--csv", type=FILE, callback=parse_table, help=help_text)
+
 
 MANIFEST = option(
     "--manifest",

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from versectl.errors import BadInputError
+
 FILE = click.Path(path_type=Path)
 
 #: A click command's function, or what click makes of it.
@@ -40,12 +42,20 @@ def gathered(kind: Callable[..., object], name: str) -> Decorator:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def wrapper(**given: Any) -> Any:
-            record = kind(**{field: given.pop(field) for field in fields})
+            record = _record(kind, {field: given.pop(field) for field in fields})
             return command(**given, **{name: record})
 
         return wrapper
 
     return decorate
+
+
+def _record(kind: Callable[..., object], options: dict[str, Any]) -> object:
+    """The record of these options; UsageError where they do not go together."""
+    try:
+        return kind(**options)
+    except BadInputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def matching(pattern: str, described: str) -> Callback:
@@ -64,7 +74,12 @@ class InOutCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words, those of -i and -o as arguments."""
-        return super().parse_args(ctx, as_arguments(args))
+        rest = super().parse_args(ctx, as_arguments(args))
+        if ctx.params.get("manifest") is not None and len(ctx.params.get("sources") or ()) > 1:
+            raise click.UsageError(
+                "--manifest goes with one IN, the folder that its paths start from.", ctx
+            )
+        return rest
 
 
 def as_arguments(words: Sequence[str]) -> list[str]:

@@ -282,8 +282,8 @@ def fast(config: StageConfig) -> StageConfig:
     """
     if config.protocol != "default":
         raise WeightsError(
-            "--fast is for weights of versectl's own method, and these follow the published one; "
-            "run without --fast."
+            "the fast way is for weights of versectl's own method, and these follow the published "
+            "one; run without fast."
         )
     ours = DEFAULT["segmentation"]
     sizes = ((each.stage, each.size_vox, each.spacing_mm) for each in (config, ours))

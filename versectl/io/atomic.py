@@ -1,6 +1,7 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
 import csv
+import errno
 import hashlib
 import json
 import math
@@ -11,6 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from versectl.errors import BadInputError
+
+#: What to do where a file cannot be written.
+UNWRITABLE = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make its folder writable, or write elsewhere"),
+    errno.EROFS: "write elsewhere",
+    errno.EISDIR: "give the name of a file",
+}
 
 #: JSON that is not longer goes on one line.
 LINE_LENGTH = 140
@@ -23,16 +31,30 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     The temporary name ends with `suffix`, for writers that choose the format by it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".writing-{secrets.token_hex(8)}{suffix}")
     # The system applies the umask. To read it, the process would have to set another for a moment,
     # for all its threads.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.replace(path)
+        with _naming(path):
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors of the block have the file in them that is to be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = UNWRITABLE.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise OSError(error.errno, f"{error.strerror}; {advice}", str(path)) from error
 
 
 def write_json(content: object, path: Path) -> None:
@@ -61,13 +83,14 @@ def read_given_json(path: Path) -> object:
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise BadInputError(f"{path} is not valid JSON: {error}.") from error
+        raise BadInputError(f"{path} is not valid JSON: {error}; mend or remove it.") from error
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], path: Path) -> None:
-    """Write a table; no cell of it is a formula to a spreadsheet."""
+    """Write a table, a .tsv with tabs; no cell of it is a formula to a spreadsheet."""
+    between = "\t" if Path(path).suffix.lower() == ".tsv" else ","
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, delimiter=between, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in row] for row in rows)
 

@@ -89,7 +89,8 @@ def read_vertebrae(own: Frame, path: Path) -> Vertebrae:
     for label, point_mm in points_mm.items():
         if not geometry.contains(own, point_mm):
             raise BadInputError(
-                f"{path} has {labels.NAMES[label]} (label {label}) outside the scan."
+                f"{path} has {labels.NAMES[label]} (label {label}) outside the scan; correct the "
+                "point or remove the file."
             )
     return Vertebrae({label: Vertebra(point) for label, point in points_mm.items()})
 
@@ -141,7 +142,10 @@ def _read_spine(ct: CT, path: Path) -> Spine:
         raise BadInputError(f"{path}: center_mm needs three numbers, not {center_mm.tolist()}.")
     low_mm, high_mm = geometry.extent(ct.image)
     if not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
-        raise BadInputError(f"{path} has center_mm {center_mm.tolist()}, outside the scan.")
+        raise BadInputError(
+            f"{path} has center_mm {center_mm.tolist()}, outside the scan; correct the point or "
+            "remove the file."
+        )
     return Spine(center_mm, peak)
 
 
@@ -162,5 +166,8 @@ def _write_vertebrae(found: Vertebrae, ct: CT, path: Path) -> None:
 def _read_label_map(ct: CT, path: Path) -> sitk.Image:
     label_map = volume.read_labels(path)
     if not geometry.same_grid(label_map, ct.image):
-        raise BadInputError(f"{path} does not lie on the scan's grid; is it another scan's?")
+        raise BadInputError(
+            f"{path} does not lie on the scan's grid; give the scan that it belongs to, resample "
+            "it onto the scan, or remove it."
+        )
     return label_map

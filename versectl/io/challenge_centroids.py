@@ -45,7 +45,8 @@ def read_points(
     if meant == "subject":
         raise BadInputError(
             f'{path} has no "direction"; say which challenge it is from, '
-            f"{' or '.join(CHALLENGE_AXES)} (--pred-format or --gt-format)."
+            f"{' or '.join(CHALLENGE_AXES)} (--pred-format or --gt-format; in Python, "
+            "Files(centroid_format))."
         )
     _check_long_axis(positions_mm, meant, path)
     edges = _Edges.of(frame, meant)

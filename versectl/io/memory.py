@@ -1,5 +1,6 @@
 """A CT that is in memory already, from another program: checked and placed as one from a file."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,22 @@ def as_ct(image: Image) -> CT:
         return _of_itk(image)
     if isinstance(image, SpatialImage):
         return _of_array(np.asanyarray(image.dataobj), np.asarray(image.affine))
-    match image:
-        case (array, affine):
-            return _of_array(np.asarray(array), np.asarray(affine, float))
+    pair = _as_arrays(image)
+    if pair is not None:
+        return _of_array(*pair)
     raise BadInputError(
         f"{NAME} is a {type(image).__name__}; give what read_ct returns, an image of SimpleITK or "
         "nibabel, or an array with its affine."
     )
+
+
+def _as_arrays(image: object) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
+    """Array and affine of a pair of both; None where it is no pair, or not one of numbers."""
+    match image:
+        case (array, affine):
+            with suppress(TypeError, ValueError):
+                return np.asarray(array), np.asarray(affine, float)
+    return None
 
 
 def _of_itk(image: sitk.Image) -> CT:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from versectl.errors import DeviceError
+from versectl.text import count
 
 #: CPU features with which bfloat16 is faster than float32.
 FAST_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
@@ -18,6 +19,9 @@ FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 BFLOAT16_CAPABILITY = (8, 0)
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+
+#: What to do where an engine that uses NVIDIA's GPUs sees too few.
+FOR_NVIDIA = "check nvidia-smi (in a container: --gpus all) and CUDA_VISIBLE_DEVICES"
 
 #: What a device is called.
 DEVICES = re.compile(r"auto|cpu|gpu(:\d+)?")
@@ -48,28 +52,25 @@ def set_environment() -> None:
 
 
 def check(device: str) -> None:
-    """DeviceError when it is no word for a device."""
-    if not DEVICES.fullmatch(device):
+    """DeviceError when it is no word for a device; a user's code may give anything."""
+    if not isinstance(device, str) or not DEVICES.fullmatch(device):
         raise DeviceError(f"{device!r} is not a device; use auto, cpu, gpu or gpu:N.")
 
 
-def chosen(device: str, gpus: Sequence[Gpu], engine: str) -> Gpu | None:
+def chosen(device: str, gpus: Sequence[Gpu], engine: str, advice: str = FOR_NVIDIA) -> Gpu | None:
     """Which of these GPUs is meant; None for the CPU.
 
     device : "cpu"; "gpu" or "gpu:N"; "auto" takes the first GPU if there is one.
-    engine : who sees these GPUs, for the message. Raises DeviceError when there is no such GPU, or
-        it is no device.
+    engine : who sees these GPUs. advice : what to do where there are too few.
+    Raises DeviceError when there is no such GPU, or it is no device.
     """
     check(device)
     if device == "cpu" or (device == "auto" and not gpus):
         return None
     number = int(device.removeprefix("auto").removeprefix("gpu").removeprefix(":") or 0)
     if number >= len(gpus):
-        raise DeviceError(
-            f"--device {device}: {engine} sees {len(gpus)} GPUs, counted from 0; "
-            "check nvidia-smi (in a container: --gpus all) and CUDA_VISIBLE_DEVICES, "
-            "or use --device cpu."
-        )
+        there = f"{count(len(gpus), 'GPU')}, counted from 0" if gpus else "no GPU"
+        raise DeviceError(f"device {device}: {engine} sees {there}; {advice}, or use device cpu.")
     return gpus[number]
 
 
@@ -82,8 +83,7 @@ def refuse_limit(memory_mb: int | None, engine: str) -> None:
     """DeviceError when a limit of GPU memory is asked of an engine that has none."""
     if memory_mb is not None:
         raise DeviceError(
-            f"--gpu-memory-mb: {engine} cannot limit its memory; leave it out, or use "
-            "--engine tensorflow."
+            f"{engine} cannot limit its GPU memory; leave the limit out, or use engine tensorflow."
         )
 
 

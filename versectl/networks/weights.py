@@ -42,7 +42,7 @@ def default_folder() -> Path:
         return Path(str(resources.files("versectl_weights")))
     except ModuleNotFoundError as error:
         raise WeightsError(
-            f"No default weights in {beside} or installed; give a folder with --weights."
+            f"No default weights in {beside} or installed; give a folder of weights."
         ) from error
 
 
@@ -118,7 +118,7 @@ def describe(folder: Path | None, stage: Stage) -> Described:
     settings, file = files(folder, stage)
     for path in (settings, file):
         if not path.is_file():
-            raise WeightsError(f"{path} is missing; give a folder of weights with --weights.")
+            raise WeightsError(f"{path} is missing; give a folder of weights that has it.")
     try:
         match atomic.read_json(settings):
             case {"config": stage_config, "sha256": str(sha256), **more}:

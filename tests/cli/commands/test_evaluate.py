@@ -52,6 +52,28 @@ def test_quiet_prints_every_failure_and_nothing_else(run, folders, tmp_path):
     assert "pred: b: prediction not read, counted as empty" in ranked.stderr
 
 
+@pytest.mark.parametrize("words", ["id=90", "HD=5", "Dice", "Dice=nan"])
+def test_a_threshold_that_is_none_is_wrong_usage(run, folders, words):
+    refused = run("evaluate", *folders, "--fail-below", words)
+    assert (refused.exit_code, f"'{words}' is not a threshold" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["pred/a_seg.nii.gz", "pred/a_report.json", "pred", "new.csv"])
+def test_a_table_replaces_nothing_that_is_no_table(run, folders, tmp_path, name):
+    (tmp_path / "new.csv").mkdir()
+    (tmp_path / "pred" / "a_report.json").write_text("{}")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*")}
+    refused = run("evaluate", *folders, "--csv", tmp_path / name)
+    assert (refused.exit_code, "Invalid value for '--csv'" in refused.stderr) == (2, True)
+    assert run("collect", tmp_path / "pred", "--csv", tmp_path / name).exit_code == 2
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/*")} == before
+
+
+def test_a_table_named_tsv_has_tabs(run, folders, tmp_path):
+    run("evaluate", *folders, "--csv", tmp_path / "all.tsv")
+    assert (tmp_path / "all.tsv").read_text().splitlines()[1].startswith("a\t")
+
+
 def test_json_is_printed_however_quiet(run, folders):
     assert json.loads(run("evaluate", *folders, "-q", "--json").stdout)["points"] == "masks"
 

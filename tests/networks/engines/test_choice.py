@@ -136,7 +136,7 @@ def test_networks_are_trained_with_an_engine_that_can(fresh, monkeypatch):
 
 
 def test_float16_is_refused_on_a_cpu_where_tensorflow_cannot_average_in_it():
-    says = "--precision float16: TensorFlow computes in .*float32.* on this device .CPU, "
+    says = "^precision float16: TensorFlow computes in .*float32.* on this device .CPU, "
     with pytest.raises(DeviceError, match=says):
         choice.prepare(None, "cpu", "float16")
     for precision in ("float32", "bfloat16"):

@@ -99,8 +99,28 @@ def test_another_ct_is_said(run, ct_file, done, label_map):
     content = json.loads(path.read_text())
     content["input"]["sha256"] = "0" * 64
     atomic.write_json(content, path)
-    assert run("report", done, "--ct", ct_file).exit_code == 0
+    for _ in range(2):  # the page is written, and kept
+        warned = run("report", done, "--ct", ct_file)
+        assert warned.exit_code == 0
+        assert "is not the one that the results were made from, or was changed: lumbar" in (
+            warned.stderr
+        )
     assert "is not the file that the results were made from" in html(done)
+    content["input"]["sha256"] = None  # as versectl.save has it
+    atomic.write_json(content, path)
+    assert run("report", done, "--ct", ct_file).stderr == ""
+    assert "is not the file that" not in html(done)
+
+
+def test_a_ct_of_another_name_is_not_taken_for_none(run, ct_file, done, tmp_path):
+    other = tmp_path / "elsewhere" / "neck_ct.nii.gz"
+    other.parent.mkdir()
+    other.write_bytes(ct_file.read_bytes())
+    assert run("report", done).exit_code == 0
+    warned = run("report", done, "--ct", other.parent)
+    assert "None of the CTs given (--ct) has the name of these cases" in warned.stderr
+    assert "No CT that was given (--ct) has the name of this case" in html(done)
+    assert "No CT was given" not in html(done)
 
 
 def test_no_page_tells_the_folder_a_scan_lies_in(run, ct_file, done):

@@ -2,14 +2,16 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from versectl.cli.options import VERBOSITY
+from versectl.cli.options import VERBOSITY, csv_option
 from versectl.cli.parsing import FILE, Decorator, adding, gathered, option
+from versectl.errors import BadInputError
 
 if TYPE_CHECKING:
     from versectl.evaluation import Options, Report
@@ -56,7 +58,7 @@ class EvaluateOptions:
     details: bool
     csv: Path | None
     compare: str | None
-    fail_below: str | None
+    fail_below: Mapping[str, float]
 
 
 def centroid_format(name: str, help_text: str) -> Decorator:
@@ -69,6 +71,20 @@ def label_numbers(name: str, help_text: str) -> Decorator:
     """An option that names the numbering of label maps."""
     schemes = click.Choice(["auto", "verse", "totalsegmentator", "spineps"])
     return option(name, type=schemes, default="auto", show_default=True, help=help_text)
+
+
+def parse_fail_below(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> Mapping[str, float]:
+    """Name -> least value of ID=0.9,Dice=0.85; none where nothing is given."""
+    if value is None:
+        return {}
+    from versectl.evaluation import report
+
+    try:
+        return report.parse_thresholds(value)
+    except BadInputError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 GROUND_TRUTH = option("--gt", type=FILE, required=True, help="Ground truth: a folder or one file.")
@@ -131,9 +147,9 @@ FAIL_BELOW = (
 @GROUND_TRUTH
 @option("--count-missing", is_flag=True, help="Count a missing or unreadable prediction as empty.")
 @option("--details", is_flag=True, help="Print all tables: per case, per vertebra, without border.")
-@option("--csv", type=FILE, help="Also write a CSV with one row per case and vertebra.")
+@csv_option("Also write a table with one row per case and vertebra, as CSV or TSV.")
 @option("--compare", type=click.Choice(["published"]), help="Print the paper's tables beside ours.")
-@option("--fail-below", metavar="LIST", help=FAIL_BELOW)
+@option("--fail-below", metavar="LIST", callback=parse_fail_below, help=FAIL_BELOW)
 @adding(*SCORING, *VERBOSITY)
 @gathered(EvaluateOptions, "options")
 def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
@@ -144,7 +160,6 @@ def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
     """
     from versectl.evaluation import report, table
 
-    thresholds = report.parse_thresholds(options.fail_below) if options.fail_below else {}
     found = report.evaluate(options.pred, scoring.gt, scoring.for_evaluation(options.count_missing))
     if options.csv:
         table.write_csv(found, options.csv)
@@ -155,7 +170,7 @@ def evaluate(options: EvaluateOptions, scoring: ScoringOptions) -> None:
         click.echo(table.text(found, options.details, published), nl=False)
     else:
         warn_of_failures(found)
-    report.check(found, thresholds)
+    report.check(found, options.fail_below)
 
 
 @click.command()

@@ -16,6 +16,7 @@ from versectl.cli.options import (
     SOURCES_OUT,
     VERBOSITY,
     Sources,
+    csv_option,
     exports,
 )
 from versectl.cli.parsing import FILE, InOutCommand, adding, gathered, option
@@ -111,11 +112,7 @@ def status(out: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("out", metavar="OUT", type=FILE)
-@option(
-    "--csv",
-    type=FILE,
-    help="File to write. Default: OUT/collected.csv, of vertebrae OUT/collected-vertebrae.csv.",
-)
+@csv_option("File to write. Default: OUT/collected.csv, of vertebrae OUT/collected-vertebrae.csv.")
 @option(
     "--rows",
     type=click.Choice(["cases", "vertebrae"]),

@@ -24,8 +24,8 @@ def choose(found: Sequence[Series], wanted: str | None, path: Path) -> Series:
     usable = [series for series in named if problem(series) is None]
     if len(usable) > 1:
         raise BadInputError(
-            f"{path} holds {len(usable)} CT series, {_listed(usable)}; choose one by --series "
-            "(versectl series shows them)."
+            f"{path} holds {len(usable)} CT series, {_listed(usable)}; choose one by "
+            "--series, in Python series= (versectl series shows them)."
         )
     if not usable:
         reasons = "; ".join(f"series {s.key} {problem(s)}" for s in named[:LISTED])

@@ -131,7 +131,8 @@ def check(exports: Exports, case: Case) -> None:
     needing = [name for name in exports.formats if name in NEED_DICOM]
     if needing and (case.ct is None or not sources.is_source(case.ct)):
         raise BadInputError(
-            f"{case.ct} is not DICOM; --format {needing[0]} needs a DICOM series as input."
+            f"{case.ct} is not DICOM; --format {needing[0]} needs a DICOM series as input: leave "
+            "this format out, or give the series."
         )
 
 

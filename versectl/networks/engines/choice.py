@@ -123,7 +123,7 @@ def prepare(
         used = library.use(device, gpu_memory_mb)
     if precision not in ("auto", *used.precisions):
         raise DeviceError(
-            f"--precision {precision}: {TITLES[name]} computes in {' or '.join(used.precisions)} "
+            f"precision {precision}: {TITLES[name]} computes in {' or '.join(used.precisions)} "
             f"on this device ({used.name})."
         )
     computes_in = used.precisions[0] if precision == "auto" else precision
@@ -143,7 +143,7 @@ def chosen(engine: str | None, device: str = "auto") -> str:
         if engine in (None, "auto", running):
             return _known(running)
         raise DeviceError(
-            f"--engine {engine}: Keras runs on {TITLES.get(running, running)} in this process "
+            f"engine {engine}: Keras runs on {TITLES.get(running, running)} in this process "
             "already; choose the engine before its first use."
         )
     engine = engine or os.environ.get("KERAS_BACKEND") or _default()

@@ -33,6 +33,9 @@ MIXED = False
 HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
 
+#: What to do where there are too few GPUs.
+FOR_INTEL = "check the driver of Intel's GPUs, take another engine for NVIDIA's"
+
 #: chosen: networks compiled for so many sizes of image are kept; each holds its own memory.
 SIZES = 3
 
@@ -41,7 +44,7 @@ def use(device: str, memory_mb: int | None) -> Device:
     """The device that networks will be compiled for; auto is the CPU."""
     core = ov.Core()
     gpus = [name for name in core.available_devices if name.startswith("GPU")]
-    gpu = machine.chosen("cpu" if device == "auto" else device, gpus, "OpenVINO")
+    gpu = machine.chosen("cpu" if device == "auto" else device, gpus, "OpenVINO", FOR_INTEL)
     if gpu is None:
         cpu = machine.cpu()
         return Device(cpu.name, "CPU", _possible(core, "CPU", cpu.precisions))

@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,12 @@ QUALITY = 82
 NO_CT = "No CT was given: the masks are shown alone. To add it: versectl report OUT --ct IN"
 
 
+NOT_AMONG_THEM = (
+    "No CT that was given (--ct) has the name of this case: the masks are shown alone. Give the "
+    "CTs as run-all had them, with the same --manifest and --series."
+)
+
+
 @dataclass(frozen=True)
 class Looks:
     """What is shown of a case's voxels. problem : why there is no viewer."""
@@ -46,14 +53,16 @@ class Looks:
     problem: str = ""
 
 
-def of(out: Path, view: CaseView, source: Case | None) -> Looks:
-    """What can be shown of a case; where something cannot, why."""
-    paths = Paths(out, view.name)
+def of(out: Path, view: CaseView, cts: Mapping[str, Case]) -> Looks:
+    """What can be shown of a case; where something cannot, why. cts : case name -> CT."""
+    paths, source = Paths(out, view.name), cts.get(view.name)
     if view.report.status == reading.FAILED:
         return Looks()
     try:
         label_map = volume.read_labels(paths.of("segmentation"))
         ct, problem = _read_ct(view, source, label_map)
+        if source is None and cts:
+            problem = NOT_AMONG_THEM
         picture, small = _pictures(paths, view, ct, label_map)
         embedded = volumes.embed(ct, label_map, [row.center_mm for row in view.report.vertebrae])
     except Exception as error:
@@ -73,7 +82,7 @@ def _read_ct(
     ct, name = volume.read_ct(source.ct, source.series).image, source.ct.name
     if not geometry.same_grid(ct, label_map):
         return None, f"{name} is another scan: it does not lie where the masks do."
-    if layout.sha256(source) != view.report.input_sha256:
+    if view.report.input_sha256 not in (None, layout.sha256(source)):
         return ct, f"{name} is not the file that the results were made from, or was changed."
     return ct, ""
 

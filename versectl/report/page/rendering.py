@@ -68,11 +68,12 @@ class Links:
 
 @dataclass(frozen=True)
 class Entry:
-    """A case in the index."""
+    """A case in the index. of_its_ct : whether the CT given is that of the report, if any is."""
 
     case: CaseView
     link: str
     thumbnail: str = ""
+    of_its_ct: bool = True
 
 
 @dataclass(frozen=True)

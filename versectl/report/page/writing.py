@@ -81,9 +81,27 @@ def write(out: Path, sources: Sources, bar: "tqdm[NoReturn]") -> Path:
     _write_text(rendering.index(batch, index), out / INDEX)
     shown = [n for n, report in overview.reports.items() if report.status != reading.FAILED]
     lacking = [name for name in shown if name not in sources.cts]
-    if lacking:
-        log.info("No CT given (--ct), so that the viewer shows masks alone: %s", first_few(lacking))
+    others = [entry.case.name for entry in entries if not entry.of_its_ct]
+    _warn_of_cts(lacking, others, bool(sources.cts))
     return out / INDEX
+
+
+def _warn_of_cts(lacking: Sequence[str], others: Sequence[str], is_any_given: bool) -> None:
+    """Say which cases have no CT, and which have another than that of their results."""
+    if lacking and is_any_given:
+        log.warning(
+            "None of the CTs given (--ct) has the name of these cases, so that the viewer shows "
+            "masks alone: %s; give them as run-all had them.",
+            first_few(lacking),
+        )
+    elif lacking:
+        log.info("No CT given (--ct), so that the viewer shows masks alone: %s", first_few(lacking))
+    if others:
+        log.warning(
+            "The CT given (--ct) is not the one that the results were made from, or was changed: "
+            "%s; see their pages.",
+            first_few(others),
+        )
 
 
 def page(out: Path, name: str, sources: Sources) -> str:
@@ -131,13 +149,16 @@ def _write_case(
         next=_link(around[place + 1]) if around[place + 1 :] else "",
     )
     path, link = out / FOLDER / f"{name}.html", f"{FOLDER}/{_link(name)}"
-    made_from = _made_from(batch, name, sources, links)
+    ct_sha256 = _sha256(sources.cts.get(name))
+    made_from = _made_from(batch, name, sources, links, ct_sha256)
+    view = case.read(out, name)
+    of_its_ct = not ct_sha256 or view.report.input_sha256 in (None, ct_sha256)
     kept = None if sources.overwrite else kept_thumbnail(path, made_from)
     if kept is not None:
-        return Entry(case.read(out, name), link, kept)
+        return Entry(view, link, kept, of_its_ct)
     made = replace(_read(out, name, sources), links=links, made_from=made_from)
     _write_text(rendering.case(batch, made), path)
-    return Entry(made.case, link, made.looks.thumbnail)
+    return Entry(made.case, link, made.looks.thumbnail, of_its_ct)
 
 
 def kept_thumbnail(path: Path, made_from: str) -> str | None:
@@ -149,14 +170,14 @@ def kept_thumbnail(path: Path, made_from: str) -> str | None:
     return match[2] if match and match[1] == made_from else None
 
 
-def _made_from(batch: Batch, name: str, sources: Sources, links: Links) -> str:
+def _made_from(batch: Batch, name: str, sources: Sources, links: Links, ct_sha256: str) -> str:
     """A hash of everything that a case's page shows, and of what shows it."""
     paths, source = Paths(Path(batch.out), name), sources.cts.get(name)
     files = [paths.of(kind) for kind in SHOWN]
     parts = [
         *(atomic.sha256(file) if file.exists() else "" for file in files),
-        _sha256(source),
-        *map(repr, (source, links, accuracy.of_case(sources.evaluation, name))),
+        ct_sha256,
+        *map(repr, (source, bool(sources.cts), links, accuracy.of_case(sources.evaluation, name))),
         *(batch.out, batch.key),
         *(rendering.fingerprint(), viewer.load().version, viewer.load().problem),
     ]
@@ -176,7 +197,7 @@ def _read(out: Path, name: str, sources: Sources) -> CasePage:
     view = case.read(out, name)
     return CasePage(
         case=view,
-        looks=looks.of(out, view, sources.cts.get(name)),
+        looks=looks.of(out, view, sources.cts),
         accuracy=accuracy.of_case(sources.evaluation, name),
         command=_command(out, name),
     )
