@@ -8,7 +8,7 @@ from versectl.batch.case_run.reuse import STAYS, Present
 from versectl.batch.corrections import centroid_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, missing
 from versectl.io import layout
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
@@ -42,7 +42,7 @@ def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
     # unlike Path.exists, this raises for no folder that is closed to us
     if not os.path.exists(layout.ct_of(case)):
-        raise BadInputError(f"{case.ct} does not exist.")
+        raise missing(layout.ct_of(case))
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
         recorded = provenance.read(paths.of("provenance"), paths.of("report"))
