@@ -151,29 +151,33 @@ def read_series(files: Iterable[Path]) -> list[Series]:
 
 def read_images(file: Path) -> list[Image]:
     """The image of a DICOM file, or one per frame; BadInputError when it is damaged."""
-    with quiet() as pydicom:
-        try:
-            header = pydicom.dcmread(
-                file, stop_before_pixels=True, specific_tags=ELEMENTS, force=True
-            )
-            if "SOPClassUID" in header:
-                return list(_images(file, header))
-        except OSError:
-            raise
-        except Exception as error:  # pydicom raises of many kinds on damaged files
-            if is_out_of_memory(error):
-                raise
-            raise BadInputError(f"{file} {DAMAGED}.") from error
+    with quiet() as pydicom, damage_told(file):
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=ELEMENTS, force=True)
+        if "SOPClassUID" in header:
+            return list(_images(file, header))
     raise BadInputError(f"{file} {DAMAGED}.")
+
+
+@contextmanager
+def damage_told(file: Path) -> Iterator[None]:
+    """Name a DICOM file that cannot be decoded; what the system refuses stays as it is."""
+    try:
+        yield
+    except Exception as error:  # pydicom raises of many kinds, OSError without a number among them
+        of_system = isinstance(error, OSError) and error.errno is not None
+        if of_system or is_out_of_memory(error):
+            raise
+        raise BadInputError(f"{file} {DAMAGED}.") from error
 
 
 def value_in(path: Path, element: str) -> Any:
     """One element of a DICOM file before its pixels; None where it is not to be had."""
     with quiet() as pydicom:
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[element])
-            return header.get(element)
-        except (OSError, pydicom.errors.InvalidDicomError):
+            with damage_told(path):
+                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[element])
+                return header.get(element)
+        except (OSError, BadInputError):
             return None
 
 

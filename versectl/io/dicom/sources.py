@@ -128,6 +128,8 @@ def opened(path: Path, below: bool) -> Iterator[list[Path]]:
             except BadInputError as error:
                 raise BadInputError(str(error).replace(folder, str(path))) from error
     elif path.is_file():
+        if not is_dicom(path) and not _has_prefix(path):
+            raise BadInputError(f"{path} is no DICOM file; give a folder, zip or file of DICOM.")
         yield [path]
     else:
         raise missing(path)
@@ -161,6 +163,12 @@ def _is_open(folder: str, on_error: Callable[[OSError], None]) -> bool:
 def _leads_away(folder: Path, within: Path) -> bool:
     """Whether a folder is a link to one that does not hold the folder with the link."""
     return folder.is_symlink() and not within.is_relative_to(folder.resolve())
+
+
+def _has_prefix(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes, whatever its name."""
+    with file.open("rb") as stream:
+        return stream.read(PREFIX_START + len(PREFIX))[PREFIX_START:] == PREFIX
 
 
 def _may_be_dicom(name: str) -> bool:
