@@ -178,8 +178,8 @@ def _may_be_dicom(name: str) -> bool:
 
 
 def _begins_as_dicom(head: bytes, name: str) -> bool:
-    """By its prefix; old files lack it, and are known by their ending alone."""
-    return head[PREFIX_START:] == PREFIX or (bool(head) and name.lower().endswith(".dcm"))
+    """By its prefix; old files lack it, as empty ones do, and are known by their ending alone."""
+    return head[PREFIX_START:] == PREFIX or name.lower().endswith(".dcm")
 
 
 def _member_is_dicom(archive: zipfile.ZipFile, name: str) -> bool:
