@@ -13,7 +13,7 @@ from versectl.io import layout
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.layout import Case
-from versectl.report import provenance
+from versectl.report import provenance, reading
 
 
 def forecast(case: Case, job: Job) -> str:
@@ -36,6 +36,12 @@ def is_finished(case: Case, job: Job) -> bool:
         return False
     is_computed = not job.command.makes or reuse.is_finished(job, paths, present)
     return is_computed and exports.are_there(job, paths)
+
+
+def failed_before(case: Case, job: Job) -> bool:
+    """Whether the case has a report, which says that it failed."""
+    report = reading.read(Paths(job.out, case.name).of("report"))
+    return report is not None and report.status == reading.FAILED
 
 
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
