@@ -141,7 +141,7 @@ BAD = {
     "case,ct\n": "lists no case",
     "": "has no column ct",
     b"\xff\xfe\x00": "is not a CSV",
-    "ct\nMüller_ct.nii.gz\n".encode("latin-1"): "is not a CSV file in UTF-8; save it so",
+    "ct\nMüller_ct.nii.gz\n".encode("latin-1"): "is not a CSV file in UTF-8; save it as one",
     "ct\nMüller, J_ct.nii.gz\n": "line 2: there are more values than columns; .* in quotes",
     "ct,CT\na,b\n": "has the column ct twice; keep one",
     'ct\n"a': "is not a CSV",

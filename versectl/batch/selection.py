@@ -138,7 +138,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             names = _column_names(next(table, []))
             rows = [(table.line_num, list(map(str.strip, row))) for row in table]
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{path} is not a CSV file in UTF-8; save it so.") from error
+        raise BadInputError(
+            f"{path} is not a CSV file in UTF-8; save it as one (in Excel: CSV UTF-8)."
+        ) from error
     except (ValueError, csv.Error) as error:
         raise BadInputError(f"{path} is not a CSV file ({error}).") from error
     _check_columns(names, path)
