@@ -16,7 +16,7 @@ import versectl
 from versectl import geometry
 from versectl.batch import transaction
 from versectl.errors import BadInputError, BusyError, DeviceError, WeightsError
-from versectl.io import volume
+from versectl.io import memory, volume
 
 NAMES = ["T12", "L1", "L2"]
 
@@ -83,6 +83,19 @@ def test_images_of_other_programs_give_what_the_file_gives(direction, models, tm
             assert vertebra.center_mm == pytest.approx(expected.vertebrae[name].center_mm, abs=0.05)
         for label in CENTERS_MM:
             assert dice(result.label_map, expected.label_map, label) > 0.99
+
+
+@pytest.mark.parametrize("kind", ["bool", "complex64", "object"])
+def test_an_image_in_memory_without_numbers_is_told_its_type(kind):
+    array = np.ones((20, 24, 28), kind)
+    with pytest.raises(BadInputError, match=f"has voxels of type {kind}; give Hounsfield units"):
+        memory.as_ct((array, np.diag([2.0, 2.0, 2.0, 1.0])))
+
+
+@pytest.mark.parametrize("kind", [sitk.sitkComplexFloat32, sitk.sitkLabelUInt8])
+def test_an_image_of_itk_without_numbers_is_told_its_type(kind):
+    with pytest.raises(BadInputError, match=r"of type (complex|label) of .*; give Hounsfield"):
+        memory.as_ct(sitk.Image([20, 24, 28], kind))
 
 
 def test_an_image_in_memory_is_left_as_it_is(models):

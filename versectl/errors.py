@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from versectl.text import first_line, in_words
@@ -106,6 +107,13 @@ class BusyError(VersectlError):
     exit_code = 7
 
 
+def missing(path: Path | str) -> BadInputError:
+    """The error of a file or folder that is not there, or whose link leads to nothing."""
+    if os.path.islink(path):
+        return BadInputError(f"{path} is a broken link: what it leads to is not there; fetch it.")
+    return BadInputError(f"{path} does not exist.")
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception, of whatever library, means that memory did not suffice."""
     # Neither engines nor ITK are imported here: their errors are known by name or text.
@@ -152,6 +160,8 @@ def _explained(error: Exception) -> VersectlError:
         return BadInputError(
             f"the disk is full ({error.strerror}); free some space or use another folder."
         )
+    if isinstance(error, FileNotFoundError) and os.path.islink(error.filename or ""):
+        return missing(error.filename)
     if isinstance(error, OSError) and error.filename is not None:
         unreadable = os.path.exists(error.filename) and not os.access(error.filename, os.R_OK)
         advice = "; make it readable" if unreadable else ""

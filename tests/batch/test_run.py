@@ -150,7 +150,21 @@ def test_a_limit_counts_failed_cases_and_leaves_the_rest_for_later(run, scans, o
     assert done.exit_code == 4
     assert [row["case"] for row in lines(out / "batch.csv")] == ["a", "b"]
     assert "1 finished case passed over" in run("run-all", scans, out, "--limit", "2").stdout
-    assert [row["case"] for row in lines(out / "batch.csv")] == ["b", "c"]
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["c", "b"]
+
+
+def test_a_limit_tries_cases_that_failed_before_after_all_others(run, ct, tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    for name in "abcd":
+        volume.write(ct, source / f"{name}_ct.nii.gz")
+    for name in "ab":
+        (source / f"{name}_ct.nii.gz").write_bytes(b"none")
+    done = []
+    for _ in range(3):
+        run("run-all", source, out, "--limit", "2")
+        done.append([(row["case"], row["status"]) for row in lines(out / "batch.csv")])
+    failed, new = [("a", "failed"), ("b", "failed")], [("c", "done"), ("d", "done")]
+    assert done == [failed, new, failed]
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])

@@ -1,6 +1,7 @@
 """A manifest lists cases; nothing in it leads out of the output folder."""
 
 import zipfile
+from pathlib import Path
 
 import dicom_series as drawn
 import pytest
@@ -23,6 +24,47 @@ def test_paths_count_from_the_folder_and_names_from_the_files(tmp_path):
     assert [(case.name, str(case.ct)) for case in found] == [
         ("b", f"{tmp_path}/x/b_ct.nii.gz"),
         ("a", "/y/a_ct.nrrd"),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", ",;\t")
+def test_columns_are_known_in_any_case_of_letters_between_blanks_and_as_excel_writes_them(
+    delimiter, tmp_path
+):
+    lines = ["\ufeffCase, CT ", ' b, "x, y; z_ct.nii.gz"', ",a_ct.nrrd,,", ",,"]
+    text = "\r\n".join(lines).replace(",", delimiter).replace(f"x{delimiter}", "x,")
+    found = selection.read_manifest(write(tmp_path, text), tmp_path)
+    assert [(case.name, case.ct.name) for case in found] == [
+        ("b", "x, y; z_ct.nii.gz"),
+        ("a", "a_ct.nrrd"),
+    ]
+
+
+def test_a_column_that_is_not_known_is_told_of(tmp_path, caplog):
+    selection.read_manifest(write(tmp_path, "ct,case,series\na,,\n"), tmp_path)
+    assert caplog.messages == []
+    (case,) = selection.read_manifest(write(tmp_path, "ct,Sereis,age,\na,7,8,\n"), tmp_path)
+    assert case.series is None
+    told = "cases.csv passed over (known are ct, case and series): sereis, age"
+    assert caplog.messages == [f"Columns of {tmp_path}/{told}"]
+
+
+def test_a_row_is_named_by_its_line_in_the_file(tmp_path):
+    path = write(tmp_path, 'ct,note\n\na,"two\nlines"\n,none\n')
+    with pytest.raises(BadInputError, match="line 5: the column ct holds no path"):
+        selection.read_manifest(path, tmp_path)
+
+
+def test_a_ct_that_is_given_twice_is_one_case(tmp_path, monkeypatch):
+    for name in ("q/a/s.nii.gz", "q/b/s.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    twice = [Path("q"), tmp_path / "q" / "b" / "s.nii.gz", Path("q/../q")]
+    found = selection.find_cases(twice, tmp_path / "out")
+    assert [(case.name, case.ct) for case in found] == [
+        ("a", Path("q/a/s.nii.gz")),
+        ("b", Path("q/b/s.nii.gz")),
     ]
 
 
@@ -99,6 +141,9 @@ BAD = {
     "case,ct\n": "lists no case",
     "": "has no column ct",
     b"\xff\xfe\x00": "is not a CSV",
+    "ct\nMüller_ct.nii.gz\n".encode("latin-1"): "is not a CSV file in UTF-8; save it as one",
+    "ct\nMüller, J_ct.nii.gz\n": "line 2: there are more values than columns; .* in quotes",
+    "ct,CT\na,b\n": "has the column ct twice; keep one",
     'ct\n"a': "is not a CSV",
     "ct\n" + "a" * 200_000: "is not a CSV",
 }

@@ -1,5 +1,7 @@
 """A data folder becomes cases, by the names of VerSe 2019, VerSe 2020, BIDS and our own."""
 
+import errno
+import os
 import struct
 
 import nibabel
@@ -8,8 +10,9 @@ import pytest
 import SimpleITK as sitk
 from phantoms import draw
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, explain
 from versectl.io import layout, volume
+from versectl.io.dicom import sources
 
 NAMES = {
     "sub-verse004_ct.nii.gz": ("sub-verse004", "ct"),
@@ -87,6 +90,16 @@ def test_a_name_in_several_folders_gives_way_to_the_names_of_the_folders(tmp_pat
     assert [case.name for case in layout.with_ct(tmp_path)] == ["other", "s0", "s1"]
 
 
+def test_a_run_says_which_names_gave_way_to_those_of_folders(tmp_path, caplog):
+    touch(tmp_path, "rn/scan_ct.nii.gz", "rn/own.nii.gz")
+    with caplog.at_level("INFO"):
+        assert [case.name for case in layout.with_ct(tmp_path)] == ["own", "scan"]
+        assert caplog.messages == []
+        touch(tmp_path, "rn/new/scan.nii.gz")
+        assert [case.name for case in layout.with_ct(tmp_path)] == ["new", "own", "rn"]
+    assert caplog.messages == ["Cases are named after their folders, since 2 files are called scan"]
+
+
 def test_the_lowest_folders_that_differ_name_the_cases(tmp_path):
     touch(tmp_path, "a/ses-1/ct.nii.gz", "b/ses-1/ct.nii.gz")
     assert list(layout.find(tmp_path)) == ["a", "b"]
@@ -106,7 +119,8 @@ def test_folders_that_do_not_tell_scans_apart_are_no_names(tmp_path):
 
 def test_a_case_that_a_folder_would_name_twice_is_refused(tmp_path):
     touch(tmp_path, "s0/ct.nii.gz", "s1/ct.nii.gz", "s1.nii.gz")
-    with pytest.raises(BadInputError, match="belong to the same case, s1"):
+    told = r"s1/ct.nii.gz \(named after its folder, for other files are called ct as well\) and \S+"
+    with pytest.raises(BadInputError, match=rf"{told}/s1.nii.gz belong to the same case, s1"):
         layout.find(tmp_path)
 
 
@@ -153,6 +167,62 @@ def test_links_that_lead_back_up_or_nowhere_are_passed_over(tmp_path):
     }
     found = named_by_links(tmp_path / "in", **links)
     assert found == {"scan": "a/scan.nii.gz", "b": "store/b.nii.gz"}
+
+
+def close(monkeypatch, folder, asked="scandir"):
+    """Takes the permission to list a folder, or to reach what is in it ("stat")."""
+    really, closed = getattr(os, asked), {"scandir": f"{folder}", "stat": f"{folder}/."}[asked]
+
+    def refused(path, *args, **kwargs):
+        if str(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, asked, refused)
+
+
+@pytest.mark.parametrize("asked", ["scandir", "stat"])
+def test_a_folder_without_permission_is_told_of_and_stops_none_beside_it(
+    asked, monkeypatch, tmp_path, caplog
+):
+    touch(tmp_path, "a/scan.nii.gz", "b/locked_ct.nii.gz")
+    close(monkeypatch, tmp_path / "b", asked)
+    for find in (layout.with_ct, lambda path: layout.find(path).values()):
+        caplog.clear()
+        assert [case.name for case in find(tmp_path)] == ["scan"]
+        (line,) = caplog.messages
+        assert line.endswith(f"give permission to read them: {tmp_path}/b (Permission denied)")
+
+
+def test_a_folder_without_permission_that_is_given_itself_is_refused(monkeypatch, tmp_path):
+    touch(tmp_path, "b/locked_ct.nii.gz")
+    close(monkeypatch, tmp_path / "b")
+    with pytest.raises(PermissionError, match="/b"):
+        layout.with_ct(tmp_path / "b")
+    with pytest.raises(PermissionError, match="/b"):  # its slices make one study
+        sources.files(tmp_path, below=True)
+
+
+@pytest.mark.parametrize("name", ["b_ct.nii.gz", "b.nrrd", "b/1.dcm", "b.zip"])
+def test_a_broken_link_named_as_a_ct_is_a_case_whose_reader_says_so(name, tmp_path):
+    touch(tmp_path, "a_ct.nii.gz", "b/README.md")
+    (tmp_path / name).symlink_to(tmp_path / "store" / "not fetched")
+    _, broken = layout.with_ct(tmp_path)
+    assert broken.name == "b"
+    with pytest.raises((BadInputError, FileNotFoundError)) as failure:
+        volume.read_ct(broken.ct)
+    assert str(explain(failure.value)).endswith(
+        f"{name} is a broken link: what it leads to is not there; fetch it."
+    )
+
+
+def test_broken_links_to_truth_are_told_of(tmp_path, caplog):
+    touch(tmp_path, "a_ct.nii.gz", "a_seg.nii.gz", "b_ct.nii.gz")
+    (tmp_path / "b_seg.nii.gz").symlink_to("nowhere")
+    assert [case.name for case in layout.with_labels(tmp_path)] == ["a"]
+    assert caplog.messages == [
+        f"Broken links passed over, fetch their files: {tmp_path}/b_seg.nii.gz"
+    ]
 
 
 def test_a_link_to_the_results_is_passed_over(tmp_path):
@@ -231,6 +301,14 @@ def test_a_folder_with_label_maps_alone_holds_no_ct(tmp_path):
     volume.write(draw()[1], tmp_path / "spine.nii.gz")
     with pytest.raises(BadInputError, match="holds no CT; put"):
         layout.with_ct(tmp_path)
+
+
+def test_a_folder_without_ct_says_which_names_are_those_of_no_ct(tmp_path):
+    touch(tmp_path, "a_seg.nii.gz", "b_heatmap.nrrd", "a_ctd.json")
+    named = r"there \(2 files named as label maps or heatmaps: a_seg.nii.gz, b_heatmap.nrrd; such a"
+    with pytest.raises(BadInputError, match=named):
+        layout.with_ct(tmp_path)
+    assert layout.with_ct(tmp_path / "a_seg.nii.gz")[0].name == "a_seg"
 
 
 def test_truth_and_results_beside_the_scans_are_no_scans_and_no_conflict(tmp_path):

@@ -1,11 +1,10 @@
 """Many cases: which ones, done how, and what became of them; a failure costs its case only."""
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -101,14 +100,35 @@ def chosen(sources: Sequence[Path], out: Path, wanted: Selection) -> list[Case]:
 
 
 def limited(todo: Sequence[Case], job: Job, limit: int | None) -> Sequence[Case]:
-    """At most so many cases, the first that are not finished, so that the next run goes on."""
+    """At most so many cases that are not finished, so that the next run goes on.
+
+    Those that failed before are tried again when no others are left: they may fail for good.
+    """
     if limit is None:
         return todo
-    found = list(islice((case for case in todo if not case_run.is_finished(case, job)), limit))
-    passed = (todo.index(found[-1]) + 1 if found else len(todo)) - len(found)
+    found: list[Case] = []
+    passed = 0
+    for case in _failed_last(todo, job):
+        if len(found) == limit:
+            break
+        if case_run.is_finished(case, job):
+            passed += 1
+        else:
+            found.append(case)
     if passed:
         log.info("%s passed over", count(passed, "finished case"))
     return found
+
+
+def _failed_last(todo: Sequence[Case], job: Job) -> Iterator[Case]:
+    """The cases in order, those that failed before after the others; each looked at when asked."""
+    failed = []
+    for case in todo:
+        if case_run.failed_before(case, job):
+            failed.append(case)
+        else:
+            yield case
+    yield from failed
 
 
 def outcomes(todo: Sequence[Case], job: Job, wanted: Selection, on_step: OnCaseStep) -> Outcomes:

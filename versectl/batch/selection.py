@@ -5,6 +5,8 @@ A manifest is a CSV with a column `ct`, a column `case` where names shall differ
 """
 
 import csv
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from pathlib import Path
 from versectl.errors import BadInputError
 from versectl.io import layout
 from versectl.io.layout import Case
+from versectl.text import first_few, in_words
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Selection:
 #: All cases of the source, one after the other.
 EVERYTHING = Selection()
 
+#: The columns of a manifest, and what may stand between them: Excel writes semicolons in many
+#: languages.
+COLUMNS, DELIMITERS = ("ct", "case", "series"), ",;\t"
+
 #: With the longest ending of a result still a file name everywhere.
 LONGEST_NAME = 200
 
@@ -49,11 +58,17 @@ LONGEST_NAME = 200
 def find_cases(sources: Sequence[Path], out: Path, series: str | None = None) -> list[Case]:
     """The cases of files, folders and trees, in order of name, leaving aside what lies in `out`.
 
+    A CT that several sources hold counts once, under its first name.
     Raises BadInputError when a source holds no CT, or two CTs have the same case name.
     """
     found: dict[str, Case] = {}
+    known: set[str] = set()
     for source in sources:
         for case in layout.with_ct(source, apart_from=out, series=series):
+            path = os.path.abspath(layout.ct_of(case))
+            if path in known:
+                continue
+            known.add(path)
             if case.name in found:
                 raise BadInputError(
                     f"{found[case.name].ct} and {case.ct} belong to the same case, {case.name}; "
@@ -71,7 +86,7 @@ def read_manifest(path: Path, folder: Path, series: str | None = None) -> list[C
     or a series is asked of what is no DICOM.
     """
     found: dict[str, Case] = {}
-    for number, row in enumerate(_rows(path), 2):
+    for number, row in _rows(path):
         try:
             case = _case(row, folder, row.get("series") or series)
             if case.name in found:
@@ -113,13 +128,54 @@ def is_file_name(name: str) -> bool:
     return plain and name.isprintable() and 0 < len(name.encode()) <= LONGEST_NAME
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Each row's line and what it holds in the known columns; blanks round it are left out."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, strict=True)
-            columns, rows = table.fieldnames or (), list(table)
+            delimiter = _delimiter(file.readline())
+            file.seek(0)
+            table = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            names = _column_names(next(table, []))
+            rows = [(table.line_num, list(map(str.strip, row))) for row in table]
+    except UnicodeDecodeError as error:
+        raise BadInputError(
+            f"{path} is not a CSV file in UTF-8; save it as one (in Excel: CSV UTF-8)."
+        ) from error
     except (ValueError, csv.Error) as error:
         raise BadInputError(f"{path} is not a CSV file ({error}).") from error
-    if "ct" not in columns:
+    _check_columns(names, path)
+    for line, row in rows:
+        if any(row[len(names) :]):
+            raise BadInputError(
+                f"{path}, line {line}: there are more values than columns; put a value that holds "
+                "a comma or semicolon in quotes."
+            )
+    return [(line, dict(zip(names, row, strict=False))) for line, row in rows if any(row)]
+
+
+def _delimiter(first_line: str) -> str:
+    """What separates the columns: that by which the first line names a column ct."""
+    for delimiter in DELIMITERS:
+        if "ct" in _column_names(next(csv.reader([first_line], delimiter=delimiter), [])):
+            return delimiter
+    return DELIMITERS[0]
+
+
+def _column_names(cells: Sequence[str]) -> list[str]:
+    return [cell.strip().lower() for cell in cells]
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
+    """BadInputError where a column is missing or there twice; a line on those that are not known.
+
+    Other columns may be somebody's own, or a known one that is spelt wrong.
+    """
+    if "ct" not in names:
         raise BadInputError(f"{path} has no column ct; its first line must name the columns.")
-    return rows
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise BadInputError(f"{path} has the column {twice[0]} twice; keep one.")
+    other = [name for name in names if name and name not in COLUMNS]
+    if other:
+        known = in_words(COLUMNS)
+        log.warning("Columns of %s passed over (known are %s): %s", path, known, first_few(other))

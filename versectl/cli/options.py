@@ -203,7 +203,7 @@ SHARD = option(
 LIMIT = option(
     "--limit",
     type=click.IntRange(min=1),
-    help="Process at most this many cases; finished ones do not count.",
+    help="Process at most this many cases; finished ones do not count, failed ones come last.",
 )
 
 

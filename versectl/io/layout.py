@@ -9,15 +9,17 @@ import hashlib
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, missing
 from versectl.io import atomic
 from versectl.io.dicom import sources
 from versectl.io.images import NIFTI, detached
+from versectl.text import count, first_few
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +96,13 @@ def find(
     """
     path = Path(path)
     if not path.exists():
-        raise BadInputError(f"{path} does not exist.")
-    wanted = (file for file in _recognised(path, apart_from) if file.kind in only)
-    return _cases(wanted, KEEP_ONE)
+        raise missing(path)
+    wanted = [file for file in _recognised(_files(path, apart_from)) if file.kind in only]
+    there = [file for file in wanted if not sources.leads_nowhere(file.path)]
+    if len(there) < len(wanted):
+        broken = [str(file.path) for file in wanted if file not in there]
+        log.warning("Broken links passed over, fetch their files: %s", first_few(broken))
+    return _cases(_told_apart(there), KEEP_ONE)
 
 
 def with_ct(path: Path, apart_from: Path | None = None, series: str | None = None) -> list[Case]:
@@ -104,22 +110,26 @@ def with_ct(path: Path, apart_from: Path | None = None, series: str | None = Non
 
     A file that is named itself is the CT, whatever its name says. With a DICOM series
     (its key or UID) the path is the one study that has it, with all folders below; the case's name
-    then tells the series.
+    then tells the series. A broken link that is named as a CT counts: who reads it says so.
     """
     path = Path(path)
     if path.is_file() or series is not None:
         return [_single(path, series)]
     if not path.exists():
-        raise BadInputError(f"{path} does not exist.")
-    cts = [*_scans(path, apart_from), *_dicom(path, apart_from)]
+        raise missing(path)
+    files = _files(path, apart_from)
+    cts = [*_scans(path, files), *_dicom(path, files)]
     if not cts and sources.files(path, below=False):
         return [_single(path, None)]  # its reader says why it is none
     if not cts:
         endings = ", ".join(SUFFIXES)
         raise BadInputError(
-            f"{path} holds no CT; put files ending in {endings}, or DICOM series, there."
+            f"{path} holds no CT; put files ending in {endings}, or DICOM series, there"
+            f"{_named_otherwise(files)}."
         )
-    return list(_cases(cts, NAME_THEM).values())
+    named = _told_apart(cts)
+    _tell_of_folders(cts, named)
+    return list(_cases(named, NAME_THEM).values())
 
 
 def with_labels(path: Path) -> list[Case]:
@@ -235,22 +245,45 @@ def _single(path: Path, series: str | None) -> Case:
 
 def _cases(files: Iterable[_File], advice: str) -> dict[str, Case]:
     """The files as cases, in order of name. advice : where two files are the same part of one."""
-    by_name: dict[str, list[_File]] = {}
-    for file in files:
-        by_name.setdefault(file.case, []).append(file)
     found: dict[str, Case] = {}
-    for file in (file for group in by_name.values() for file in _told_apart(group)):
+    for file in files:
         case = found.get(file.case, Case(file.case))
         taken = getattr(case, file.kind)
         if taken is not None:
-            raise BadInputError(
-                f"{taken} and {file.path} belong to the same case, {file.case}; {advice}"
-            )
+            both = " and ".join(_described(path, file.case) for path in (taken, file.path))
+            raise BadInputError(f"{both} belong to the same case, {file.case}; {advice}")
         found[file.case] = replace(case, **{file.kind: file.path})  # type: ignore[arg-type]  # one of KINDS
     return dict(sorted(found.items()))
 
 
-def _told_apart(group: list[_File]) -> list[_File]:
+def _described(path: Path, case: str) -> str:
+    """A file of a case, and why it belongs to that case where its own name does not say so."""
+    if path.is_dir():
+        return f"the DICOM folder {path}"
+    own = parse(path.name)
+    if own is None or own[0] == case:
+        return str(path)
+    return f"{path} (named after its folder, for other files are called {own[0]} as well)"
+
+
+def _told_apart(files: Iterable[_File]) -> list[_File]:
+    """Files under the names of their cases: those of folders where several files share a name."""
+    by_name: dict[str, list[_File]] = {}
+    for file in files:
+        by_name.setdefault(file.case, []).append(file)
+    return [file for group in by_name.values() for file in _group_told_apart(group)]
+
+
+def _tell_of_folders(cts: Iterable[_File], named: Iterable[_File]) -> None:
+    """Log which names gave way to those of folders."""
+    final = {file.path: file.case for file in named}
+    shared = Counter(file.case for file in cts if file.case != final[file.path])
+    if shared:
+        files = first_few([f"{number} files are called {name}" for name, number in shared.items()])
+        log.info("Cases are named after their folders, since %s", files)
+
+
+def _group_told_apart(group: list[_File]) -> list[_File]:
     """Files of one name: as they are, or under the names of the folders that tell them apart."""
     kinds = [file.kind for file in group]
     if len(kinds) == len(set(kinds)):
@@ -268,30 +301,41 @@ def _folder(path: Path, level: int) -> str:
     return folders[min(level, len(folders) - 1)] if folders else path.name
 
 
-def _recognised(path: Path, apart_from: Path | None) -> Iterator[_File]:
-    """Files below a folder whose kind is known by their names."""
-    for file in _files(path, apart_from):
+def _recognised(files: Iterable[Path]) -> Iterator[_File]:
+    """Files whose kind is known by their names."""
+    for file in files:
         parsed = parse(file.name)
-        if parsed and parsed[1] != "other" and file.is_file():
+        if parsed and parsed[1] != "other" and sources.is_file(file):
             yield _File(file, *parsed)
 
 
-def _scans(path: Path, apart_from: Path | None) -> list[_File]:
+def _named_otherwise(files: Iterable[Path]) -> str:
+    """What is said of volumes whose names say that they are no CT; empty where there is none."""
+    parsed = ((file, parse(file.name)) for file in files if suffix(file.name) is not None)
+    names = [file.name for file, known in parsed if known is not None and known[1] != "ct"]
+    if not names:
+        return ""
+    return (
+        f" ({count(len(names), 'file')} named as label maps or heatmaps: {first_few(names)}; such "
+        "a file is read as a CT if it is given by itself or in a manifest)"
+    )
+
+
+def _scans(path: Path, files: Iterable[Path]) -> list[_File]:
     """Volumes that are named as CT and are no label maps."""
     from versectl.io.images import masks  # it needs ITK, names do not
 
-    named = [file for file in _recognised(path, apart_from) if file.kind == "ct"]
+    named = [file for file in _recognised(files) if file.kind == "ct"]
     scans = [file for file in named if not masks.is_mask(file.path)]
     if len(scans) < len(named):
         log.info("Label maps passed over in %s: %d", path, len(named) - len(scans))
     return scans
 
 
-def _dicom(path: Path, apart_from: Path | None) -> Iterator[_File]:
+def _dicom(path: Path, files: Sequence[Path]) -> Iterator[_File]:
     """DICOM folders and zips; those without CT, as localizers, are passed over."""
     from versectl.io.dicom import reading  # heavy, as the command line starts
 
-    files = list(_files(path, apart_from))
     for folder in sources.folders(files):
         if reading.holds_ct(folder):
             name = "_".join(folder.relative_to(path).parts) or path.resolve().name
@@ -301,11 +345,20 @@ def _dicom(path: Path, apart_from: Path | None) -> Iterator[_File]:
             yield _File(file, name_of(file), "ct")
 
 
-def _files(path: Path, apart_from: Path | None) -> Iterator[Path]:
-    """A file, or all files in a folder and below, in order of name, without hidden ones."""
-    files = [path] if path.is_file() else sources.all_below(path)
+def _files(path: Path, apart_from: Path | None) -> list[Path]:
+    """A file, or all files in a folder and below, in order of name, without hidden ones.
+
+    A folder below that cannot be read is told of and passed over; the folder itself must be read.
+    """
+    closed: list[OSError] = []
+    files = [path] if path.is_file() else sources.all_below(path, closed.append)
+    itself = next((error for error in closed if Path(error.filename) == path), None)
+    if itself is not None:
+        raise itself
+    if closed:
+        names = first_few(sorted(f"{error.filename} ({error.strerror})" for error in closed))
+        log.warning("Folders passed over; give permission to read them: %s", names)
     passed = None if apart_from is None else Path(apart_from).resolve()
-    passed = None if passed and path.resolve().is_relative_to(passed) else passed
-    for file in files:
-        if passed is None or passed not in file.resolve().parents:
-            yield file
+    if passed is None or path.resolve().is_relative_to(passed):
+        return files
+    return [file for file in files if passed not in file.resolve().parents]

@@ -56,6 +56,9 @@ def _as_arrays(image: object) -> tuple[NDArray[Any], NDArray[np.float64]] | None
 def _of_itk(image: sitk.Image) -> CT:
     if image.GetDimension() != 3:
         raise BadInputError(f"{NAME} has {image.GetDimension()} dimensions; 3 are needed.")
+    kind = image.GetPixelIDTypeAsString()
+    if kind.startswith(("complex", "label")):
+        raise _no_numbers(kind)
     is_scalar = image.GetNumberOfComponentsPerPixel() == 1
     header = Header(image.GetSize(), is_scalar, Frame.of(image))
     return volume.ct_of(geometry.to_array(image), header, NAME)
@@ -67,8 +70,16 @@ def _of_array(array: NDArray[Any], affine: NDArray[np.float64]) -> CT:
             f"{NAME} has shape {array.shape} and an affine of shape {affine.shape}; "
             "(x, y, z) and (4, 4) are needed."
         )
+    if array.dtype.kind not in "iufV":  # V: a record of several numbers, as colours are
+        raise _no_numbers(str(array.dtype))
     lps = TO_LPS * affine
     x, y, z = array.shape
     frame = Frame.from_matrix((x, y, z), lps[:3, :3], lps[:3, 3])
-    header = Header(array.shape, array.dtype.kind in "iuf", frame)
+    header = Header(array.shape, array.dtype.kind != "V", frame)
     return volume.ct_of(np.array(array.T, order="C"), header, NAME)
+
+
+def _no_numbers(kind: str) -> BadInputError:
+    return BadInputError(
+        f"{NAME} has voxels of type {kind}; give Hounsfield units, as whole or real numbers."
+    )

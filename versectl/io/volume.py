@@ -10,7 +10,7 @@ from nibabel.nifti1 import Nifti1Extension
 from numpy.typing import NDArray
 
 from versectl import geometry
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, missing
 from versectl.geometry import Frame
 from versectl.io import layout
 from versectl.io.atomic import replacing
@@ -179,7 +179,7 @@ def _check_name(path: Path) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # ITK would crash
         raise BadInputError(f"{path} has a file name that is not valid UTF-8; rename it.")
     if not path.is_file():
-        raise BadInputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}.")
+        raise BadInputError(f"{path} is a folder.") if path.is_dir() else missing(path)
     if layout.suffix(path.name) is None:
         raise BadInputError(
             f"{path} is not an image that versectl reads; use {', '.join(layout.SUFFIXES)}."

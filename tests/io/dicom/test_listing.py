@@ -2,7 +2,10 @@
 
 import dicom_series as drawn
 import pytest
+from phantoms import draw
 
+from versectl.errors import BadInputError
+from versectl.io import volume
 from versectl.io.dicom import listing, reading
 
 pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
@@ -31,6 +34,15 @@ def test_a_row_tells_what_a_series_is_and_whether_it_is_a_ct(study):
     assert axial.spacing_mm == pytest.approx((drawn.COLUMN_MM, drawn.ROW_MM, drawn.SLICE_MM))
     assert (mr.series, mr.plane, mr.problem) == ("7", "coronal", "is MR, not CT")
     assert "localizer" in scout.problem
+
+
+def test_a_file_that_is_no_dicom_is_not_called_damaged(tmp_path):
+    volume.write(draw()[0], tmp_path / "scan.nii.gz")
+    with pytest.raises(BadInputError, match=r"scan\.nii\.gz is no DICOM file; give a folder"):
+        reading.list_series(tmp_path / "scan.nii.gz")
+    (slice_,) = drawn.save(drawn.datasets([0.0]), tmp_path / "study").iterdir()
+    renamed = slice_.rename(tmp_path / "slice.bin")
+    assert [series.key for series in reading.list_series(renamed)] == ["4"]
 
 
 def test_the_table_has_a_line_per_series_and_nothing_of_the_patient(study):

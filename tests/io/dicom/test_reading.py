@@ -14,7 +14,7 @@ from scipy import ndimage
 from versectl import geometry
 from versectl.errors import BadInputError
 from versectl.io import layout, volume
-from versectl.io.dicom import reading, stack
+from versectl.io.dicom import headers, reading, stack
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM is an extra: versectl[dicom]")
 
@@ -273,6 +273,31 @@ def test_a_series_that_cannot_be_read_is_refused_in_one_line(make, says, tmp_pat
     assert str(source) in line
     assert "\n" not in line
     assert "Secret" not in line
+
+
+def test_a_slice_cut_off_anywhere_is_never_left_out(tmp_path):
+    """A header without its end would be a series of its own, and the others a CT with a gap."""
+    drawn.save(drawn.datasets([0.0, 3.0, 6.0]), tmp_path)
+    path = sorted(tmp_path.iterdir())[1]
+    whole = path.read_bytes()
+    for length in range(0, whole.index(b"\xe0\x7f\x10\x00") + 40, 13):
+        path.write_bytes(whole[:length])
+        with pytest.raises(BadInputError, match=rf"{path.name} is damaged, cut off"):
+            reading.read(tmp_path)
+
+
+def test_a_file_cut_off_anywhere_is_called_damaged(tmp_path):
+    """The lengths of its sequences are not known in front, as many archives write them."""
+    ds = drawn.enhanced(drawn.datasets([0.0, 3.0]))
+    for element in ds.iterall():
+        element.is_undefined_length = element.VR == "SQ"
+    whole = next(drawn.save([ds], tmp_path).iterdir()).read_bytes()
+    path = tmp_path / "cut.dcm"
+    pixels_at = whole.index(b"\xe0\x7f\x10\x00")
+    for length in range(0, pixels_at + 40, 17):
+        path.write_bytes(whole[:length])
+        with pytest.raises(BadInputError, match=r"cut\.dcm(, frame 0,)? is damaged, cut off"):
+            reading.Pixels().of(headers.read_images(path)[0])
 
 
 def test_encrypted_and_damaged_zips_are_refused(tmp_path):

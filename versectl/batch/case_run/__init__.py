@@ -13,7 +13,7 @@ same weights made of the same CT and of the same preceding result.
 """
 
 from versectl.batch.case_run.failures import failure, without_folder
-from versectl.batch.case_run.forecast import forecast, is_finished
+from versectl.batch.case_run.forecast import failed_before, forecast, is_finished
 from versectl.batch.case_run.run import do, give_up
 
-__all__ = ["do", "failure", "forecast", "give_up", "is_finished", "without_folder"]
+__all__ = ["do", "failed_before", "failure", "forecast", "give_up", "is_finished", "without_folder"]

@@ -9,12 +9,12 @@ from versectl.batch.case_run.reuse import STAYS, Present
 from versectl.batch.corrections import centroid_files, export_files
 from versectl.batch.job import Job
 from versectl.config import STAGES
-from versectl.errors import BadInputError, explain
+from versectl.errors import BadInputError, explain, missing
 from versectl.io import layout, volume
 from versectl.io.case_files import Paths
 from versectl.io.export import formats
 from versectl.io.layout import Case
-from versectl.report import provenance
+from versectl.report import provenance, reading
 
 
 def forecast(case: Case, job: Job) -> str:
@@ -42,11 +42,17 @@ def is_finished(case: Case, job: Job) -> bool:
     return is_computed and exports.are_there(job, paths)
 
 
+def failed_before(case: Case, job: Job) -> bool:
+    """Whether the case has a report, which says that it failed."""
+    report = reading.read(Paths(job.out, case.name).of("report"))
+    return report is not None and report.status == reading.FAILED
+
+
 def _forecast(case: Case, job: Job, paths: Paths) -> str:
     """The same; BadInputError when the case would fail."""
     # unlike Path.exists, this raises for no folder that is closed to us
     if not os.path.exists(layout.ct_of(case)):
-        raise BadInputError(f"{case.ct} does not exist.")
+        raise missing(layout.ct_of(case))
     corrected = centroid_files.corrected_markups(paths)
     if corrected is not None and job.keeps_vertebrae:
         placed = volume.read_placement(layout.ct_of(case), case.series)

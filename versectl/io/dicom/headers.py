@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,12 @@ DAMAGED = "is damaged, cut off or no DICOM file; get it again"
 
 #: Storage classes of screen pictures begin with this (Secondary Capture and its multi-frame kinds).
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+#: The storage class of CT, to which those of the multi-frame kinds add a number.
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2."
+
+#: The transfer syntax of files that are packed as a whole.
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 class Plane(NamedTuple):
@@ -151,29 +157,35 @@ def read_series(files: Iterable[Path]) -> list[Series]:
 
 def read_images(file: Path) -> list[Image]:
     """The image of a DICOM file, or one per frame; BadInputError when it is damaged."""
-    with quiet() as pydicom:
-        try:
-            header = pydicom.dcmread(
-                file, stop_before_pixels=True, specific_tags=ELEMENTS, force=True
-            )
-            if "SOPClassUID" in header:
-                return list(_images(file, header))
-        except OSError:
-            raise
-        except Exception as error:  # pydicom raises of many kinds on damaged files
-            if is_out_of_memory(error):
-                raise
-            raise BadInputError(f"{file} {DAMAGED}.") from error
+    with quiet() as pydicom, damage_told(file), file.open("rb") as stream:
+        header = pydicom.dcmread(
+            stream, stop_before_pixels=True, specific_tags=ELEMENTS, force=True
+        )
+        if "SOPClassUID" in header and not _lacks_pixels(header, stream):
+            return list(_images(file, header))
     raise BadInputError(f"{file} {DAMAGED}.")
+
+
+@contextmanager
+def damage_told(file: Path) -> Iterator[None]:
+    """Name a DICOM file that cannot be decoded; what the system refuses stays as it is."""
+    try:
+        yield
+    except Exception as error:  # pydicom raises of many kinds, OSError without a number among them
+        of_system = isinstance(error, OSError) and error.errno is not None
+        if of_system or is_out_of_memory(error):
+            raise
+        raise BadInputError(f"{file} {DAMAGED}.") from error
 
 
 def value_in(path: Path, element: str) -> Any:
     """One element of a DICOM file before its pixels; None where it is not to be had."""
     with quiet() as pydicom:
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[element])
-            return header.get(element)
-        except (OSError, pydicom.errors.InvalidDicomError):
+            with damage_told(path):
+                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[element])
+                return header.get(element)
+        except (OSError, BadInputError):
             return None
 
 
@@ -224,6 +236,17 @@ def quiet() -> Iterator[ModuleType]:
         yield pydicom
     finally:
         _silence.end()
+
+
+def _lacks_pixels(header: "Dataset", stream: BinaryIO) -> bool:
+    """Whether a CT image was cut off in its header, of which the rest can tell of another series.
+
+    stream : where reading has stopped. A deflated file is read to its end at once.
+    """
+    syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
+    uid = _text(header, "SOPClassUID")
+    is_ct = uid.startswith(CT_IMAGE) or CT_IMAGE.startswith(uid)  # it may be cut off itself
+    return is_ct and syntax != DEFLATED and not stream.read(1)
 
 
 def _images(file: Path, header: "Dataset") -> Iterator[Image]:

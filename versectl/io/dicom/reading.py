@@ -62,9 +62,11 @@ def headers_of(path: Path, wanted: str | None = None) -> "list[Dataset]":
     with _found(Path(path), below=wanted is not None) as found, headers.quiet() as pydicom:
         images = choice.choose(found, wanted, Path(path)).images
         files = {image.uid: image.file for image in images}  # copies of a file are left out
-        return [
-            pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files.values()
-        ]
+        read = []
+        for file in files.values():
+            with headers.damage_told(file):
+                read.append(pydicom.dcmread(file, stop_before_pixels=True, force=True))
+        return read
 
 
 def holds_ct(folder: Path) -> bool:
@@ -158,7 +160,8 @@ class Pixels:
         import pydicom
 
         if self.last is None or self.last[0] != file:
-            content = pydicom.dcmread(file, force=True)
+            with headers.damage_told(file):
+                content = pydicom.dcmread(file, force=True)
             implicit, _ = content.original_encoding
             if "TransferSyntaxUID" not in content.file_meta:  # an old file, without a preamble
                 syntaxes = pydicom.uid.ExplicitVRLittleEndian, pydicom.uid.ImplicitVRLittleEndian

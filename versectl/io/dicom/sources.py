@@ -5,11 +5,11 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from versectl.errors import BadInputError
+from versectl.errors import BadInputError, missing
 
 #: Endings of DICOM files; they may also have none, or end in the last number of their UID.
 ENDINGS = (".dcm", ".dicom", ".ima", "")
@@ -38,10 +38,10 @@ def is_source(path: Path) -> bool:
 def is_dicom(file: Path) -> bool:
     """Whether a file is DICOM by its name and its first bytes.
 
-    One that may be DICOM and cannot be read counts: a series without one of its slices would be
-    another scan. Who reads it says why it cannot be read.
+    One that may be DICOM and cannot be read counts, also a link to a file that is not there: a
+    series without one of its slices would be another scan. Who reads it says why it cannot be read.
     """
-    if not _may_be_dicom(file.name) or not file.is_file():
+    if not _may_be_dicom(file.name) or not is_file(file):
         return False
     try:
         with file.open("rb") as stream:
@@ -52,22 +52,38 @@ def is_dicom(file: Path) -> bool:
 
 def is_zip(path: Path) -> bool:
     """Whether a path is a zip by its name."""
-    return path.suffix.lower() == ".zip" and path.is_file()
+    return path.suffix.lower() == ".zip" and is_file(path)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file, or a link to one that is not there or cannot be reached."""
+    return os.path.isfile(path) or leads_nowhere(path)
+
+
+def leads_nowhere(path: Path) -> bool:
+    """Whether a path is a link to what is not there or cannot be reached."""
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def zip_holds_dicom(path: Path) -> bool:
-    """Whether one of the first files in a zip is DICOM; a damaged zip holds none."""
+    """Whether one of the first files in a zip is DICOM; a damaged zip holds none.
+
+    One that is not there or may not be read counts: who reads it says why it cannot be read.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if _may_be_dicom(PurePosixPath(name).name)]
             return any(_member_is_dicom(archive, name) for name in names[:LOOKED_AT])
+    except (FileNotFoundError, PermissionError):
+        return True
     except DAMAGED_ZIP + (RuntimeError, OSError):  # RuntimeError: it is encrypted
         return False
 
 
-def all_below(folder: Path) -> list[Path]:
+def all_below(folder: Path, on_error: Callable[[OSError], None]) -> list[Path]:
     """All files in a folder and below in order of name, without hidden ones; links are followed.
 
+    on_error : is told of each folder that cannot be read, and may raise the error.
     A folder counts once: under its own name if it lies below, otherwise under the first link to it.
     A link that leads back up, to a folder that it lies in, is passed over.
     """
@@ -76,9 +92,9 @@ def all_below(folder: Path) -> list[Path]:
     todo = [folder]
     while todo:
         links: list[Path] = []
-        for at, folders_there, files_there in os.walk(todo.pop(0)):
+        for at, folders_there, files_there in os.walk(todo.pop(0), onerror=on_error):
             real = Path(at).resolve()
-            if real in seen:
+            if real in seen or not _is_open(at, on_error):
                 folders_there.clear()
                 continue
             seen.add(real)
@@ -91,7 +107,7 @@ def all_below(folder: Path) -> list[Path]:
 
 def files(folder: Path, below: bool) -> list[Path]:
     """The DICOM files of a folder in order of name, with those of all folders below or without."""
-    found = all_below(folder) if below else sorted(folder.iterdir())
+    found = all_below(folder, _refuse) if below else sorted(folder.iterdir())
     return [file for file in found if is_dicom(file)]
 
 
@@ -112,23 +128,47 @@ def opened(path: Path, below: bool) -> Iterator[list[Path]]:
             except BadInputError as error:
                 raise BadInputError(str(error).replace(folder, str(path))) from error
     elif path.is_file():
+        if not is_dicom(path) and not _has_prefix(path):
+            raise BadInputError(f"{path} is no DICOM file; give a folder, zip or file of DICOM.")
         yield [path]
     else:
-        raise BadInputError(f"{path} does not exist.")
+        raise missing(path)
 
 
 def folders(found: Iterable[Path]) -> list[Path]:
     """The folders that directly hold a DICOM file, in order, each looked into only until then."""
     holding: dict[Path, None] = {}
     for file in found:
-        if file.parent not in holding and is_dicom(file):
+        if file.parent in holding or (leads_nowhere(file) and not file.suffix):
+            continue  # a link without an ending may have led to anything
+        if is_dicom(file):
             holding[file.parent] = None
     return list(holding)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _is_open(folder: str, on_error: Callable[[OSError], None]) -> bool:
+    """Whether files in a folder can be reached; one may be listed and still be closed."""
+    try:
+        os.stat(os.path.join(folder, os.curdir))
+    except OSError as error:
+        on_error(OSError(error.errno, error.strerror, folder))
+        return False
+    return True
 
 
 def _leads_away(folder: Path, within: Path) -> bool:
     """Whether a folder is a link to one that does not hold the folder with the link."""
     return folder.is_symlink() and not within.is_relative_to(folder.resolve())
+
+
+def _has_prefix(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes, whatever its name."""
+    with file.open("rb") as stream:
+        return stream.read(PREFIX_START + len(PREFIX))[PREFIX_START:] == PREFIX
 
 
 def _may_be_dicom(name: str) -> bool:
@@ -138,8 +178,8 @@ def _may_be_dicom(name: str) -> bool:
 
 
 def _begins_as_dicom(head: bytes, name: str) -> bool:
-    """By its prefix; old files lack it, and are known by their ending alone."""
-    return head[PREFIX_START:] == PREFIX or (bool(head) and name.lower().endswith(".dcm"))
+    """By its prefix; old files lack it, as empty ones do, and are known by their ending alone."""
+    return head[PREFIX_START:] == PREFIX or name.lower().endswith(".dcm")
 
 
 def _member_is_dicom(archive: zipfile.ZipFile, name: str) -> bool:
