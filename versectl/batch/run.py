@@ -74,9 +74,9 @@ def run_cases(
             closing(outcomes(todo, job, wanted, progress.step)) as done,
         ):
             for number, one in enumerate(done, 1):
+                found.add(one)  # what is told is in the table
                 progress.over(one)
                 report(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
-                found.add(one)
     except (KeyboardInterrupt, SystemExit):
         report_interruption(found.outcomes, len(todo))
         raise
