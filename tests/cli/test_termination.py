@@ -29,6 +29,23 @@ finally:
 """
 
 
+TURNED = """
+import sys, time
+import click
+from versectl.cli import main
+
+@main.main.command("busy")
+def busy():
+    try:
+        print("busy", flush=True)
+        time.sleep(100)
+    except SystemExit:
+        raise RuntimeError("release unlocked lock")
+
+main.main(["busy"])
+"""
+
+
 def terminated(code):
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
@@ -43,3 +60,7 @@ def test_a_command_leaves_in_good_order():
 
 def test_a_command_that_does_not_leave_is_ended():
     assert terminated(STUCK)[0] == 128 + signal.SIGTERM
+
+
+def test_what_fails_on_the_way_out_does_not_count():
+    assert terminated(TURNED)[0] == 128 + signal.SIGTERM

@@ -36,6 +36,9 @@ GRACE_S = 8.0
 #: The exit code after SIGTERM.
 TERMINATED = 128 + signal.SIGTERM
 
+#: Set once SIGTERM has come.
+_LEAVING = threading.Event()
+
 #: What is said when a command does not go on.
 KEPT = "What was finished is kept; no file is half-written."
 
@@ -59,6 +62,9 @@ class Main(click.Group):
                 click.echo(f"Terminated. {KEPT}", err=True)
             raise
         except Exception as error:
+            if _LEAVING.is_set():  # SIGTERM came where something else was made of it
+                click.echo(f"Terminated. {KEPT}", err=True)
+                ctx.exit(TERMINATED)
             explained = explain(error)
             log.debug("Details", exc_info=True)
             click.echo(f"Error: {printable(str(explained))}", err=True)
@@ -117,6 +123,7 @@ def leave_on_sigterm() -> None:
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     """Leave through every `finally`, so that no file is left half-written."""
+    _LEAVING.set()
     sys.exit(TERMINATED)
 
 
