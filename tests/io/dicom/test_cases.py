@@ -110,6 +110,7 @@ def forbid(monkeypatch):
 
         monkeypatch.setattr(builtins, "open", opened)
         monkeypatch.setattr(io, "open", opened)
+        monkeypatch.setattr(Path, "open", opened)  # bound early in Python 3.10
 
     return forbid
 
