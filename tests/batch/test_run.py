@@ -150,7 +150,7 @@ def test_a_limit_counts_failed_cases_and_leaves_the_rest_for_later(run, scans, o
     assert done.exit_code == 4
     assert [row["case"] for row in lines(out / "batch.csv")] == ["a", "b"]
     assert "1 finished case passed over" in run("run-all", scans, out, "--limit", "2").stdout
-    assert [row["case"] for row in lines(out / "batch.csv")] == ["c", "b"]
+    assert [row["case"] for row in lines(out / "batch.csv")] == ["b", "c"]
 
 
 def test_a_limit_tries_cases_that_failed_before_after_all_others(run, ct, tmp_path):
