@@ -10,13 +10,20 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import CENTERS_MM, LPS, PIR, dice, draw, oblique
+from phantoms import CENTERS_MM, LPS, PIR, Phantoms, dice, draw, oblique
 
 import versectl
 from versectl import geometry
 from versectl.batch import transaction
-from versectl.errors import BadInputError, BusyError, DeviceError, WeightsError
+from versectl.errors import (
+    BadInputError,
+    BusyError,
+    DeviceError,
+    OutOfMemoryError,
+    WeightsError,
+)
 from versectl.io import memory, volume
+from versectl.types import Engine
 
 NAMES = ["T12", "L1", "L2"]
 
@@ -96,6 +103,54 @@ def test_an_image_in_memory_without_numbers_is_told_its_type(kind):
 def test_an_image_of_itk_without_numbers_is_told_its_type(kind):
     with pytest.raises(BadInputError, match=r"of type (complex|label) of .*; give Hounsfield"):
         memory.as_ct(sitk.Image([20, 24, 28], kind))
+
+
+def test_what_is_found_can_be_looked_for_among_others(found):
+    lumbar, lowest = found.vertebrae["L1"], found.vertebrae["L2"]
+    assert lumbar in [lowest, lumbar]
+    assert lumbar != lowest
+    assert len({lumbar, lowest, lumbar}) == 2
+
+
+def test_each_file_of_a_result_tells_the_engine_of_its_stage(phantom, tmp_path):
+    models = Phantoms()
+    precisions = {"spine": "bfloat16", "vertebrae": "bfloat16", "segmentation": "int8"}
+    for stage, precision in precisions.items():
+        models[stage] = replace(models[stage], engine=Engine("openvino", "1", "CPU", precision))
+    versectl.save(versectl.run(phantom[0], models), tmp_path, "scan")
+    files = json.loads((tmp_path / "scan_provenance.json").read_text())["files"]
+    told = {name: origin["engine"]["precision"] for name, origin in files.items()}
+    assert told == {
+        "scan_spine.json": "bfloat16",
+        "scan_ctd.json": "bfloat16",
+        "scan_seg.nii.gz": "int8",
+    }
+
+
+def test_a_network_that_does_not_fit_into_memory_is_run_in_parts_and_flagged(phantom):
+    models = Phantoms()
+    whole = models["spine"].answer
+
+    def short(seen):
+        if seen.size >= 32**3:
+            raise MemoryError
+        return whole(seen)
+
+    models["spine"] = replace(models["spine"], answer=short)
+    result = versectl.run(phantom[0], models)
+    assert list(result.vertebrae) == NAMES
+    assert "computed_in_parts" in [flag.code for flag in result.flags]
+
+
+def test_where_not_even_parts_fit_one_line_says_so(phantom):
+    models = Phantoms()
+
+    def lacking(_seen):
+        raise MemoryError
+
+    models["spine"] = replace(models["spine"], answer=lacking)
+    with pytest.raises(OutOfMemoryError, match="there is not enough memory"):
+        versectl.run(phantom[0], models)
 
 
 def test_an_image_in_memory_is_left_as_it_is(models):

@@ -12,7 +12,8 @@ Every error that a user can mend is a versectl.VersectlError, whose message says
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 from versectl import types
 from versectl.batch import selection, transaction
 from versectl.batch.case_run import reuse
+from versectl.batch.case_run.steps import Steps, WatchedModels
 from versectl.batch.corrections import export_files
-from versectl.config import STAGES
+from versectl.config import STAGES, Stage
 from versectl.errors import (
     BadInputError,
     BusyError,
@@ -32,6 +34,8 @@ from versectl.errors import (
     OutputError,
     VersectlError,
     WeightsError,
+    explain,
+    is_out_of_memory,
 )
 from versectl.io import atomic, case_files, memory, volume
 from versectl.io.case_files import Paths
@@ -80,7 +84,7 @@ __all__ = [
 PATH, NoneType = (str, os.PathLike), type(None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vertebra:
     """A vertebra found.
 
@@ -116,7 +120,8 @@ class Result:
     numbering : how probable all their levels together are, and what else they may be.
     curvature : angles of the spine's curves.
     flags : what a reader should look at, the scan's own flags included.
-    engine : what computed the networks.
+    engines : stage -> what computed its network. parts : stage -> in how many parts it was run,
+        where memory did not suffice for one.
     """
 
     ct: CT
@@ -126,7 +131,8 @@ class Result:
     numbering: Numbering | None
     curvature: Curvature
     flags: tuple[Flag, ...]
-    engine: Engine | None = None
+    engines: Mapping[Stage, Engine] = field(default_factory=dict)
+    parts: Mapping[Stage, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """What a reader looks for first, in one line."""
@@ -179,12 +185,18 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         affine (4, 4) from voxels to RAS millimetres, as nibabel has both. Hounsfield units.
     models : what load_models gives; None loads those that come with versectl.
     Where no spine is in view, the result has no vertebra and the flag "no_spine".
-    Raises BadInputError when the image is no CT.
+    A network that does not fit into memory is run in parts.
+    Raises BadInputError when the image is no CT, OutOfMemoryError when not even parts fit.
     """
     _expect("models", models, (types.Models, NoneType), "what load_models returns")
     known_ct = memory.as_ct(ct)
-    models = models or load_models()
-    found = pipeline.run(known_ct.image, models)
+    watched = WatchedModels(models or load_models(), Steps(), nullcontext())
+    try:
+        found = pipeline.run(known_ct.image, watched)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise explain(error) from error
+        raise
     measured = measurements.of(found.vertebrae, found.label_map, known_ct.image)
     vertebrae = [
         Vertebra(
@@ -205,8 +217,13 @@ def run(ct: Image, models: types.Models | None = None) -> Result:
         label_map=found.label_map,
         numbering=found.vertebrae.numbering,
         curvature=measured.curvature,
-        flags=(*known_ct.flags, *quality.of_result(found, measured, known_ct.image)),
-        engine=models.model("spine").engine,
+        flags=(
+            *known_ct.flags,
+            *quality.of_result(found, measured, known_ct.image),
+            *quality.computed_in_parts(watched.parts),
+        ),
+        engines=watched.engines,
+        parts=watched.parts,
     )
 
 
@@ -281,21 +298,23 @@ def _write(result: Result, making: Paths) -> list[Path]:
     known = Known(found.spine, found.vertebrae, found.label_map)
     for stage in STAGES:
         case_files.write(known, stage, result.ct, making.of(stage))
-    origins = _origins(found, result.engine, making)
-    record = case_report.Record(None, None, origins, engine=result.engine)
+    origins = _origins(found, result.engines, making)
+    engine = next(iter(result.engines.values()), None)
+    record = case_report.Record(None, None, origins, parts=result.parts, engine=engine)
     report = case_report.done(making.case_name, result.ct, found, record)
     atomic.write_json(report, making.of("report"))
     provenance.write(making.case_name, origins, making.of("provenance"))
     return [making.of(kind) for kind in (*STAGES, "report", "provenance")]
 
 
-def _origins(found: types.Result, engine: Engine | None, making: Paths) -> Origins:
+def _origins(found: types.Result, engines: Mapping[Stage, Engine], making: Paths) -> Origins:
     """What made each stage's file: versectl, with a model and of a CT that are not known."""
     origins: Origins = {}
     preceding = None
     for stage in STAGES:
         path = making.of(stage)
         sha256 = atomic.sha256(path)
+        engine = engines.get(stage)
         origin = Origin(sha256, VERSECTL, None, made_from_sha256=preceding, engine=engine)
         if stage == "vertebrae":
             origin = provenance.with_vertebrae(origin, found.vertebrae)

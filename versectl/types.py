@@ -89,7 +89,7 @@ class Models(Protocol):
         """What finds the spine, finds and labels the vertebrae, or finds the voxels of each."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spine:
     """Centre of the visible spine in the world (3,), and the strongest response in 0..1.
 
@@ -107,7 +107,7 @@ class Spine:
         return bool(np.isfinite(self.center_mm).all())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vertebra:
     """A vertebra found.
 

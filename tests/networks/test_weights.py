@@ -91,6 +91,17 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(folder):
         weights.load(folder, "spine")
 
 
+def test_a_description_with_an_unknown_field_is_named(folder):
+    settings = folder / "spine.json"
+    content = json.loads(settings.read_text())
+    content["config"]["treshold"] = 0.1
+    settings.write_text(json.dumps(content))
+    with pytest.raises(
+        WeightsError, match=r"spine\.json does not .*field treshold\); get"
+    ):
+        weights.describe(folder, "spine")
+
+
 def test_a_broken_description_is_refused(folder):
     (folder / "spine.json").write_text("{")
     with pytest.raises(WeightsError, match="does not describe weights"):

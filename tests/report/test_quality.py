@@ -53,9 +53,25 @@ def test_a_gap_in_the_sequence_is_flagged(result, flagged):
     assert flagged(result) == [("gap", "T12", "There is a gap between T12 and L2.")]
 
 
-@pytest.mark.parametrize(("above", "below"), [(18, 20), (19, 28), (28, 20), (24, 25)])
-def test_anatomical_variants_are_no_gap(above, below):
-    assert quality.gaps({label: Vertebra(CENTERS_MM[20], 1.0) for label in (above, below)}) == []
+def spine(**heights_mm):
+    """Vertebrae by name at these heights."""
+    return Vertebrae(
+        {
+            labels.NUMBERS[name]: Vertebra(np.array([0.0, 0.0, height]), 1.0)
+            for name, height in heights_mm.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("names", ["T12 T13 L1", "L4 L5 L6", "T10 T11 T12"])
+def test_anatomical_variants_are_no_gap(names):
+    assert quality.gaps(spine(**{n: -30.0 * i for i, n in enumerate(names.split())})) == []
+
+
+def test_a_t12_is_missing_unless_its_neighbours_lie_as_near_as_neighbours():
+    assert quality.gaps(spine(T9=82, T10=57, T11=30, L1=0)) == []
+    (flag,) = quality.gaps(spine(T9=112, T10=87, T11=60, L1=0, L2=-33))
+    assert flag.message == "There is a gap between T11 and L1."
 
 
 def test_faint_peaks_are_no_flag_as_long_as_most_are_not(result, flagged):

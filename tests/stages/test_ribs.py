@@ -53,6 +53,13 @@ def test_without_ribs_or_without_a_neck_above_them_nothing_is_said():
     assert ribs.first_rib_mm(drawn(top_mm=T1_MM + 12), below) is None
 
 
+def test_slices_of_padding_are_no_free_neck():
+    cut = drawn(top_mm=T1_MM - 30)
+    below = [center_mm for center_mm in CENTERS_MM if center_mm[2] < T1_MM - 30]
+    padded = sitk.ConstantPad(cut, (0, 0, 25), (0, 0, 25), geometry.AIR_HU)
+    assert ribs.first_rib_mm(padded, below) is None
+
+
 def test_what_lies_outside_the_scan_is_no_free_neck():
     right_of_spine = geometry.crop(drawn((-1,)), GRID.origin_mm, GRID.last_mm)
     right_of_spine = sitk.RegionOfInterest(right_of_spine, (50, 70, 60), (40, 0, 0))

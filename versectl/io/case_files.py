@@ -141,7 +141,8 @@ def _read_spine(ct: CT, path: Path) -> Spine:
     if center_mm.shape != (3,) or not np.isfinite(center_mm).all():
         raise BadInputError(f"{path}: center_mm needs three numbers, not {center_mm.tolist()}.")
     low_mm, high_mm = geometry.extent(ct.image)
-    if not np.all((center_mm >= low_mm) & (center_mm <= high_mm)):
+    half_mm = max(ct.image.GetSpacing()) / 2  # the outermost voxels reach beyond their centres
+    if not np.all((center_mm >= low_mm - half_mm) & (center_mm <= high_mm + half_mm)):
         raise BadInputError(
             f"{path} has center_mm {center_mm.tolist()}, outside the scan; correct the point or "
             "remove the file."

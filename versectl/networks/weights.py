@@ -125,9 +125,10 @@ def describe(folder: Path | None, stage: Stage) -> Described:
                 activations = _ranges(more.get("activations", []))
                 return Described(config.from_json(stage_config), file, sha256, activations)
         raise ValueError("it has no configuration or no SHA-256")
-    except ValueError as error:
+    except (ValueError, WeightsError) as error:
+        why = str(error).rstrip(".")
         raise WeightsError(
-            f"{settings} does not describe weights ({error}); get both files again."
+            f"{settings} does not describe weights ({why}); get both files again."
         ) from error
 
 

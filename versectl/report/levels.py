@@ -1,5 +1,6 @@
 """What a reader should know of the levels: flags, and how the report writes the numbering."""
 
+from itertools import pairwise
 from typing import Any, get_args
 
 from versectl import labels
@@ -99,12 +100,23 @@ def lacks_t12(vertebrae: Vertebrae) -> bool:
     return relative_distances(vertebrae).get(_NO_T12, 1.0) < USUAL[0]
 
 
+def gaps(vertebrae: Vertebrae) -> list[tuple[int, int]]:
+    """Upper and lower label where a vertebra is missing between them; T12 unless none is there."""
+    missing = (_NO_T12,) if not lacks_t12(vertebrae) else ()
+    return [
+        (above, below)
+        for above, below in pairwise(vertebrae)
+        if below not in labels.SUCCESSORS.get(above, ()) or (above, below) in missing
+    ]
+
+
 def unusual_distances(vertebrae: Vertebrae) -> list[Flag]:
     """Neighbours nearer to or farther from one another than the others of the scan suggest."""
     return [
         _unusual(above, below, ratio)
         for (above, below), ratio in relative_distances(vertebrae).items()
-        if not USUAL[0] < ratio < USUAL[1] and (above, below) != _NO_T12
+        if not USUAL[0] < ratio < USUAL[1]
+        and not ((above, below) == _NO_T12 and lacks_t12(vertebrae))
     ]
 
 

@@ -1,7 +1,6 @@
 """Flags: what a reader of a result should look at. One function per kind; docs/quality.md."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,7 +10,7 @@ from versectl.config import Stage
 from versectl.report import anatomy, levels
 from versectl.report.measurements import Measured, Measurement
 from versectl.text import count, first_few, in_words
-from versectl.types import Flag, Result, Vertebra, Vertebrae
+from versectl.types import Flag, Result, Vertebrae
 
 #: chosen: a heatmap's response below this is faint.
 LOW_PEAK = 0.4
@@ -104,8 +103,8 @@ def _are_faint(vertebrae: Vertebrae) -> bool:
     return share > MOST or (len(faint) > SPARSE and unlikely and share >= HALF)
 
 
-def gaps(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
-    """Two neighbours of which one is no anatomical successor of the other."""
+def gaps(vertebrae: Vertebrae) -> list[Flag]:
+    """Two neighbours between which a vertebra is missing."""
     return [
         Flag(
             "gap",
@@ -114,8 +113,7 @@ def gaps(vertebrae: Mapping[int, Vertebra]) -> list[Flag]:
             f"There is a gap between {labels.NAMES[above]} and {labels.NAMES[below]}.",
             "Add the vertebra that is missing to the _ctd.json and run again.",
         )
-        for above, below in pairwise(vertebrae)
-        if below not in labels.SUCCESSORS.get(above, ())
+        for above, below in levels.gaps(vertebrae)
     ]
 
 

@@ -192,15 +192,23 @@ def _renamed_row(row: Mapping[str, Any], change: Change) -> dict[str, Any]:
 def _angles(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The rows and the curves of the spine: angles between the endplates that these labels have."""
     plates = {row["label"]: reading.parse_plates(row) for row in rows}
+    gaps = levels.gaps(_found(rows))
     return {
-        "vertebrae": [_with_angles(row, plates) for row in rows],
+        "vertebrae": [_with_angles(row, plates, gaps) for row in rows],
         "curvature": case_report.measures_to_json(curvature.of_spine(plates)),
     }
 
 
-def _with_angles(row: Mapping[str, Any], plates: Mapping[int, Plates]) -> dict[str, Any]:
+def _found(rows: Sequence[Mapping[str, Any]]) -> Vertebrae:
+    """The vertebrae of a report's rows, where they are."""
+    return Vertebrae({row["label"]: Vertebra(np.array(row["center_mm"], float)) for row in rows})
+
+
+def _with_angles(
+    row: Mapping[str, Any], plates: Mapping[int, Plates], gaps: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
     sheet = Sheet()
-    sheet.add(TO_NEXT, partial(curvature.to_next, row["label"], plates))
+    sheet.add(TO_NEXT, partial(curvature.to_next, row["label"], plates, gaps))
     former = row.get("not_measured", {})
     reasons = {name: why for name, why in former.items() if name not in TO_NEXT} | sheet.reasons
     return {**row, **dict.fromkeys(TO_NEXT), **sheet.values, "not_measured": reasons}
@@ -210,7 +218,7 @@ def _flags(
     flags: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], change: Change
 ) -> list[dict[str, Any]]:
     """The flags of a report after a change, in the order of a report's. rows : its vertebrae."""
-    found = Vertebrae({row["label"]: Vertebra(np.array(row["center_mm"], float)) for row in rows})
+    found = _found(rows)
     recomputed = [
         *levels.labels_out_of_order(found),
         *levels.variants(found),

@@ -106,9 +106,10 @@ def _beside(grid: Grid, upwards_mm: np.ndarray, side: int) -> np.ndarray:
 
 
 def _is_shown(hounsfield: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Whether the scan shows a part (z, y, x) of each slice."""
+    """Whether the scan shows a part (z, y, x) of each slice: slices of padding show nothing."""
     inside = ((hounsfield > OUTSIDE_HU) & part).sum(axis=(1, 2))
-    shown: np.ndarray = inside >= SHOWN * part.sum(axis=(1, 2))
+    is_padding = ~((hounsfield > geometry.AIR_HU) & part).any(axis=(1, 2))
+    shown: np.ndarray = (inside >= SHOWN * part.sum(axis=(1, 2))) & ~is_padding
     return shown
 
 

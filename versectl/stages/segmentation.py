@@ -111,8 +111,11 @@ def whole(
     accepted = 0.0 if model.config.looks_again else SLIGHT
     for config in configs:
         grid = frame(center_mm, config)
-        found = one(ct, center_mm, grid, replace(model, config=config)) or found
-        if found and cut(found, grid, ct, config.threshold) <= accepted:
+        look = one(ct, center_mm, grid, replace(model, config=config))
+        if look is None:
+            continue
+        found = look
+        if cut(look, grid, ct, config.threshold) <= accepted:
             break
     return found
 

@@ -43,5 +43,7 @@ def predict(ct: sitk.Image, model: Model) -> Spine:
     heat = expit(model.answer(box(ct, grid, model.config))[..., 0])
     peak = float(heat.max())
     is_in_view = peak >= model.config.threshold
-    center_mm = heatmap.center_of_mass(heat, grid) if is_in_view else np.full(3, np.nan)
+    center_mm = np.full(3, np.nan)
+    if is_in_view:  # the grid reaches beyond a small scan
+        center_mm = np.clip(heatmap.center_of_mass(heat, grid), *geometry.extent(ct))
     return Spine(center_mm, peak, geometry.from_array(heat.astype(np.float32), grid))

@@ -20,7 +20,7 @@ from drawn_vertebrae import with_arch as arched
 
 from versectl import geometry
 from versectl.report import measurements
-from versectl.report.measurements import bodies
+from versectl.report.measurements import axes, bodies
 from versectl.report.measures import ATTENUATION, SIZES, names
 from versectl.types import Result, Spine, Vertebra, Vertebrae
 
@@ -291,3 +291,10 @@ def test_any_mask_gives_measures_or_reasons(seed):
     for row in all_measured(whole, sitk.Cast(label_map, sitk.sitkFloat32)).vertebrae:
         known = set(names(measurements.Measures)) - set(row.measures.not_measured)
         assert all(math.isfinite(getattr(row.measures, name)) for name in known)
+
+
+def test_centroids_in_one_place_have_axes_all_the_same():
+    twice_mm = np.array([1.0, 2.0, 3.0])
+    for points_mm in ([twice_mm, twice_mm], [twice_mm, twice_mm + 1, twice_mm]):
+        up = axes.course(np.array(points_mm))
+        assert np.linalg.norm(up, axis=1) == pytest.approx(1.0)

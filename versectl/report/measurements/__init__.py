@@ -8,6 +8,7 @@ from functools import partial
 
 import SimpleITK as sitk
 
+from versectl.report import levels
 from versectl.report.measurements import bodies, curvature, masks
 from versectl.report.measurements.vertebra import Vertebra
 from versectl.report.measures import TO_NEXT, Curvature, Measurement, Measures, Plates
@@ -30,10 +31,10 @@ def of(vertebrae: Vertebrae, label_map: sitk.Image, ct: sitk.Image) -> Measured:
     parts = bodies.of(vertebrae, found)
     seen = {label: Vertebra(label, found.get(label), part) for label, part in parts.items()}
     plates = {label: vertebra.plates for label, vertebra in seen.items()}
-    rows = []
+    gaps, rows = levels.gaps(vertebrae), []
     for label, vertebra in seen.items():
         sheet = vertebra.sheet(ct)
-        sheet.add(TO_NEXT, partial(curvature.to_next, label, plates))
+        sheet.add(TO_NEXT, partial(curvature.to_next, label, plates, gaps))
         measures = Measures(**sheet.values, not_measured=sheet.reasons)
         rows.append(_row(vertebra, measures, plates[label], ct))
     return Measured(tuple(rows), curvature.of_spine(plates))

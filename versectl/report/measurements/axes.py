@@ -15,6 +15,9 @@ BACK_MM = np.array([0.0, 6.0, 0.0])
 #: Centroids nearer than this have no direction from one to the other.
 NEAR_MM = 1.0
 
+#: A course that is shorter than this, of its own length, has no direction.
+STANDING = 1e-6
+
 
 def of(centers_mm: Mapping[int, Array], masses_mm: Mapping[int, Array]) -> dict[int, Array]:
     """Label -> axes (3, 3) in the world, as columns: left, back, up; vertebrae head to foot.
@@ -32,14 +35,18 @@ def of(centers_mm: Mapping[int, Array], masses_mm: Mapping[int, Array]) -> dict[
 
 
 def course(points_mm: Array) -> Array:
-    """Unit vectors (n, 3) along the spine towards the head at points (n, 3), head to foot."""
+    """Unit vectors (n, 3) along the spine towards the head at points (n, 3), head to foot.
+
+    Upwards where it has no direction: two vertebrae with one centre, as a slip of the hand leaves.
+    """
     if len(points_mm) == 1:
         return np.array([[0.0, 0.0, 1.0]])
     steps_mm = np.linalg.norm(np.diff(points_mm, axis=0), axis=1)
     along_mm = np.append(0.0, np.cumsum(np.maximum(steps_mm, NEAR_MM)))
     order: Literal[1, 2] = 1 if len(points_mm) == 2 else 2
     down = np.gradient(points_mm, along_mm, axis=0, edge_order=order)
-    return -down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-9)
+    down[np.linalg.norm(down, axis=1) < STANDING] = (0.0, 0.0, -1.0)
+    return -down / np.linalg.norm(down, axis=1, keepdims=True)
 
 
 def orthogonal(up: Array, back: Array) -> Array:

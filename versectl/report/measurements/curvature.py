@@ -1,6 +1,6 @@
 """Angles between endplates: from one vertebra to the next, and of whole curves of the spine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -41,12 +41,17 @@ CURVES = {
 }
 
 
-def to_next(above: int, plates: Mapping[int, Plates]) -> dict[str, float]:
-    """From a vertebra to the next; plates : label -> endplates, head to foot."""
+def to_next(
+    above: int, plates: Mapping[int, Plates], gaps: Sequence[tuple[int, int]]
+) -> dict[str, float]:
+    """From a vertebra to the next.
+
+    plates : label -> endplates, head to foot. gaps : neighbours between which one is missing.
+    """
     below = dict(pairwise(plates)).get(above)
     if below is None:
         raise NotMeasured("no vertebra follows")
-    if below not in labels.SUCCESSORS[above]:
+    if (above, below) in gaps:
         raise NotMeasured("the next vertebra is missing")
     return between(plates[above], plates[below])
 
