@@ -129,10 +129,11 @@ def test_each_file_of_a_result_tells_the_engine_of_its_stage(phantom, tmp_path):
 
 def test_a_network_that_does_not_fit_into_memory_is_run_in_parts_and_flagged(phantom):
     models = Phantoms()
-    whole = models["spine"].answer
+    whole, tried = models["spine"].answer, []
 
     def short(seen):
-        if seen.size >= 32**3:
+        tried.append(seen.shape)
+        if len(tried) == 1:
             raise MemoryError
         return whole(seen)
 
