@@ -109,7 +109,7 @@ def draw_vertebrae(ct: sitk.Image, center_mm: NDArray[np.float64], models: Model
     panes[1].imshow(colored(heat.max(axis=2)), origin="lower", extent=extent(seen), alpha=0.75)
     for label, vertebra in found.items():
         _, y, z = grid.to_vox(vertebra.center_mm)
-        if 0 <= z < len(seen):
+        if 0 <= y < seen.shape[1] and 0 <= z < len(seen):
             panes[2].plot(y, z, "o", color=labels.color(label), markeredgecolor="black")
             panes[2].annotate(labels.NAMES[label], (y + 4, z), color="white", va="center")
     titled(panes[0], "Input: a tile round the spine at 2 mm")
@@ -278,4 +278,6 @@ def save(figure: Figure, name: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["measurements"], ["preview"]):
+        sys.exit(__doc__)
     main(*sys.argv[1:])
