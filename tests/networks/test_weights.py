@@ -96,9 +96,7 @@ def test_a_description_with_an_unknown_field_is_named(folder):
     content = json.loads(settings.read_text())
     content["config"]["treshold"] = 0.1
     settings.write_text(json.dumps(content))
-    with pytest.raises(
-        WeightsError, match=r"spine\.json does not .*field treshold\); get"
-    ):
+    with pytest.raises(WeightsError, match=r"spine\.json does not .*field treshold\); get"):
         weights.describe(folder, "spine")
 
 
