@@ -9,6 +9,7 @@ suffered. Prints a table; exit code 1 when a reader crashed, hung or failed by a
 import csv
 import gzip
 import json
+import logging
 import multiprocessing
 import resource
 import sys
@@ -137,6 +138,7 @@ def verdict(read: Callable[[Path], object], path: Path) -> str:
 def serve(line: "multiprocessing.connection.Connection", folder: Path) -> None:
     """The readers' process: (kind, path) in, verdict out."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    logging.disable()  # what a file lacks is told to its user; here the verdict counts
     known = kinds(folder)
     while True:
         kind, path = line.recv()
