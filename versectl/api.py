@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,8 +81,8 @@ __all__ = [
 ]
 
 
-#: What a path may be, and what an argument is that may be left out.
-PATH, NoneType = (str, os.PathLike), type(None)
+#: What a path may be.
+PATH = (str, os.PathLike)
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ def run_cases(
             closing(outcomes(todo, job, wanted, progress.step)) as done,
         ):
             for number, one in enumerate(done, 1):
-                found.add(one)  # what is told is in the table
+                found.add(one)  # before it is reported, so that the table has what was shown
                 progress.over(one)
                 report(one, f"[{number}/{len(todo)}] " if todo[1:] else "")
     except (KeyboardInterrupt, SystemExit):

@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from versectl.errors import BadInputError, BusyError, OutputError, VersectlError
-from versectl.io import atomic
+from versectl.io import ENDINGS, atomic
 
 #: The folder within OUT that holds all that is not a result.
 HIDDEN = ".versectl"
@@ -67,7 +67,7 @@ class Transaction:
 
     def _move_in(self) -> None:
         ready = self._aside("ready")
-        report = self.out / f"{self.case_name}_report.json"
+        report = self.out / f"{self.case_name}{ENDINGS['report']}"
         made = sorted(ready.iterdir()) if ready.is_dir() else []
         if made:  # a report must not outlive its results
             report.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from versectl import geometry, labels
 from versectl.config import Stage
 from versectl.errors import BadInputError
 from versectl.geometry import Frame
-from versectl.io import atomic, centroids, layout, markups, volume
+from versectl.io import ENDINGS, atomic, centroids, layout, markups, volume
 from versectl.io.export import nifti
 from versectl.io.volume import CT
 from versectl.types import Known, Spine, Vertebra, Vertebrae
@@ -34,17 +34,7 @@ class Paths:
 
     def of(self, kind: str) -> Path:
         """The file of a stage's result, or of a kind that lies beside them."""
-        endings = {
-            "spine": "_spine.json",
-            "vertebrae": "_ctd.json",
-            "markups": "_ctd.mrk.json",
-            "segmentation": "_seg.nii.gz",
-            "heatmap": "_spine_heatmap.nii.gz",
-            "report": "_report.json",
-            "provenance": "_provenance.json",
-            "preview": "_preview.png",
-        }
-        return self.folder / f"{self.case_name}{endings[kind]}"
+        return self.folder / f"{self.case_name}{ENDINGS[kind]}"
 
 
 def given(folder: Path | None, kind: str) -> dict[str, Path] | None:

@@ -348,7 +348,7 @@ def _dicom(path: Path, files: Sequence[Path]) -> Iterator[_File]:
 def _files(path: Path, apart_from: Path | None) -> list[Path]:
     """A file, or all files in a folder and below, in order of name, without hidden ones.
 
-    A folder below that cannot be read is told of and passed over; the folder itself must be read.
+    A folder below that cannot be read is passed over with a warning; the folder itself must be.
     """
     closed: list[OSError] = []
     files = [path] if path.is_file() else sources.all_below(path, closed.append)

@@ -101,7 +101,10 @@ def lacks_t12(vertebrae: Vertebrae) -> bool:
 
 
 def gaps(vertebrae: Vertebrae) -> list[tuple[int, int]]:
-    """Upper and lower label where a vertebra is missing between them; T12 unless none is there."""
+    """Upper and lower label between which a vertebra is missing.
+
+    L1 follows T11 only where they lie as near as neighbours do.
+    """
     missing = (_NO_T12,) if not lacks_t12(vertebrae) else ()
     return [
         (above, below)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from versectl import labels
-from versectl.io import atomic
+from versectl.io import ENDINGS, atomic
 from versectl.report import levels
 from versectl.types import Engine, Identity, Numbering, Vertebra, Vertebrae
 
@@ -33,9 +33,6 @@ from versectl.types import Engine, Identity, Numbering, Vertebra, Vertebrae
 SCHEMA_VERSION = 1
 
 VERSECTL, USER = "versectl", "user"
-
-#: Stage -> how its result's file ends; who only reads records need not load what reads images.
-ENDINGS = {"spine": "_spine.json", "vertebrae": "_ctd.json", "segmentation": "_seg.nii.gz"}
 
 
 @dataclass(frozen=True)

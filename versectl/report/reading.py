@@ -9,7 +9,7 @@ import numpy as np
 
 from versectl import labels
 from versectl.config import STAGES
-from versectl.io import atomic
+from versectl.io import ENDINGS, atomic
 from versectl.report import levels, provenance
 from versectl.report.measures import Curvature, Measures, Plates, names
 from versectl.report.provenance import Origins
@@ -20,9 +20,6 @@ SCHEMA_VERSION = 2
 
 #: NO_SPINE : done, and the scan shows no vertebra.
 DONE, NO_SPINE, FAILED = "done", "no_spine", "failed"
-
-#: How the file ends that 3D Slicer saves corrected centroids in.
-MARKUPS = "_ctd.mrk.json"
 
 T = TypeVar("T", Measures, Curvature)
 
@@ -115,9 +112,10 @@ class Report:
         if not self.is_finished:
             return ()
         found = [name for name in self.origins if self._may_be_other(folder / name)]
-        markups, record = (folder / f"{case_name}{end}" for end in (MARKUPS, "_provenance.json"))
+        kinds = ("markups", "provenance", "report")
+        markups, record, report = (folder / f"{case_name}{ENDINGS[kind]}" for kind in kinds)
         if markups.exists():
-            recorded = provenance.read(record, folder / f"{case_name}_report.json")
+            recorded = provenance.read(record, report)
             found += [markups.name] if provenance.is_new(markups, recorded) else []
         return tuple(found)
 

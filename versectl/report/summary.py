@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from versectl import labels
+from versectl.config import STAGES
 from versectl.errors import BadInputError
-from versectl.io import atomic
-from versectl.report import levels, provenance, reading
+from versectl.io import ENDINGS, atomic
+from versectl.report import levels, reading
 from versectl.report.measures import Curvature, Measures, names, or_none, values
 from versectl.report.reading import Report
 from versectl.text import first_few, fitting, printable
@@ -58,7 +59,7 @@ VERTEBRAE = (
     "not_measured",
 )
 
-ENDING = "_report.json"
+ENDING = ENDINGS["report"]
 
 #: What a line of a table is -> the file's usual name.
 TABLES = {"cases": "collected.csv", "vertebrae": "collected-vertebrae.csv"}
@@ -102,7 +103,7 @@ def read(out: Path, working: Sequence[str] = (), interrupted: Sequence[str] = ()
 def _with_results(out: Path) -> set[str]:
     """The cases that have a stage's result; hidden files are of nobody."""
     files = [file.name for file in out.iterdir() if not file.name.startswith(".")]
-    endings = provenance.ENDINGS.values()
+    endings = [ENDINGS[stage] for stage in STAGES]
     return {name.removesuffix(end) for end in endings for name in files if name.endswith(end)}
 
 

@@ -98,7 +98,7 @@ def read(job: Job, paths: Paths, present: Present, ct: CT) -> Known:
         try:
             known = case_files.read(known, stage, ct, path)
         except DamagedError:
-            # nobody corrects masks into a file that is cut off: they are still ours
+            # nobody corrects masks into a file that is cut off: it is versectl's, damaged
             recorded = present.recorded.get(path.name)
             if stage != "segmentation" or recorded is None or recorded.made_by == USER:
                 raise

@@ -83,7 +83,7 @@ def zip_holds_dicom(path: Path) -> bool:
 def all_below(folder: Path, on_error: Callable[[OSError], None]) -> list[Path]:
     """All files in a folder and below in order of name, without hidden ones; links are followed.
 
-    on_error : is told of each folder that cannot be read, and may raise the error.
+    on_error : called for each folder that cannot be read; it may raise the error.
     A folder counts once: under its own name if it lies below, otherwise under the first link to it.
     A link that leads back up, to a folder that it lies in, is passed over.
     """
